@@ -1,0 +1,1 @@
+"""A dataset and what is wrong with it. Nothing in this room needs TensorFlow."""

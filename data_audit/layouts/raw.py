@@ -1,0 +1,17 @@
+"""What a layout reads, before it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass
+class Raw:
+    """A frame of text and which column holds what; `file` may name each row's picture already."""
+
+    frame: pd.DataFrame
+    columns: dict[str, str]
+    source: str = ""
+    notes: list[str] = field(default_factory=list)

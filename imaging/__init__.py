@@ -1,0 +1,1 @@
+"""The only place that opens image files: decoding with limits, resizing, thumbnails, overlays."""

@@ -1,0 +1,179 @@
+"""Bytes or a file -> one RGB picture, after everything that can be checked without decoding."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from errors import ImageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif")
+MAX_BYTES = 200 * 1024 * 1024
+MAX_PIXELS = 100_000_000  # 12,000 x 8,000 is larger than any dermatoscope's camera
+MAX_SIDE = 30_000
+
+# Pillow's own limit would warn at a smaller size; ours is checked before any pixel is decoded
+Image.MAX_IMAGE_PIXELS = None
+
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), kind)
+    for pattern, kind in (
+        (rb"\xff\xd8\xff", "JPEG"),
+        (rb"\x89PNG\r\n\x1a\n", "PNG"),
+        (rb"(II\x2a\x00|MM\x00\x2a)", "TIFF"),
+        (rb"BM.{12}", "BMP"),
+        (rb"RIFF.{4}WEBP", "WEBP"),
+        (rb".{4}ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "HEIF"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the first bytes say. Width and height in pixels, after EXIF orientation."""
+
+    kind: str
+    width: int
+    height: int
+    orientation: int
+
+
+def sniff(data: bytes) -> str:
+    """JPEG, PNG, TIFF, BMP, WEBP or HEIF, by content alone; raises ImageError for anything else."""
+    for signature, kind in _SIGNATURES:
+        if signature.match(data[:32]):
+            return kind
+    raise ImageError(
+        "is empty." if not data else "is not a JPEG, PNG, TIFF, BMP, WebP or HEIC picture.",
+        todo="Export the photograph as JPEG or PNG and try again.",
+    )
+
+
+def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """Kind, size and orientation without decoding pixels; raises ImageError past the limits."""
+    if len(data) > MAX_BYTES:
+        raise ImageError(
+            f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.",
+            todo="Save it smaller.",
+        )
+    kind = sniff(data)
+    if kind == "HEIF":
+        _register_heif()
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+            width, height = picture.size
+            orientation = 1 if kind == "HEIF" else int(picture.getexif().get(_ORIENTATION, 1) or 1)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
+        raise ImageError(f"has a broken {kind} header.", todo="Export the picture again.") from error
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.",
+            todo="Save it smaller.",
+        )
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return ImageHeader(kind, width, height, orientation)
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """RGB uint8 (H, W, 3), upright, of any supported picture; of an animation the first frame.
+
+    16-bit pictures are scaled to 8 bits, grey and CMYK become RGB, transparency is laid on white.
+    Raises ImageError for anything that is not a whole picture within the limits.
+    """
+    header = read_header(data, max_pixels)
+    if header.kind == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise ImageError("is cut off: its end is missing.", todo="Copy the file again.")
+    if header.kind == "HEIF":
+        return _decode_with_pillow(data)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.size == 0:
+        raise ImageError(f"cannot be decoded as {header.kind}.", todo="Export the picture again.")
+    return _upright(_to_rgb8(pixels), header.orientation)
+
+
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """`decode` of a file; every error names the file."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", todo="Save it smaller.")
+        return decode(path.read_bytes(), max_pixels)
+    except ImageError as error:
+        raise ImageError(error.what, path.name, error.todo) from error
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror}).", path.name) from error
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Boolean (H, W): where a mask picture is brighter than half."""
+    return read_image(path).max(axis=2) > 127
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """PNG of an RGB or grey uint8 picture, without any metadata."""
+    return _encode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
+    """JPEG of an RGB uint8 picture, without any metadata."""
+    return _encode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def _encode(suffix: str, image: np.ndarray, options: list[int]) -> bytes:
+    done, buffer = cv2.imencode(suffix, image[..., ::-1] if image.ndim == 3 else image, options)
+    if not done:
+        raise ImageError("could not be written.", todo=f"Shape {image.shape} is no picture.")
+    return buffer.tobytes()
+
+
+_ORIENTATION = ExifTags.Base.Orientation
+
+# EXIF orientation -> what makes the picture upright
+_TURNS = {
+    2: partial(np.flip, axis=1),
+    3: partial(np.rot90, k=2),
+    4: partial(np.flip, axis=0),
+    5: lambda a: a.transpose(1, 0, 2),
+    6: partial(np.rot90, k=-1),
+    7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+    8: partial(np.rot90, k=1),
+}
+
+
+def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else np.ascontiguousarray(turn(image))
+
+
+def _to_rgb8(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype != np.uint8:
+        top = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else max(float(pixels.max()), 1.0)
+        pixels = np.clip(pixels.astype(np.float32) * (255.0 / top), 0, 255).round().astype(np.uint8)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        flat = pixels[..., :3] * alpha + 255 * (1 - alpha)
+        pixels = flat.round().astype(np.uint8)
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _decode_with_pillow(data: bytes) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError("cannot be decoded.", todo="Export the picture as JPEG.") from error
+
+
+def _register_heif() -> None:
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()

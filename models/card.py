@@ -1,0 +1,209 @@
+"""The model card: what a network file does not say, in a YAML file beside it (`skin.h5` ↔ `skin.card.yaml`).
+
+Follows the headings of Mitchell 2019 (arXiv:1810.03993) as far as a prediction depends on them. What
+was guessed from the file instead of stated by somebody is listed in `guessed`, and shown as a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+import diagnoses
+from errors import CardError
+from imaging.resize import Geometry, Interpolation
+from models.files import FileFacts
+
+Scaling = Literal["0..1", "-1..1", "0..255", "imagenet", "caffe"]
+ColourOrder = Literal["rgb", "bgr"]
+Output = Literal["softmax", "sigmoid", "logits", "multi-label"]
+
+MAX_SIDE = 4096
+MAX_CARD_BYTES = 1 << 20
+DEFAULT_SIDE = 224
+
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+_CAFFE_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
+
+# scaling -> function of float32 RGB 0–255
+SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "0..1": lambda x: x * np.float32(1 / 255),
+    "-1..1": lambda x: x * np.float32(1 / 127.5) - np.float32(1),
+    "0..255": lambda x: x,
+    "imagenet": lambda x: (x - _IMAGENET_MEAN) / _IMAGENET_STD,
+    "caffe": lambda x: x - _CAFFE_MEAN,
+}
+
+
+class Resize(BaseModel):
+    """How a photograph becomes the network's input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    geometry: Geometry = "stretch"
+    interpolation: Interpolation = "bilinear"
+
+
+class ModelCard(BaseModel):
+    """Everything a prediction depends on that the network's file does not hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=120)
+    classes: tuple[str, ...] = Field(min_length=2, max_length=200, description="in the network's output order")
+    height: int = Field(gt=0, le=MAX_SIDE)
+    width: int = Field(gt=0, le=MAX_SIDE)
+    resize: Resize = Resize()
+    scaling: Scaling = "0..1"
+    colour_order: ColourOrder = "rgb"
+    output: Output = "softmax"
+    positive: str | None = Field(None, description="with one sigmoid unit: the class it is the probability of")
+    malignant: tuple[str, ...] = ()
+    training_data: str = ""
+    licence: str = ""
+    intended_use: str = ""
+    limits: str = ""
+    guessed: tuple[str, ...] = ()
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_differ(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not name.strip() for name in classes):
+            raise ValueError("a class has no name")
+        doubles = sorted({name for name in classes if classes.count(name) > 1})
+        if doubles:
+            raise ValueError(f"named twice: {', '.join(doubles)}")
+        return classes
+
+    @model_validator(mode="after")
+    def _names_are_classes(self) -> ModelCard:
+        if self.output == "sigmoid" and len(self.classes) != 2:
+            raise ValueError(f"one sigmoid unit tells two classes apart, the card names {len(self.classes)}")
+        if self.positive is not None and self.positive not in self.classes:
+            raise ValueError(f"positive class {self.positive!r} is none of the classes")
+        unknown = [name for name in self.malignant if name not in self.classes]
+        if unknown:
+            raise ValueError(f"malignant classes that are none of the classes: {', '.join(unknown)}")
+        fields = [name for name in self.guessed if name not in type(self).model_fields]
+        if fields:
+            raise ValueError(f"guessed names fields a card does not have: {', '.join(fields)}")
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The classes by diagnosis code, in output order; names the vocabulary does not know stay."""
+        return tuple(diagnoses.code_or_name(name) for name in self.classes)
+
+    @property
+    def positive_index(self) -> int:
+        return self.classes.index(self.positive) if self.positive is not None else 1
+
+    @property
+    def sha256(self) -> str:
+        """Of the fields a prediction depends on, so that an edited licence keeps results."""
+        fields = "classes height width resize scaling colour_order output positive".split()
+        return hashlib.sha256(repr([getattr(self, f) for f in fields]).encode()).hexdigest()
+
+
+def scale_pixels(card: ModelCard, pixels: np.ndarray) -> np.ndarray:
+    """uint8 RGB (..., 3) -> float32 in the network's range and colour order."""
+    scaled = SCALINGS[card.scaling](pixels.astype(np.float32))
+    return np.ascontiguousarray(scaled[..., ::-1]) if card.colour_order == "bgr" else scaled
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of a network file or folder stands: beside it."""
+    return model.with_name(f"{model.stem if model.is_file() else model.name}.card.yaml")
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a YAML file; raises CardError naming the field."""
+    try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CardError("is over 1 MB; that is no card.", path.name)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CardError(f"cannot be read ({error.strerror}).", str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        line = f" near line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        raise CardError(f"is not valid YAML{line}.", path.name, "Mend or delete it.") from error
+    if not isinstance(content, dict):
+        raise CardError("is not a card: it should be a list of `field: value` lines.", path.name)
+    return make_card(content, path.name)
+
+
+def make_card(fields: dict, where: str = "model card") -> ModelCard:
+    """A checked card from plain values; raises CardError in words."""
+    try:
+        return ModelCard(**fields)
+    except (ValidationError, TypeError) as error:
+        raise CardError(_in_words(error), where, "Correct the field and save again.") from error
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write the card, all at once or not at all."""
+    text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".card-")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(name).replace(path)
+
+
+def guess_card(facts: FileFacts) -> ModelCard:
+    """The card the file lets one guess, every guess marked."""
+    n = facts.n_outputs
+    shape = facts.input_shape or (None, None, None)
+    own_resize = any(kind in ("Resizing", "CenterCrop") for _, kind in facts.layers)
+    own_scaling = any(kind in ("Rescaling", "Normalization") for _, kind in facts.layers)
+    guessed = ["classes", "resize", "scaling", "colour_order"]
+    if shape[0] is None or shape[1] is None:
+        guessed += ["height", "width"]
+    single = n == 1
+    output: Output = "sigmoid" if single else "softmax"
+    if not single and facts.activation == "sigmoid":
+        output = "multi-label"
+    elif not single and facts.activation in (None, "linear") and facts.format != "savedmodel":
+        output = "logits"
+    if facts.format == "savedmodel":
+        guessed.append("output")
+    classes = _guess_classes(2 if single else n)
+    return ModelCard(
+        name=facts.path.stem,
+        classes=classes,
+        height=shape[0] or (256 if own_resize else DEFAULT_SIDE),
+        width=shape[1] or (256 if own_resize else DEFAULT_SIDE),
+        scaling="0..255" if own_scaling else "0..1",
+        output=output,
+        positive=classes[1] if single else None,
+        malignant=tuple(c for c in classes if diagnoses.malignancy(diagnoses.code_or_name(c)) == "malignant"),
+        guessed=tuple(guessed + (["positive"] if single else []) + ["malignant"]),
+    )
+
+
+def _guess_classes(n: int | None) -> tuple[str, ...]:
+    """The class order that published networks with n outputs mostly have."""
+    known = {2: diagnoses.BINARY, 7: diagnoses.HAM10000, 8: diagnoses.ISIC2019, 9: diagnoses.KAGGLE9}
+    return known.get(n or 7) or tuple(f"class {i}" for i in range(n or 7))
+
+
+def _in_words(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"is not a card ({error})."
+    parts = []
+    for problem in error.errors()[:4]:
+        field = ".".join(str(p) for p in problem["loc"]) or "card"
+        parts.append(f"{field}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts) + "."

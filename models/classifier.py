@@ -1,0 +1,301 @@
+"""`Classifier`: a network with its card; photographs in, logits and probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from errors import CardError, ImageError, ModelFileError
+from imaging.decode import read_image
+from imaging.resize import fit_image
+from models.card import ModelCard, card_path, guess_card, read_card, scale_pixels
+from models.files import FileFacts, inspect_file
+from models.head import FLATTENING, POOLING, Head, bare_logits, find_head, single_output
+from models.layers import LayerInfo, default_layer, find_layer, trace_layers
+from models.network import open_network
+
+BATCH = 32
+MAX_COMPILED = 24  # compiled functions a classifier keeps
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores of N images for C classes in the card's order; float32 (N, C) each.
+
+    A single sigmoid unit z gives both classes: logits (−z, z), probabilities (1 − p, p).
+    Probabilities of `multi-label` networks need not add up to 1.
+    """
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.logits.shape != self.probabilities.shape or self.logits.ndim != 2:
+            raise ValueError(f"logits {self.logits.shape} and probabilities {self.probabilities.shape} differ")
+
+
+class Classifier:
+    """A network that was opened, its card, and its compiled functions."""
+
+    def __init__(self, network: Any, card: ModelCard, facts: FileFacts) -> None:
+        self.network, self.card, self.facts = network, card, facts
+        self.compiled: dict[tuple, Any] = {}
+        self.head = find_head(network) if network.layers else Head(None, "unknown", exact=False)
+        try:
+            self.layers: tuple[LayerInfo, ...] = (
+                trace_layers(network, card.size) if network.layers else ()
+            )
+        except (ValueError, TypeError) as error:
+            raise CardError(
+                f"asks for {card.height} × {card.width} RGB pictures, which the network does not take "
+                f"({str(error).strip().splitlines()[0][:160]}).",
+                facts.path.name,
+                "Correct height and width in the card.",
+            ) from error
+        self._check_card()
+
+    @property
+    def explainable(self) -> bool:
+        return any(layer.explainable for layer in self.layers)
+
+    @property
+    def flattens(self) -> bool:
+        """Whether the head flattens the last maps, where averaging gradients is unfaithful."""
+        kinds = [layer.kind for layer in self.layers]
+        last_spatial = max((i for i, x in enumerate(self.layers) if x.spatial), default=-1)
+        after = kinds[last_spatial + 1 :]
+        return any(k in FLATTENING for k in after) and not any(k in POOLING for k in after)
+
+    def layer(self, name: str | None = None) -> LayerInfo:
+        """The layer to explain at: the named one, else the default."""
+        return find_layer(self.layers, name) if name else default_layer(self.layers)
+
+    def target_index(self, target: str) -> int:
+        """Where a class stands in the output, by its name or its code; raises CardError."""
+        for names in (self.card.classes, self.card.codes):
+            if target in names and names.count(target) == 1:
+                return names.index(target)
+        raise CardError(f"{target!r} is none of its classes.", self.card.name, f"Choose: {', '.join(self.card.classes)}.")
+
+    def prepare(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """uint8 RGB pictures of any size -> float32 (N, H, W, 3) as the network wants them."""
+        rule = self.card.resize
+        fitted = [fit_image(image, self.card.size, rule.geometry, rule.interpolation) for image in images]
+        return scale_pixels(self.card, np.stack(fitted))
+
+    def logits(self, images: Any) -> Any:
+        """TensorFlow: prepared images (N, H, W, 3) -> logits (N, outputs), float32."""
+        import tensorflow as tf
+
+        with bare_logits(self.head):
+            outputs = single_output(self.network(images, training=False))
+        outputs = tf.cast(outputs, tf.float32)
+        if self.head.exact or self.card.output == "logits":
+            return outputs
+        tiny = 1e-7
+        if self.card.output in ("sigmoid", "multi-label"):
+            outputs = tf.clip_by_value(outputs, tiny, 1 - tiny)
+            return tf.math.log(outputs) - tf.math.log1p(-outputs)
+        return tf.math.log(tf.maximum(outputs, tiny))
+
+    def class_logits(self, outputs: Any) -> Any:
+        """TensorFlow: logits of the outputs -> logits of the classes (a single unit z gives −z and z)."""
+        import tensorflow as tf
+
+        if self.card.output != "sigmoid" or outputs.shape[-1] != 1:
+            return outputs
+        return tf.concat([-outputs, outputs] if self.card.positive_index == 1 else [outputs, -outputs], axis=-1)
+
+    def probabilities(self, outputs: Any) -> Any:
+        """TensorFlow: logits of the outputs -> probabilities of the classes."""
+        import tensorflow as tf
+
+        if self.card.output in ("sigmoid", "multi-label"):
+            return tf.sigmoid(self.class_logits(outputs))
+        return tf.nn.softmax(outputs)
+
+    def predict(self, prepared: np.ndarray) -> Prediction:
+        """Scores of one batch of prepared images."""
+        logits, probabilities = self.function(("predict",), self._build_predict)(prepared)
+        return Prediction(logits.numpy(), probabilities.numpy())
+
+    def function(self, key: tuple, build: Callable[[], Any]) -> Any:
+        """The compiled function kept under a key, built when it is first asked for."""
+        if key not in self.compiled:
+            while len(self.compiled) >= MAX_COMPILED:
+                del self.compiled[next(iter(self.compiled))]
+            self.compiled[key] = build()
+        return self.compiled[key]
+
+    def input_spec(self) -> Any:
+        import tensorflow as tf
+
+        return tf.TensorSpec((None, *self.card.size, 3), tf.float32)
+
+    def _build_predict(self) -> Any:
+        import tensorflow as tf
+
+        @tf.function(input_signature=[self.input_spec()])
+        def run(images: Any) -> Any:
+            outputs = self.logits(images)
+            return self.class_logits(outputs), self.probabilities(outputs)
+
+        return run
+
+    def _check_card(self) -> None:
+        card, units = self.card, self._units()
+        wanted = 1 if card.output == "sigmoid" else len(card.classes)
+        where = f"{self.facts.path.name} and its card"
+        if units != wanted:
+            raise CardError(
+                f"do not fit: the network has {units} output{'s' if units != 1 else ''}, "
+                f"the card ({card.output}) names {len(card.classes)} classes.",
+                where,
+                "Name one class an output, in output order; one sigmoid unit takes two classes.",
+            )
+        fits = {"softmax": ("softmax", "logits"), "sigmoid": ("sigmoid", "multi-label"), "linear": None}
+        allowed = fits.get(self.head.activation)
+        if allowed is not None and card.output not in allowed:
+            raise CardError(
+                f"do not fit: the network ends with {self.head.activation}, the card says {card.output}.",
+                where,
+                f"Set output to {allowed[0]}.",
+            )
+
+    def _units(self) -> int:
+        import tensorflow as tf
+
+        @tf.function
+        def run(images: Any) -> Any:
+            return single_output(self.network(images, training=False))
+
+        try:
+            outputs = run.get_concrete_function(self.input_spec()).output_shapes
+        except (ValueError, TypeError) as error:
+            raise CardError(
+                f"does not take {self.card.height} × {self.card.width} pictures "
+                f"({str(error).strip().splitlines()[0][:160]}).",
+                self.facts.path.name,
+                "Correct height and width in the card.",
+            ) from error
+        if outputs[-1] is None:
+            raise ModelFileError("does not say how many outputs it has.", self.facts.path.name)
+        return int(outputs[-1])
+
+
+def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = False) -> Classifier:
+    """Check the file, read or guess its card, and open it in this process."""
+    facts = inspect_file(path, trusted)
+    network = open_network(facts)
+    if card is None:
+        beside = card_path(path)
+        card = read_card(beside) if beside.exists() else guess_card_for(network, facts)
+    return Classifier(network, card, facts)
+
+
+def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
+    """`guess_card`, with what only the opened network knows (a file may leave its outputs open)."""
+    from dataclasses import replace
+
+    shape = tuple(network.inputs[0].shape)
+    if facts.input_shape is None and len(shape) == 4:
+        facts = replace(facts, input_shape=(shape[1], shape[2], shape[3]))
+    if facts.n_outputs is None or facts.activation is None:
+        activation = find_head(network).activation if network.layers else None
+        size = guess_card(facts).size
+        facts = replace(facts, n_outputs=_count_outputs(network, size), activation=activation)
+    channels = facts.input_shape[2] if facts.input_shape else None
+    if channels not in (3, None):
+        raise ModelFileError(
+            f"takes pictures of {channels} channel{'s' if channels != 1 else ''}; LesionLens shows it RGB.",
+            facts.path.name,
+        )
+    return guess_card(facts)
+
+
+def _count_outputs(network: Any, size: tuple[int, int]) -> int:
+    import tensorflow as tf
+
+    outputs = single_output(network(tf.zeros((1, *size, 3)), training=False))
+    return int(outputs.shape[-1])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prepared images with the places they came from, and what could not be read."""
+
+    rows: list[int]
+    images: np.ndarray
+    errors: dict[int, str]
+
+
+def stream_batches(
+    classifier: Classifier, paths: Sequence[Path], batch: int = BATCH, workers: int = 2
+) -> Iterator[Batch]:
+    """Read, decode and resize pictures in threads while the network works on the batch before.
+
+    Unreadable pictures are left out of the batch and named in `errors` by their place in `paths`.
+    Memory is constant in the number of pictures: two batches at most are ahead.
+    """
+    load = partial(_load, classifier.card)
+    with ThreadPoolExecutor(workers) as pool:
+        for chunk, results in _ahead(pool, load, paths, batch):
+            rows, fitted, errors = [], [], {}
+            for row, result in zip(chunk, results, strict=True):
+                if isinstance(result, str):
+                    errors[row] = result
+                else:
+                    rows.append(row)
+                    fitted.append(result)
+            shape = (0, *classifier.card.size, 3)
+            pixels = np.stack(fitted) if fitted else np.zeros(shape, np.uint8)
+            yield Batch(rows, scale_pixels(classifier.card, pixels), errors)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, load: Callable[[Path], Any], paths: Sequence[Path], batch: int
+) -> Iterator[tuple[list[int], list[Any]]]:
+    chunks = iter([list(range(i, min(i + batch, len(paths)))) for i in range(0, len(paths), batch)])
+    waiting = [(c, [pool.submit(load, paths[i]) for i in c]) for c in islice(chunks, 2)]
+    try:
+        while waiting:
+            chunk, futures = waiting.pop(0)
+            results = [future.result() for future in futures]
+            waiting += [(c, [pool.submit(load, paths[i]) for i in c]) for c in islice(chunks, 1)]
+            yield chunk, results
+    finally:
+        for _, futures in waiting:
+            for future in futures:
+                future.cancel()
+
+
+def _load(card: ModelCard, path: Path) -> np.ndarray | str:
+    try:
+        image = read_image(path)
+    except ImageError as error:
+        return str(error)
+    return fit_image(image, card.size, card.resize.geometry, card.resize.interpolation)
+
+
+def predict_files(
+    classifier: Classifier, paths: Sequence[Path], progress: Callable[[int], None] = lambda done: None
+) -> tuple[Prediction, dict[int, str]]:
+    """Scores of picture files in their order; rows of unreadable ones are NaN and named with the reason."""
+    n = len(classifier.card.classes)
+    logits = np.full((len(paths), n), np.nan, np.float32)
+    probabilities = logits.copy()
+    errors: dict[int, str] = {}
+    for batch in stream_batches(classifier, paths):
+        errors |= batch.errors
+        if batch.rows:
+            scores = classifier.predict(batch.images)
+            logits[batch.rows], probabilities[batch.rows] = scores.logits, scores.probabilities
+        progress(len(batch.rows) + len(batch.errors))
+    return Prediction(logits, probabilities), errors
