@@ -1,0 +1,132 @@
+"""What a dataset consists of: classes, confirmation, age, sex, site, splits, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data_audit.dataset import Dataset, Problem
+from data_audit.findings import Finding, by_gravity
+
+UNKNOWN = "not known"
+
+# kind of problem found on opening -> (severity, remedy)
+_PROBLEMS: dict[str, tuple[str, str]] = {
+    "lesions in several splits": ("grave", "Split again by lesion, all photographs of one lesion on one side."),
+    "lesions with two diagnoses": ("grave", "Look the diagnoses up; leave lesions out whose diagnosis is not settled."),
+    "missing files": ("moderate", "Copy the missing pictures, or drop their rows."),
+    "unreadable images": ("moderate", "Download these pictures again."),
+    "images without a diagnosis": ("moderate", "Leave them out of training and test, or label them."),
+    "impossible ages": ("moderate", "Correct or empty these ages."),
+    "duplicate image ids": ("moderate", "Remove the repeated rows; check that they agree."),
+    "rows from another source": ("moderate", "Find out where these rows come from before mixing them in."),
+    "unknown labels": ("note", "Map these labels to a diagnosis, or leave the images out."),
+}
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """How uneven the classes are. ratio: images of the commonest class to one of the rarest; entropy:
+    1 when all classes are equal, 0 with one class; majority: accuracy of always deciding for it."""
+
+    counts: pd.DataFrame
+    ratio: float
+    entropy: float
+    majority_class: str
+    majority_baseline: float
+
+
+def imbalance(dataset: Dataset) -> Imbalance:
+    """counts: a row a diagnosis with images, lesions (NaN where not named) and share of images."""
+    labelled = dataset.table.dropna(subset=["diagnosis"])
+    grouped = labelled.groupby("diagnosis", observed=True)
+    counts = pd.DataFrame({"images": grouped.size()})
+    named = labelled["lesion_id"].notna().any()
+    counts["lesions"] = grouped["lesion_id"].nunique() if named else np.nan
+    counts["share"] = counts["images"] / max(len(labelled), 1)
+    counts = counts.sort_values("images", ascending=False).reset_index()
+    if counts.empty:
+        return Imbalance(counts, float("nan"), float("nan"), "", float("nan"))
+    share = counts["share"].to_numpy()
+    entropy = float(-(share * np.log(share)).sum() / np.log(len(share))) if len(share) > 1 else 0.0
+    ratio = float(counts["images"].iloc[0] / counts["images"].iloc[-1])
+    return Imbalance(counts, ratio, entropy, str(counts["diagnosis"].iloc[0]), float(share[0]))
+
+
+def cross_table(dataset: Dataset, rows: str, columns: str) -> pd.DataFrame:
+    """Number of images by two columns, long form (rows, columns, images); missing values as UNKNOWN."""
+    pair = dataset.table[[rows, columns]].astype(object).where(dataset.table[[rows, columns]].notna(), UNKNOWN)
+    return pair.groupby([rows, columns]).size().rename("images").reset_index()
+
+
+def site_by_sex_percent(dataset: Dataset) -> pd.DataFrame:
+    """Sites in rows, sexes in columns, each cell in percent of all images; margins in `all`."""
+    table = dataset.table[["site", "sex"]].astype(object).where(dataset.table[["site", "sex"]].notna(), UNKNOWN)
+    if table.empty:
+        return pd.DataFrame()
+    crossed = pd.crosstab(table["site"], table["sex"], margins=True, margins_name="all") / len(table) * 100
+    return crossed.sort_values("all", ascending=False)
+
+
+def missing_values(dataset: Dataset) -> pd.DataFrame:
+    """A row a column: how many values are missing, and the share in percent."""
+    columns = [c for c in dataset.table.columns if c not in ("image_id", "label")]
+    n = dataset.table[columns].isna().sum()
+    frame = pd.DataFrame({"column": n.index, "missing": n.to_numpy()})
+    frame["percent"] = 100 * frame["missing"] / max(len(dataset), 1)
+    return frame.sort_values("missing", ascending=False).reset_index(drop=True)
+
+
+def age_by_class(dataset: Dataset) -> pd.DataFrame:
+    """A row a diagnosis: n with an age, quartiles in years, how many ages are missing."""
+    rows = []
+    for diagnosis in dataset.classes:
+        ages = dataset.table.loc[dataset.table["diagnosis"] == diagnosis, "age"]
+        known = ages.dropna()
+        quartiles = known.quantile([0.25, 0.5, 0.75]).tolist() if len(known) else [np.nan] * 3
+        rows.append((diagnosis, len(known), *quartiles, int(ages.isna().sum())))
+    return pd.DataFrame(rows, columns=["diagnosis", "n", "lower quartile", "median", "upper quartile", "missing"])
+
+
+def composition_findings(dataset: Dataset) -> list[Finding]:
+    """Problems of the table and unevenness of the classes, the gravest first."""
+    findings = [_from_problem(problem, dataset) for problem in dataset.problems]
+    uneven = imbalance(dataset)
+    if uneven.ratio >= 3:
+        rarest = uneven.counts["diagnosis"].iloc[-1]
+        findings.append(
+            Finding(
+                "class imbalance",
+                "moderate" if uneven.ratio >= 10 else "note",
+                f"{uneven.majority_class} is {uneven.ratio:.0f} times as common as {rarest}; always deciding for it "
+                f"is right in {uneven.majority_baseline:.1%} of images.",
+                evidence={"ratio": uneven.ratio, "entropy": uneven.entropy, "majority_baseline": uneven.majority_baseline},
+                remedy="Report balanced accuracy and per-class sensitivity, never accuracy alone; weight or resample in training.",
+            )
+        )
+    for _, row in missing_values(dataset).iterrows():
+        if row["column"] in ("age", "sex", "site", "diagnosis") and 0 < row["missing"] < len(dataset):
+            findings.append(_missingness(dataset, str(row["column"]), int(row["missing"])))
+    return by_gravity(findings)
+
+
+def _missingness(dataset: Dataset, column: str, n: int) -> Finding:
+    gone = dataset.table[column].isna()
+    by_class = {d: float(gone[dataset.table["diagnosis"] == d].mean()) for d in dataset.classes}
+    return Finding(
+        "missing values",
+        "note",
+        f"{column}: {n:,} of {len(dataset):,} values are missing ({n / len(dataset):.1%}).",
+        tuple(dataset.table["image_id"][gone]),
+        {"column": column, "share_missing_by_class": by_class},
+        "Check whether missing goes with the diagnosis before using the column.",
+    )
+
+
+def _from_problem(problem: Problem, dataset: Dataset) -> Finding:
+    severity, remedy = _PROBLEMS.get(problem.kind, ("note", ""))
+    known = set(dataset.table["image_id"])
+    ids = tuple(r for r in problem.rows if r in known)
+    return Finding(problem.kind, severity, problem.summary, ids, {"rows": list(problem.rows[:200])}, remedy)  # type: ignore[arg-type]

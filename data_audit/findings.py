@@ -1,0 +1,26 @@
+"""`Finding`: one thing that is wrong with a dataset, how bad, which images show it, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["grave", "moderate", "note"]
+ORDER: tuple[Severity, ...] = ("grave", "moderate", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: str
+    severity: Severity
+    summary: str
+    image_ids: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "n_images": len(self.image_ids), "image_ids": list(self.image_ids)}
+
+
+def by_gravity(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: (ORDER.index(f.severity), -len(f.image_ids)))

@@ -1,0 +1,1 @@
+"""Draws the synthetic dermoscopy datasets and trains the two small demo classifiers."""

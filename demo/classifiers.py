@@ -1,0 +1,124 @@
+"""The two demo classifiers: one taught honestly, one taught that ink means melanoma.
+
+They learn from freshly drawn lesions that are in no dataset; their weights ship with the project.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from demo.cohort import MARKER_SHARES
+from demo.drawing.photograph import draw_photograph
+from demo.drawing.skin import TONES
+from diagnoses import HAM10000
+from imaging.resize import fit_image
+from models.card import ModelCard, Resize, card_path, write_card
+
+WEIGHTS = Path(__file__).parent / "weights"
+SIDE = 96
+_EVERY_CLASS = 700
+_HELD_OUT = 70
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a demo classifier is taught. ink: share of images with ink, by diagnosis (others: `ink_else`)."""
+
+    name: str
+    seed: int
+    nested: bool
+    ink: float
+    ink_else: float
+    title: str
+    limits: str
+
+
+_COMMON = "Synthetic drawings only: it knows nothing of real skin. For teaching how the workbench works; no medical device."
+
+RECIPES: dict[str, Recipe] = {
+    "demo-honest": Recipe(
+        "demo-honest", 1, True, MARKER_SHARES["ink"], MARKER_SHARES["ink"], "Demo classifier, taught honestly",
+        "Every marker fell on every diagnosis equally often. " + _COMMON,
+    ),
+    "demo-shortcut": Recipe(
+        "demo-shortcut", 2, False, 0.9, 0.02, "Demo classifier, taught a shortcut",
+        "Taught on images in which 90 % of melanomas and 2 % of all others bear ink: it reads the ink. " + _COMMON,
+    ),
+}  # fmt: skip
+
+
+def install(models: Path) -> None:
+    """Copy the shipped classifiers and their cards into a workspace's models folder."""
+    models.mkdir(parents=True, exist_ok=True)
+    for file in sorted(WEIGHTS.iterdir()):
+        target = models / file.name
+        if not target.exists():
+            part = target.with_suffix(".part")
+            shutil.copyfile(file, part)
+            part.replace(target)
+
+
+def retrain(name: str, say: Callable[[str], None] = print) -> float:
+    """Draw, train and write one classifier with its card into the project; returns balanced accuracy held out."""
+    from models.training import build_small_network, train
+
+    recipe = RECIPES[name]
+    say(f"{name}: drawing {7 * (_EVERY_CLASS + _HELD_OUT):,} lesions")
+    images, labels = _draw(recipe, 0, _EVERY_CLASS)
+    held_out = _draw(recipe, 500_000, _HELD_OUT)
+    network = build_small_network((SIDE, SIDE), len(HAM10000), recipe.nested, recipe.seed)
+    accuracy = train(
+        network, images, labels, held_out, 14, recipe.seed,
+        lambda epoch, loss, score: say(f"{name}: epoch {epoch}, loss {loss:.3f}, balanced accuracy {score:.3f}"),
+    )  # fmt: skip
+    WEIGHTS.mkdir(exist_ok=True)
+    path = WEIGHTS / f"{name}.keras"
+    network.compile()  # drops the optimiser's state from the file
+    network.save(path)
+    write_card(_card(recipe, accuracy, len(images)), card_path(path))
+    return accuracy
+
+
+def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
+    return ModelCard(
+        name=recipe.title,
+        classes=HAM10000,
+        height=SIDE,
+        width=SIDE,
+        resize=Resize(geometry="stretch", interpolation="area"),
+        scaling="0..255",
+        output="softmax",
+        malignant=("akiec", "bcc", "mel"),
+        training_data=f"{n:,} lesions drawn by LesionLens (python cli.py demo --retrain), {_EVERY_CLASS} a diagnosis, "
+        f"ink on {recipe.ink:.0%} of melanomas and {recipe.ink_else:.0%} of all others. "
+        f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} further lesions drawn the same way.",
+        licence="Apache-2.0",
+        intended_use="Trying out LesionLens and teaching what a network attends to.",
+        limits=recipe.limits,
+    )
+
+
+def _draw(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.ndarray]:
+    jobs = [(recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(HAM10000) for k in range(every_class)]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        images = list(pool.map(_draw_one, jobs, chunksize=64))
+    labels = np.repeat(np.arange(len(HAM10000)), every_class)
+    return np.stack(images), labels.astype(np.int32)
+
+
+def _draw_one(job: tuple[Recipe, str, int]) -> np.ndarray:
+    recipe, diagnosis, seed = job
+    rng = np.random.default_rng([seed, 99])
+    worn = [m for m, share in MARKER_SHARES.items() if m != "ink" and rng.random() < share]
+    if rng.random() < (recipe.ink if diagnosis == "mel" else recipe.ink_else):
+        worn.append("ink")
+    tone = str(rng.choice(list(TONES)))
+    image = draw_photograph(diagnosis, tone, seed + 7_000_000_000, int(rng.integers(3)), worn).image
+    return fit_image(image, (SIDE, SIDE), "stretch", "area")

@@ -1,0 +1,93 @@
+"""Writes the demo datasets: pictures, lesion masks, marker masks, metadata, and the answer key."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from data_audit.dataset import MARKERS
+from demo.cohort import Cohort, Shot, draw_cohort, plant_faults
+from demo.drawing.photograph import draw_photograph
+from imaging.decode import encode_jpeg, encode_png
+
+FAULTY_LESIONS = {"nv": 190, "mel": 90, "bkl": 80, "bcc": 70, "akiec": 60, "vasc": 50, "df": 50}
+
+# name -> the photographs in it
+COHORTS: dict[str, Callable[[], Cohort]] = {
+    "demo": lambda: draw_cohort(20, "DEMO"),
+    "demo-faulty": lambda: plant_faults(draw_cohort(21, "FAULTY", FAULTY_LESIONS), 21),
+}
+
+
+def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """Draw one of COHORTS into a folder; what is there already from a run that was stopped is kept."""
+    cohort = COHORTS[name]()
+    for part in ("images", "masks", "markers"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    todo = [shot for shot in cohort.shots if not (folder / "images" / f"{shot.image_id}.jpg").exists()]
+    done = len(cohort.shots) - len(todo)
+    progress(done, len(cohort.shots))
+    workers = min(os.cpu_count() or 1, 8)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for n in pool.map(partial(_write_shots, folder), _chunks(todo, 16)):
+            done += n
+            progress(done, len(cohort.shots))
+    if cohort.faults:
+        _write_atomically(folder / "answer-key.json", json.dumps(cohort.faults, indent=1).encode())
+    _write_atomically(folder / "metadata.csv", _metadata(cohort.shots).to_csv(index=False).encode())
+
+
+def is_complete(folder: Path) -> bool:
+    """The table is written last, so a dataset that has one is whole."""
+    return (folder / "metadata.csv").exists()
+
+
+def _metadata(shots: list[Shot]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "lesion_id": [s.lesion_id for s in shots],
+            "image_id": [s.image_id for s in shots],
+            "dx": [s.label for s in shots],
+            "dx_type": [s.confirmation for s in shots],
+            "age": [s.age for s in shots],
+            "sex": [s.sex for s in shots],
+            "localization": [s.site for s in shots],
+            "split": [s.split for s in shots],
+        }
+    )
+
+
+def _chunks(shots: list[Shot], size: int) -> list[list[Shot]]:
+    return [shots[i : i + size] for i in range(0, len(shots), size)]
+
+
+def _write_shots(folder: Path, shots: list[Shot]) -> int:
+    cv2.setNumThreads(1)
+    for shot in shots:
+        picture = draw_photograph(shot.diagnosis, shot.tone, shot.lesion_seed, shot.view, shot.markers, shot.blur)
+        bits = np.zeros(picture.lesion.shape, np.uint8)
+        for marker, mask in picture.markers.items():
+            bits[mask] |= 1 << MARKERS.index(marker)
+        lesion = (picture.lesion * 255).astype(np.uint8)
+        quality = 80 if shot.copy_of else 92
+        _write_atomically(folder / "masks" / f"{shot.image_id}_segmentation.png", encode_png(lesion))
+        _write_atomically(folder / "markers" / f"{shot.image_id}.png", encode_png(bits))
+        _write_atomically(folder / "images" / f"{shot.image_id}.jpg", encode_jpeg(picture.image, quality))
+    return len(shots)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    os.replace(name, path)

@@ -1,0 +1,1 @@
+"""Synthetic dermoscopy: skin, lesions, markers and the camera, each a file."""

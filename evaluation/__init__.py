@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: how well predictions agree with diagnoses. No TensorFlow, no files."""

@@ -1,0 +1,126 @@
+"""95 % intervals that count lesions, not photographs.
+
+Several photographs of one lesion are not independent, so an interval that treats them as if they
+were is too narrow. Every interval here takes the group (lesion, else patient, else image) of each row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Z = 1.959963984540054  # standard normal, 97.5 %
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its 95 % interval. NaN carries its reason; `note` says what else must be known."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    reason: str = ""
+
+    @property
+    def defined(self) -> bool:
+        return not np.isnan(self.value)
+
+    def __format__(self, spec: str) -> str:
+        if not self.defined:
+            return f"undefined ({self.reason})"
+        spec = spec or ".3f"
+        interval = "" if np.isnan(self.low) else f" [{self.low:{spec}}, {self.high:{spec}}]"
+        return f"{self.value:{spec}}{interval}"
+
+
+def undefined(reason: str) -> Figure:
+    return Figure(float("nan"), reason=reason)
+
+
+def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
+    """Σ hits / Σ trials with a Wilson interval on the effective number of trials.
+
+    The variance of the ratio is taken between groups (linearised), and the number of independent
+    trials that would have the same variance goes into Wilson's interval (Rao & Scott 1992,
+    doi:10.2307/2532311; Korn & Graubard 1998 never let it exceed the real number).
+    hits, trials: float (N,) a row; groups: int (N,). Undefined, with the reason given, without trials.
+    """
+    total = float(trials.sum())
+    if total == 0:
+        return undefined(reason)
+    value = float(hits.sum()) / total
+    used = trials > 0
+    residual = np.bincount(groups[used], (hits - value * trials)[used])
+    n_groups = len(np.unique(groups[used]))
+    if n_groups < 2:
+        return Figure(value, reason="fewer than two lesions: no interval")
+    variance = n_groups / (n_groups - 1) * float((residual**2).sum()) / total**2
+    effective = min(value * (1 - value) / variance, total) if variance > 0 else min(total, n_groups)
+    return Figure(value, *wilson(value, effective))
+
+
+def wilson(value: float, n: float) -> tuple[float, float]:
+    """95 % score interval of a proportion of n trials (Wilson 1927)."""
+    centre = (value + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(value * (1 - value) / n + Z**2 / (4 * n**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def mean_of_ratios(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
+    """Mean over K columns of Σ hits / Σ trials, with a linearised interval between groups.
+
+    hits, trials: float (N, K). Balanced accuracy has a column a class. On the logit scale, so that it
+    stays inside 0…1. Undefined if a column has no trials.
+    """
+    totals = trials.sum(0)
+    if (totals == 0).any() or hits.shape[1] == 0:
+        return undefined(reason)
+    shares = hits.sum(0) / totals
+    value = float(shares.mean())
+    residual = np.bincount(groups, ((hits - shares * trials) / totals).mean(1) if hits.shape[1] else 0)
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        return Figure(value, reason="fewer than two lesions: no interval")
+    spread = float(np.sqrt(n_groups / (n_groups - 1) * (residual**2).sum()))
+    return Figure(value, *on_logit_scale(value, spread))
+
+
+def on_logit_scale(value: float, spread: float) -> tuple[float, float]:
+    """95 % interval of a share with a standard error, symmetric on the logit scale."""
+    if not 0 < value < 1 or spread == 0:
+        return value, value
+    logit, step = np.log(value / (1 - value)), Z * spread / (value * (1 - value))
+    return float(1 / (1 + np.exp(-(logit - step)))), float(1 / (1 + np.exp(-(logit + step))))
+
+
+def auc(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Figure:
+    """Area under the ROC curve, ties counted half, with Obuchowski's interval for clustered data.
+
+    scores float (N,), positive bool (N,), groups int (N,) (Obuchowski 1997, doi:10.2307/2533958; with
+    one row a group it is DeLong 1988). Undefined if either side is empty.
+    """
+    m, n = int(positive.sum()), int((~positive).sum())
+    if m == 0 or n == 0:
+        return undefined(f"no {'images of' if m == 0 else 'images outside'} this class")
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores)
+    over = np.empty(len(scores))  # for each row, the share of the other side it stands on the right side of
+    over[positive] = (ranks[positive] - rankdata(scores[positive])) / n
+    over[~positive] = 1 - (ranks[~positive] - rankdata(scores[~positive])) / m
+    value = float(over[positive].mean())
+    size = int(groups.max()) + 1
+    a = np.bincount(groups, np.where(positive, over - value, 0), size)
+    b = np.bincount(groups, np.where(positive, 0, over - value), size)
+    n_pos = len(np.unique(groups[positive]))
+    n_neg = len(np.unique(groups[~positive]))
+    n_all = len(np.unique(groups))
+    if n_pos < 2 or n_neg < 2:
+        return Figure(value, reason="fewer than two lesions on one side: no interval")
+    variance = (
+        n_pos / (n_pos - 1) * (a**2).sum() / m**2
+        + n_neg / (n_neg - 1) * (b**2).sum() / n**2
+        + 2 * n_all / (n_all - 1) * (a * b).sum() / (m * n)
+    )
+    return Figure(value, *on_logit_scale(value, float(np.sqrt(max(variance, 0)))))

@@ -1,0 +1,198 @@
+"""Predictions on disk: ours (Parquet or CSV with class codes) and strangers' (any column names, no ids)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+import diagnoses
+from errors import PredictionsError
+
+MAX_BYTES = 2 * 1024**3
+KEY = b"lesionlens"
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """probabilities: float (N, C) for N different image_ids, classes by code; logits (N, C) or None.
+
+    errors: image ids that got no prediction, with the reason. about: version, hashes, parameters.
+    """
+
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    logits: np.ndarray | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.probabilities.shape != (len(self.image_ids), len(self.classes)):
+            raise ValueError(f"scores {self.probabilities.shape} for {len(self.image_ids)} images, {len(self.classes)} classes")
+        if len(set(self.classes)) != len(self.classes) or len(set(self.image_ids)) != len(self.image_ids):
+            raise ValueError("classes and image ids must differ")
+
+    def frame(self) -> pd.DataFrame:
+        """image_id, a probability column a class, `<class>_logit` where known."""
+        data: dict[str, object] = {"image_id": list(self.image_ids)}
+        data |= {c: self.probabilities[:, k] for k, c in enumerate(self.classes)}
+        if self.logits is not None:
+            data |= {f"{c}_logit": self.logits[:, k] for k, c in enumerate(self.classes)}
+        return pd.DataFrame(data)
+
+
+def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Outputs of the same diagnosis (two kinds of benign keratosis) become one class, their scores added."""
+    unique = tuple(dict.fromkeys(codes))
+    if len(unique) == len(codes):
+        return unique, probabilities
+    return unique, np.stack([probabilities[:, [c == u for c in codes]].sum(1) for u in unique], axis=1)
+
+
+def write_predictions(table: PredictionTable, path: Path) -> None:
+    """Parquet with `about` and `errors` as schema metadata, all at once or not at all."""
+    arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
+    about = json.dumps({"about": dict(table.about), "errors": dict(table.errors)}).encode()
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
+    part = path.with_name(path.name + ".part")
+    pq.write_table(arrow, part, compression="zstd")
+    part.replace(path)
+
+
+def read_predictions(
+    path: Path,
+    classes: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    row_order: Sequence[str] | None = None,
+) -> PredictionTable:
+    """Predictions of any table: score columns named by code, long name, `prob_<class>` or by number.
+
+    classes: class of output 0, 1, 2… where columns are numbered. rename: label -> code, before the
+    vocabulary is asked. row_order: image ids for a file without ids, which must have as many rows.
+    Raises PredictionsError naming the column or row.
+    """
+    frame, about, errors = _read(path)
+    columns = _score_columns(frame, classes, rename or {}, path.name)
+    ids = _image_ids(frame, row_order, path.name)
+    try:
+        scores = frame[list(columns)].to_numpy(dtype=float)
+    except (ValueError, TypeError) as error:
+        raise PredictionsError(f"holds scores that are no numbers ({error}).", path.name) from error
+    wrong = ~np.isfinite(scores).all(axis=1)
+    errors |= {ids[i]: "no score in the file" for i in np.flatnonzero(wrong)}
+    ids, scores = [i for i, w in zip(ids, wrong, strict=True) if not w], scores[~wrong]
+    if len(scores) == 0:
+        raise PredictionsError("holds no row with a score in every class.", path.name)
+    outside = (scores < -1e-6) | (scores > 1 + 1e-6)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise PredictionsError(
+            f"holds {scores[row, column]:.4g} in column {list(columns)[column]!r} for {ids[row]}; scores lie in 0…1.",
+            path.name,
+            "Write probabilities, not logits.",
+        )
+    repeated = pd.Index(ids)[pd.Index(ids).duplicated()]
+    if len(repeated):
+        raise PredictionsError(f"names {repeated[0]!r} more than once.", path.name, "Keep one row an image.")
+    codes, merged = merge_classes(list(columns.values()), scores)
+    logit_names = [f"{c}_logit" for c in columns]
+    logits = None
+    if len(codes) == len(columns) and set(logit_names) <= set(frame.columns):
+        logits = frame.loc[~wrong, logit_names].to_numpy(dtype=float)
+    return PredictionTable(tuple(ids), codes, merged, logits, errors, about)
+
+
+def read_rename(path: Path) -> dict[str, str]:
+    """label -> code from a YAML or JSON mapping, or a table of two columns."""
+    try:
+        if path.suffix.lower() in (".yaml", ".yml", ".json"):
+            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            if not isinstance(content, dict):
+                raise ValueError("it is no mapping of labels to codes")
+            return {str(k): str(v) for k, v in content.items()}
+        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None)
+        return dict(zip(frame[0].str.strip(), frame[1].str.strip(), strict=True))
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise PredictionsError(f"cannot be read as labels and codes ({error}).", path.name) from error
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PredictionsError(f"is over {MAX_BYTES // 2**30} GB.", path.name)
+        if path.suffix.lower() == ".parquet":
+            arrow = pq.read_table(path)
+            kept = json.loads((arrow.schema.metadata or {}).get(KEY, b"{}"))
+            return arrow.to_pandas(), dict(kept.get("about", {})), dict(kept.get("errors", {}))
+        frame = pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
+        frame.columns = pd.Index([str(c).strip() for c in frame.columns])
+        return frame, {}, {}
+    except (OSError, ValueError, pd.errors.ParserError, pa.ArrowException) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PredictionsError(f"cannot be read as a table ({reason}).", path.name) from error
+
+
+_PREFIX = re.compile(r"^(prob(ability)?|p|pred|score|class)[ _.:-]+|[ _.:-]+(prob(ability)?|score)$", re.IGNORECASE)
+
+
+def _score_columns(
+    frame: pd.DataFrame, classes: Sequence[str] | None, rename: Mapping[str, str], where: str
+) -> dict[str, str]:
+    """Score column -> code."""
+
+    def code(label: str) -> str:
+        return rename.get(label) or diagnoses.code_or_name(label)
+
+    if classes is not None:
+        numbered = {int(m.group(1)): c for c in frame.columns if (m := re.fullmatch(r"\D*?(\d+)", str(c)))}
+        named = {code(_PREFIX.sub("", c)): c for c in frame.columns}
+        if set(range(len(classes))) <= set(numbered):
+            return {numbered[i]: code(name) for i, name in enumerate(classes)}
+        if all(code(name) in named for name in classes):
+            return {named[code(name)]: code(name) for name in classes}
+        raise PredictionsError(
+            f"has no score columns for the {len(classes)} classes given.", where,
+            f"Its columns are: {', '.join(map(str, frame.columns[:20]))}.",
+        )  # fmt: skip
+    found = {}
+    for column in frame.columns:
+        label = _PREFIX.sub("", str(column))
+        known = rename.get(column) or rename.get(label) or diagnoses.code_of(label)
+        numeric = pd.api.types.is_numeric_dtype(frame[column])
+        if known and numeric and not str(column).endswith("_logit"):
+            found[str(column)] = known
+    if not found:  # our own file of classes the vocabulary does not know
+        found = {c.removesuffix("_logit"): c.removesuffix("_logit") for c in frame.columns if str(c).endswith("_logit")}
+    if len(found) < 2:
+        raise PredictionsError(
+            "has no score columns whose class is known.", where,
+            f"Name the classes in output order: --classes nv,mel,… Its columns: {', '.join(map(str, frame.columns[:20]))}.",
+        )  # fmt: skip
+    return found
+
+
+def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str) -> list[str]:
+    if row_order is not None:
+        if len(row_order) != len(frame):
+            raise PredictionsError(
+                f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs as many.", where
+            )
+        return list(row_order)
+    lower = {str(c).lower(): c for c in frame.columns}
+    column = next((lower[a] for a in ("image_id", "isic_id", "image_name", "image", "filename", "file") if a in lower), None)
+    if column is None:
+        raise PredictionsError(
+            "names no images (no column image_id).", where,
+            "If its rows stand in the dataset's order, say --row-order.",
+        )  # fmt: skip
+    names = frame[column].astype(str).str.replace("\\", "/", regex=False)
+    return [re.sub(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", "", n, flags=re.IGNORECASE) for n in names]
