@@ -5,7 +5,6 @@ They learn from freshly drawn lesions that are in no dataset; their weights ship
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from atomic import write_bytes
 from demo.cohort import MARKER_SHARES
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
@@ -60,9 +60,7 @@ def install(models: Path) -> None:
     for file in sorted(WEIGHTS.iterdir()):
         target = models / file.name
         if not target.exists():
-            part = target.with_suffix(".part")
-            shutil.copyfile(file, part)
-            part.replace(target)
+            write_bytes(target, file.read_bytes())
 
 
 def retrain(name: str, say: Callable[[str], None] = print) -> float:

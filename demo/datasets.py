@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from atomic import write_bytes
 from data_audit.dataset import MARKERS
 from demo.cohort import Cohort, Shot, draw_cohort, plant_faults
 from demo.drawing.photograph import draw_photograph
@@ -43,8 +43,8 @@ def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] 
             done += n
             progress(done, len(cohort.shots))
     if cohort.faults:
-        _write_atomically(folder / "answer-key.json", json.dumps(cohort.faults, indent=1).encode())
-    _write_atomically(folder / "metadata.csv", _metadata(cohort.shots).to_csv(index=False).encode())
+        write_bytes(folder / "answer-key.json", json.dumps(cohort.faults, indent=1).encode())
+    write_bytes(folder / "metadata.csv", _metadata(cohort.shots).to_csv(index=False).encode())
 
 
 def is_complete(folder: Path) -> bool:
@@ -80,14 +80,8 @@ def _write_shots(folder: Path, shots: list[Shot]) -> int:
             bits[mask] |= 1 << MARKERS.index(marker)
         lesion = (picture.lesion * 255).astype(np.uint8)
         quality = 80 if shot.copy_of else 92
-        _write_atomically(folder / "masks" / f"{shot.image_id}_segmentation.png", encode_png(lesion))
-        _write_atomically(folder / "markers" / f"{shot.image_id}.png", encode_png(bits))
-        _write_atomically(folder / "images" / f"{shot.image_id}.jpg", encode_jpeg(picture.image, quality))
+        write_bytes(folder / "masks" / f"{shot.image_id}_segmentation.png", encode_png(lesion))
+        write_bytes(folder / "markers" / f"{shot.image_id}.png", encode_png(bits))
+        write_bytes(folder / "images" / f"{shot.image_id}.jpg", encode_jpeg(picture.image, quality))
     return len(shots)
 
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    os.replace(name, path)

@@ -7,8 +7,6 @@ was guessed from the file instead of stated by somebody is listed in `guessed`, 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -18,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import diagnoses
+from atomic import write_bytes
 from errors import CardError
 from imaging.resize import Geometry, Interpolation
 from models.files import FileFacts
@@ -156,10 +155,7 @@ def make_card(fields: dict, where: str = "model card") -> ModelCard:
 def write_card(card: ModelCard, path: Path) -> None:
     """Write the card, all at once or not at all."""
     text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".card-")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(name).replace(path)
+    write_bytes(path, text.encode())
 
 
 def guess_card(facts: FileFacts) -> ModelCard:

@@ -9,7 +9,7 @@ tells nevi from everything else can look good on a dataset of nevi. Otherwise th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -26,6 +26,7 @@ from imaging.decode import read_image
 from imaging.resize import fit_image
 from models.card import SCALINGS, ModelCard, scale_pixels
 from models.classifier import Classifier
+from runs import Run
 
 MIN_IMAGES = 60
 MIN_A_CLASS = 8  # images of a diagnosis in either half, below which it says nothing
@@ -71,9 +72,8 @@ def check_card(
     root: Path,
     sample: pd.DataFrame,
     groups: Sequence[str],
-    progress: Callable[[int, int], None] = lambda done, total: None,
     seed: int = 0,
-) -> CardCheck:
+) -> Run[CardCheck]:
     """sample: rows from `sample_for_check`, files below root; groups: the lesion of each row.
 
     Raises CardError with too few images or classes.
@@ -92,7 +92,11 @@ def check_card(
     ]
     scored, total = [], len(cards) * len(images)
     for i, card in enumerate(cards):
-        scores = _scores(classifier, card, images, lambda n, i=i: progress(i * len(images) + n, total))  # type: ignore[misc]
+        parts = []
+        for start in range(0, len(images), BATCH):
+            parts.append(classifier.predict(scale_pixels(card, images[start : start + BATCH])).probabilities)
+            yield i * len(images) + min(start + BATCH, len(images)), total
+        scores = np.nan_to_num(np.concatenate(parts), nan=0.0)
         scored.append((card, scores, _assign(scores[fit], labels[fit], names)))
     held = ~fit
     n_held = len(np.unique(groups[held]))
@@ -150,14 +154,6 @@ def _verdict(candidates: tuple[Candidate, ...], margin: float, low: float) -> tu
 
 def _fitted(card: ModelCard, paths: Sequence[Any]) -> np.ndarray:
     return np.stack([fit_image(read_image(p), card.size, card.resize.geometry, card.resize.interpolation) for p in paths])
-
-
-def _scores(classifier: Classifier, card: ModelCard, images: np.ndarray, progress: Callable[[int], None]) -> np.ndarray:
-    parts = []
-    for start in range(0, len(images), BATCH):
-        parts.append(classifier.predict(scale_pixels(card, images[start : start + BATCH])).probabilities)
-        progress(min(start + BATCH, len(images)))
-    return np.nan_to_num(np.concatenate(parts), nan=0.0)
 
 
 def _half(groups: np.ndarray, seed: int) -> np.ndarray:

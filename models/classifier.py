@@ -282,20 +282,3 @@ def _load(card: ModelCard, path: Path) -> np.ndarray | str:
     except ImageError as error:
         return str(error)
     return fit_image(image, card.size, card.resize.geometry, card.resize.interpolation)
-
-
-def predict_files(
-    classifier: Classifier, paths: Sequence[Path], progress: Callable[[int], None] = lambda done: None
-) -> tuple[Prediction, dict[int, str]]:
-    """Scores of picture files in their order; rows of unreadable ones are NaN and named with the reason."""
-    n = len(classifier.card.classes)
-    logits = np.full((len(paths), n), np.nan, np.float32)
-    probabilities = logits.copy()
-    errors: dict[int, str] = {}
-    for batch in stream_batches(classifier, paths):
-        errors |= batch.errors
-        if batch.rows:
-            scores = classifier.predict(batch.images)
-            logits[batch.rows], probabilities[batch.rows] = scores.logits, scores.probabilities
-        progress(len(batch.rows) + len(batch.errors))
-    return Prediction(logits, probabilities), errors

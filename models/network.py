@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from errors import ModelFileError
 from models.files import FileFacts
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 
 def open_network(facts: FileFacts) -> Any:
     """A callable `network(images, training=False)`; Keras models also have `.layers`.
@@ -20,6 +18,7 @@ def open_network(facts: FileFacts) -> Any:
     A SavedModel is wrapped so that it is called the same way, but shows no layers.
     Raises ModelFileError with the first line of what the last reader said.
     """
+    import_tensorflow()
     readers = _READERS[facts.format]
     problems: list[str] = []
     for reads, reader in readers:
@@ -42,6 +41,24 @@ def open_network(facts: FileFacts) -> Any:
         facts.path.name,
         "Open it where it was trained and save it with model.save('name.keras').",
     )
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without the lines it prints about processors; errors still come through."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        tf.config.list_logical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class SavedModelNetwork:

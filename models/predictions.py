@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 
 import diagnoses
+from atomic import part_name
 from errors import PredictionsError
 
 MAX_BYTES = 2 * 1024**3
@@ -63,7 +64,7 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
     about = json.dumps({"about": dict(table.about), "errors": dict(table.errors)}).encode()
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
-    part = path.with_name(path.name + ".part")
+    part = part_name(path)
     pq.write_table(arrow, part, compression="zstd")
     part.replace(path)
 

@@ -1,0 +1,30 @@
+"""LesionLens without a browser: `python cli.py COMMAND --help`."""
+
+from __future__ import annotations
+
+import typer
+
+from commands import audit, bench, dataset, demo, evaluate, explain, model, predict
+from version import __version__
+
+app = typer.Typer(
+    help="LesionLens: what a trained skin-lesion classifier looks at, and whether its data taught it to cheat. No medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(model.app, name="model")
+app.add_typer(dataset.app, name="dataset")
+for function in (demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, bench.bench):
+    app.command()(function)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    app()

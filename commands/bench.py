@@ -1,0 +1,33 @@
+"""cli.py bench: what LesionLens costs, as ratios measured in one run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.console import AsJson, command, people, results, say_json, table
+from errors import LesionLensError
+
+
+@command
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks: explain; none: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The benchmarks: ratios against the bare forward pass or a peer, with their spread."""
+    from explain.benchmark import bench_explain
+
+    known = {"explain": bench_explain}
+    unknown = [n for n in names or [] if n not in known]
+    if unknown:
+        raise LesionLensError(f"{unknown[0]!r} is no benchmark.", todo=f"Choose: {', '.join(known)}.")
+    rows = [vars(row) for name in names or list(known) for row in known[name](people.print)]
+    if as_json:
+        say_json({"rows": rows})
+        return
+    shown = [
+        [r["what"], f"{r['ratio']:.2f}", f"{r['low']:.2f}–{r['high']:.2f}", r["target"] or "", {True: "yes", False: "no", None: ""}[r["holds"]]]
+        for r in rows
+    ]
+    results.print(table("Ratios (median of pairs, quartiles)", ["what", "ratio", "spread", "target", "holds"], shown))

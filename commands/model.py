@@ -1,0 +1,131 @@
+"""cli.py model: what a network file holds, whether its card fits, and answering for a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.console import (
+    AsJson, DatasetName, InWorkspace, command, results, say_json, table, with_progress, workspace,
+)  # fmt: skip
+from models.card import card_path, read_card
+
+app = typer.Typer(help="Look into network files.", no_args_is_help=True)
+File = Annotated[str, typer.Argument(help="Network file or SavedModel folder, or a name of the workspace.")]
+
+
+@app.command()
+@command
+def show(
+    file: File,
+    card: Annotated[Path | None, typer.Option("--card", help="Model card to use instead of the one beside the file.")] = None,
+    workspace_root: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the file holds: format, input, outputs, layers that can be explained, guesses for the card."""
+    from explain.cam import default_method
+
+    classifier = open_named(workspace(workspace_root), file, card)
+    facts, used = classifier.facts, classifier.card
+    layer = classifier.layer() if classifier.explainable else None
+    method, reason = default_method(classifier) if layer else ("", "It shows no layers that keep a picture.")
+    layers = [x for x in classifier.layers if x.explainable]
+    if as_json:
+        say_json(
+            {
+                "file": facts.path.name, "format": facts.format, "sha256": facts.sha256, "bytes": facts.n_bytes,
+                "keras_version": facts.keras_version, "class_name": facts.class_name,
+                "input": {"height": used.height, "width": used.width, "channels": 3,
+                          "in_file": facts.input_shape},
+                "outputs": len(used.classes) if used.output != "sigmoid" else 1,
+                "activation": classifier.head.activation, "card": used.model_dump(mode="json"),
+                "card_sha256": used.sha256, "guessed": list(used.guessed),
+                "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width,
+                            "channels": x.channels} for x in layers],
+                "default_layer": layer.path if layer else None, "default_method": method or None, "reason": reason,
+            }
+        )  # fmt: skip
+        return
+    results.print(f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
+    results.print(f"sha256 {facts.sha256}")
+    results.print(f"Ends with {classifier.head.activation}; {len(classifier.layers)} layers run.")
+    rows = [[k, _shown(v), "guess" if k in used.guessed else ""] for k, v in used.model_dump(mode="json").items() if k != "guessed"]
+    results.print(table("Model card", ["field", "value", ""], rows))
+    if used.guessed:
+        results.print(f"Guesses are not facts: write them down in {card_path(facts.path).name}, or try them with `model check`.")
+    if layer:
+        rows = [[x.path, x.kind, f"{x.height} × {x.width}", x.channels, "default" if x == layer else ""] for x in layers]
+        results.print(table("Layers that can be explained", ["layer", "kind", "resolution", "maps", ""], rows))
+        coarse = " Coarser than 5 × 5: a map says hardly more than left or right." if layer.coarse else ""
+        results.print(f"Default: {method} at {layer.path}. {reason}{coarse}")
+    else:
+        results.print(reason + " It can predict.")
+
+
+@app.command()
+@command
+def check(
+    file: File,
+    dataset: DatasetName,
+    card: Annotated[Path | None, typer.Option("--card", help="Model card to check.")] = None,
+    images: Annotated[int, typer.Option("--images", min=60, help="About how many labelled images to try it on.")] = 900,
+    workspace_root: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Card check: which class order, scaling and colour order fit the labelled images."""
+    from models.check import as_table, check_card, sample_for_check
+
+    space = workspace(workspace_root)
+    data = space.open_dataset(dataset)
+    classifier = open_named(space, file, card)
+    sample = sample_for_check(data.table, classifier.card.codes, images)
+    run = check_card(classifier, data.root, sample, data.groups[sample.index].astype(str).tolist())
+    checked = with_progress("trying cards", run)
+    winner = checked.candidates[0]
+    if as_json:
+        say_json(
+            {
+                "verdict": checked.verdict, "reason": checked.reason, "agrees_with_card": checked.agrees,
+                "n_images": checked.n_images, "n_lesions_held_out": checked.n_lesions,
+                "margin": checked.margin, "margin_low": checked.margin_low,
+                "winner": vars(winner) if checked.verdict == "found" else None,
+                "candidates": [vars(c) for c in checked.candidates],
+                "model_sha256": classifier.facts.sha256, "dataset_sha256": data.sha256,
+            }
+        )  # fmt: skip
+        return
+    shown = as_table(checked)
+    results.print(table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist()))
+    results.print(f"[bold]{checked.verdict}[/bold]: {checked.reason}")
+    if checked.agrees is not None:
+        results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")
+
+
+@app.command()
+@command
+def trust(file: File, workspace_root: InWorkspace = None) -> None:
+    """Answer for one network file that holds code; only for files you made or have read."""
+    space = workspace(workspace_root)
+    path = space.model_path(file)
+    digest = space.trust(path)
+    results.print(f"{path.name} ({digest[:16]}…) is trusted in {space.root}: code inside it will run when it is opened.")
+
+
+def open_named(space: Any, file: str, card: Path | None = None) -> Any:
+    """A classifier by path or workspace name, opened in this process."""
+    from models.classifier import Classifier, guess_card_for
+    from models.network import open_network
+
+    path = space.model_path(file)
+    facts = space.facts(path)
+    used = read_card(card) if card else read_card(card_path(path)) if card_path(path).exists() else None
+    network = open_network(facts)
+    return Classifier(network, used or guess_card_for(network, facts), facts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return ", ".join(f"{v}" for v in value.values()) if isinstance(value, dict) else str(value if value is not None else "")

@@ -1,0 +1,30 @@
+"""Makes the demo workspace; `python -m demo.make FOLDER` tells its progress in lines `done total what`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from demo.classifiers import install
+from demo.datasets import COHORTS, is_complete, write_dataset
+from workspace import Workspace
+
+Progress = Callable[[int, int, str], None]
+
+
+def is_made(workspace: Workspace) -> bool:
+    """Whether both demo datasets are whole."""
+    return all(is_complete(workspace.datasets / name) for name in COHORTS)
+
+
+def make_demo(workspace: Workspace, progress: Progress = lambda done, total, what: None) -> None:
+    """Classifiers and datasets; what is there is kept, so a stopped run goes on where it was."""
+    install(workspace.models)
+    for name in COHORTS:
+        if not is_complete(workspace.datasets / name):
+            write_dataset(name, workspace.datasets / name, lambda d, n, name=name: progress(d, n, name))  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    make_demo(Workspace(Path(sys.argv[1])), lambda done, total, what: print(done, total, what, flush=True))

@@ -1,0 +1,79 @@
+"""A classifier over many picture files, batch by batch, going on where a killed run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from models.classifier import Classifier, stream_batches
+from models.predictions import PredictionTable, read_predictions, write_predictions
+from runs import Run
+from version import __version__
+
+SAVE_EVERY = 20  # batches between two savings of what is done
+
+
+def about_run(classifier: Classifier, dataset_name: str, dataset_sha: str) -> dict[str, str]:
+    """What every export of a run carries: version, hashes, parameters."""
+    card = classifier.card
+    return {
+        "lesionlens_version": __version__,
+        "model": classifier.facts.path.name,
+        "model_sha256": classifier.facts.sha256,
+        "card": card.name,
+        "card_sha256": card.sha256,
+        "dataset": dataset_name,
+        "dataset_sha256": dataset_sha,
+        "scaling": card.scaling,
+        "colour_order": card.colour_order,
+        "size": f"{card.height}x{card.width}",
+        "resize": f"{card.resize.geometry}, {card.resize.interpolation}",
+    }
+
+
+def predict_dataset(
+    classifier: Classifier, files: Mapping[str, Path | None], about: Mapping[str, str], kept: Path | None = None
+) -> Run[PredictionTable]:
+    """Predictions of image_id -> file. kept: where what is done is saved between batches, and taken up from.
+
+    Images without a file or that cannot be read are in `errors`, with the reason.
+    """
+    ids: list[str] = []
+    logits: list[np.ndarray] = []
+    probabilities: list[np.ndarray] = []
+    errors = {image_id: "no picture file" for image_id, file in files.items() if file is None}
+    codes = classifier.card.classes
+
+    def table() -> PredictionTable:
+        empty = np.zeros((0, len(codes)), np.float32)
+        return PredictionTable(
+            tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about
+        )
+
+    if kept is not None and kept.exists():
+        before = read_predictions(kept, classes=codes)
+        if before.about == dict(about) and before.logits is not None:
+            ids += before.image_ids
+            probabilities.append(before.probabilities.astype(np.float32))
+            logits.append(before.logits.astype(np.float32))
+            errors |= before.errors
+    done = set(ids) | set(errors)
+    todo = [(i, f) for i, f in files.items() if i not in done and f is not None]
+    yield len(files) - len(todo), len(files)
+    finished = len(files) - len(todo)
+    for number, batch in enumerate(stream_batches(classifier, [f for _, f in todo])):
+        if batch.rows:
+            scores = classifier.predict(batch.images)
+            logits.append(scores.logits)
+            probabilities.append(scores.probabilities)
+            ids += [todo[row][0] for row in batch.rows]
+        errors |= {todo[row][0]: reason for row, reason in batch.errors.items()}
+        finished += len(batch.rows) + len(batch.errors)
+        if kept is not None and number % SAVE_EVERY == SAVE_EVERY - 1:
+            write_predictions(table(), kept)
+        yield finished, len(files)
+    if kept is not None:
+        kept.unlink(missing_ok=True)
+    return table()

@@ -1,0 +1,174 @@
+"""`Workspace`: one folder that holds a user's models, datasets and results.
+
+    workspace/models/      network files with their cards
+    workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere
+    workspace/results/     predictions, found again by the hashes of what they were made from
+    workspace/trusted.json sha256 of network files somebody answered for, on the command line only
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from atomic import write_bytes
+from data_audit.dataset import Dataset
+from data_audit.opening import open_dataset
+from errors import WorkspaceError
+from models.card import ModelCard, card_path, guess_card, read_card
+from models.files import FileFacts, file_sha256, inspect_file
+from models.predictions import PredictionTable, read_predictions, write_predictions
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+_NAME = re.compile(r"[\w][\w .()+-]{0,99}")
+
+
+def default_root() -> Path:
+    """LESIONLENS_WORKSPACE, else ./workspace."""
+    return Path(os.environ.get("LESIONLENS_WORKSPACE") or "workspace")
+
+
+class Workspace:
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or default_root()).resolve()
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    def model_names(self) -> list[str]:
+        """Names of the network files and SavedModel folders, as they are shown and linked."""
+        if not self.models.is_dir():
+            return []
+        found = [p for p in self.models.iterdir() if not p.name.startswith(".") and _is_model(p)]
+        stems = [p.stem if p.is_file() else p.name for p in found]
+        return sorted((s if stems.count(s) == 1 else p.name) for s, p in zip(stems, found, strict=True))
+
+    def model_path(self, name: str) -> Path:
+        """A file of that path, else the workspace's model of that name; raises WorkspaceError."""
+        for candidate in self._model_candidates(name):
+            if candidate.exists() and _is_model(candidate):
+                return candidate
+        known = ", ".join(self.model_names()) or "none yet"
+        raise WorkspaceError(f"no model {name!r}.", todo=f"Give a file, or one of the workspace's: {known}.")
+
+    def named_model(self, name: str) -> Path:
+        """A model of the workspace by name alone, for links from outside: never a path elsewhere."""
+        if name not in self.model_names():
+            raise WorkspaceError(f"holds no model {name!r}.", "This workspace", "Choose another in the sidebar.")
+        return self.model_path(name)
+
+    def dataset_names(self) -> list[str]:
+        """Names of whole dataset folders and of registered ones."""
+        own = []
+        if self.datasets.is_dir():
+            own = [p.name for p in self.datasets.iterdir() if p.is_dir() and not p.name.startswith(".") and any(p.iterdir())]
+        return sorted({*own, *self._registered()})
+
+    def dataset_path(self, name: str) -> Path:
+        """A folder or table of that path, else the workspace's dataset of that name."""
+        if name in self._registered():
+            return Path(self._registered()[name])
+        if _NAME.fullmatch(name) and (self.datasets / name).is_dir():
+            return self.datasets / name
+        if Path(name).exists():
+            return Path(name)
+        known = ", ".join(self.dataset_names()) or "none yet"
+        raise WorkspaceError(f"no dataset {name!r}.", todo=f"Give a folder or table, or one of the workspace's: {known}.")
+
+    def open_dataset(self, name: str, layout: str | None = None, columns: Mapping[str, str] | None = None) -> Dataset:
+        return open_dataset(self.dataset_path(name), layout, columns, name=Path(name).name)
+
+    def register_dataset(self, name: str, path: Path) -> None:
+        """Remember a dataset folder elsewhere on this machine under a name."""
+        _check_name(name)
+        if not path.exists():
+            raise WorkspaceError("does not exist.", str(path), "Check the path.")
+        content = {**self._registered(), name: str(path.resolve())}
+        self.datasets.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
+
+    def keep_model(self, name: str, content: bytes) -> Path:
+        """Store an uploaded network file; its name must be plain and new."""
+        _check_name(name)
+        if not name.lower().endswith(MODEL_SUFFIXES):
+            raise WorkspaceError(f"{name!r} is not a {', '.join(MODEL_SUFFIXES)} file.")
+        target = self.models / name
+        if target.exists():
+            raise WorkspaceError(f"a model {name!r} is there already.", todo="Rename the file.")
+        self.models.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, content)
+        return target
+
+    def facts(self, path: Path) -> FileFacts:
+        """`inspect_file`, letting through what was trusted; repeated calls on an unchanged file are cheap."""
+        stamp = path.stat()
+        return _facts(path, stamp.st_mtime_ns, stamp.st_size, self._trusted_hash(path) in self.trusted())
+
+    def card(self, path: Path) -> ModelCard:
+        """The card beside the file, else the guessed one."""
+        beside = card_path(path)
+        return read_card(beside) if beside.exists() else guess_card(self.facts(path))
+
+    def trusted(self) -> set[str]:
+        file = self.root / "trusted.json"
+        return set(json.loads(file.read_text())) if file.exists() else set()
+
+    def trust(self, path: Path) -> str:
+        """Answer for one very file; offered on the command line only. Returns its sha256."""
+        digest = file_sha256(path)
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
+        return digest
+
+    def result_path(self, model_sha: str, card_sha: str, dataset_sha: str) -> Path:
+        """Where predictions of a model under a card on a dataset are kept."""
+        return self.root / "results" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}" / "predictions.parquet"
+
+    def kept_predictions(self, path: Path) -> PredictionTable | None:
+        return read_predictions(path) if path.exists() else None
+
+    def keep_predictions(self, path: Path, table: PredictionTable) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_predictions(table, path)
+
+    def _model_candidates(self, name: str) -> list[Path]:
+        own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
+        return [*own, Path(name)]
+
+    def _registered(self) -> dict[str, str]:
+        file = self.datasets / "datasets.yaml"
+        if not file.exists():
+            return {}
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return {str(k): str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+
+    def _trusted_hash(self, path: Path) -> str | None:
+        return file_sha256(path) if self.trusted() else None
+
+
+@lru_cache(maxsize=64)
+def _facts(path: Path, mtime: int, size: int, trusted: bool) -> FileFacts:
+    return inspect_file(path, trusted)
+
+
+def _is_model(path: Path) -> bool:
+    if path.is_dir():
+        return (path / "saved_model.pb").is_file()
+    return path.is_file() and not path.name.endswith((".card.yaml", ".part", ".yaml", ".md", ".json"))
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise WorkspaceError(f"{name!r} cannot be a name.", todo="Use letters, digits, spaces, dots and dashes.")
+
