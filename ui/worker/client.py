@@ -1,0 +1,169 @@
+"""The server's side of the worker: start it, ask it, watch it, and start it again when it died."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from errors import Cancelled, LesionLensError, WorkerError
+from ui.worker.process import KEY_VARIABLE
+
+PROJECT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+WATCH_SECONDS = 0.5
+QUICK_SECONDS = 300
+
+
+def memory_limit() -> int:
+    """Resident bytes above which the worker is ended: LESIONLENS_WORKER_MEMORY_MB, else 70 % of the machine's."""
+    megabytes = os.environ.get("LESIONLENS_WORKER_MEMORY_MB")
+    return int(megabytes) * 2**20 if megabytes else int(psutil.virtual_memory().total * 0.7)
+
+
+@dataclass
+class Task:
+    """One job under way. progress: (done, total); wait for `result`, or look at `finished`."""
+
+    number: int
+    worker: Worker
+    progress: tuple[int, int] = (0, 0)
+    started: float = field(default_factory=time.monotonic)
+    _event: threading.Event = field(default_factory=threading.Event)
+    _result: Any = None
+    error: LesionLensError | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self._event.is_set()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The job's result; raises its error, or WorkerError when it takes longer than timeout seconds."""
+        if not self._event.wait(timeout):
+            self.cancel()
+            raise WorkerError(f"The network took over {timeout:.0f} seconds.", todo="Stop the worker in the sidebar and try again.")
+        if self.error is not None:
+            raise self.error
+        return self._result
+
+    def cancel(self) -> None:
+        """End a long run after its current step."""
+        self.worker._send(("cancel", self.number))
+        self._settle(error=Cancelled("The run was stopped; what was done is kept."))
+
+    def _settle(self, result: Any = None, error: LesionLensError | None = None) -> None:
+        if not self._event.is_set():
+            self._result, self.error = result, error
+            self._event.set()
+
+
+class Worker:
+    """Safe to use from many threads. The process starts with the first job, or with `start`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._numbers = itertools.count()
+        self._process: subprocess.Popen | None = None
+        self._connection: Connection | None = None
+        self._tasks: dict[int, Task] = {}
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the process, if it does not run, and let it import TensorFlow."""
+        with self._lock:
+            if self.pid is None:
+                self._launch()
+                self._submit("warm_up", {})
+
+    def submit(self, job: str, **arguments: Any) -> Task:
+        """Hand over a job; returns at once."""
+        with self._lock:
+            self.start()
+            return self._submit(job, arguments)
+
+    def ask(self, job: str, **arguments: Any) -> Any:
+        """A quick job's result."""
+        return self.submit(job, **arguments).result(QUICK_SECONDS)
+
+    def stop(self, reason: str = "The worker was stopped.") -> None:
+        """End the process; whatever was under way fails with the reason. The next job starts it again."""
+        with self._lock:
+            process, self._process, self._connection = self._process, None, None
+            tasks, self._tasks = self._tasks, {}
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait(10)
+        for task in tasks.values():
+            task._settle(error=WorkerError(reason, todo="It starts again by itself with the next request."))
+
+    def _launch(self) -> None:
+        key = secrets.token_bytes(32)
+        with Listener(authkey=key) as listener:
+            environment = {**os.environ, KEY_VARIABLE: key.hex(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+            command = [sys.executable, "-m", "ui.worker.process", str(listener.address)]
+            process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL)
+            accepted: list[Connection] = []
+            waiting = threading.Thread(target=lambda: accepted.append(listener.accept()), daemon=True)
+            waiting.start()
+            waiting.join(START_SECONDS)
+            if not accepted:
+                process.kill()
+                raise WorkerError("The process that runs networks did not start.", todo="Start LesionLens again.")
+        self._process, self._connection = process, accepted[0]
+        threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+
+    def _submit(self, job: str, arguments: dict[str, Any]) -> Task:
+        task = Task(next(self._numbers), self)
+        self._tasks[task.number] = task
+        self._send(("job", task.number, job, arguments))
+        return task
+
+    def _send(self, message: tuple) -> None:
+        with self._lock:
+            if self._connection is not None:
+                try:
+                    self._connection.send(message)
+                except (OSError, ValueError):
+                    self.stop("The process that runs networks died.")
+
+    def _listen(self, process: subprocess.Popen, connection: Connection) -> None:
+        try:
+            while True:
+                kind, number, content = connection.recv()
+                task = self._tasks.get(number)
+                if task is None:
+                    continue
+                if kind == "progress":
+                    task.progress = content
+                    continue
+                self._tasks.pop(number, None)
+                task._settle(result=content) if kind == "done" else task._settle(error=content)
+        except (EOFError, OSError):
+            if self._process is process:
+                self.stop("The process that runs networks died; the network may be broken or too large.")
+
+    def _watch(self, process: subprocess.Popen) -> None:
+        limit = memory_limit()
+        while process.poll() is None:
+            try:
+                resident = psutil.Process(process.pid).memory_info().rss
+            except psutil.NoSuchProcess:
+                return
+            if resident > limit and self._process is process:
+                self.stop(f"The network took over {limit / 2**30:.1f} GB of memory and was stopped.")
+                return
+            time.sleep(WATCH_SECONDS)
