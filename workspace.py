@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,16 +16,19 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from atomic import write_bytes
 from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
 from errors import WorkspaceError
+from imaging.decode import encode_png
 from models.card import ModelCard, card_path, guess_card, read_card
 from models.files import FileFacts, file_sha256, inspect_file
 from models.predictions import PredictionTable, read_predictions, write_predictions
 
+KEPT_IMAGES = "kept-images"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _NAME = re.compile(r"[\w][\w .()+-]{0,99}")
 
@@ -110,6 +114,17 @@ class Workspace:
         write_bytes(target, content)
         return target
 
+    def keep_image(self, image: np.ndarray) -> str:
+        """Store an uploaded picture (pixels alone, no metadata) in the dataset `kept-images`; returns its id."""
+        png = encode_png(image)
+        image_id = f"kept-{hashlib.sha256(png).hexdigest()[:16]}"
+        folder = self.datasets / KEPT_IMAGES
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / "images" / f"{image_id}.png", png)
+        ids = sorted(p.stem for p in (folder / "images").glob("kept-*.png"))
+        write_bytes(folder / "metadata.csv", ("image_id\n" + "".join(f"{i}\n" for i in ids)).encode())
+        return image_id
+
     def facts(self, path: Path) -> FileFacts:
         """`inspect_file`, letting through what was trusted; repeated calls on an unchanged file are cheap."""
         stamp = path.stat()
@@ -134,6 +149,10 @@ class Workspace:
     def result_path(self, model_sha: str, card_sha: str, dataset_sha: str) -> Path:
         """Where predictions of a model under a card on a dataset are kept."""
         return self.root / "results" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}" / "predictions.parquet"
+
+    def policy_path(self, model_sha: str) -> Path:
+        """Where an operator's policy for one classifier is, if it was switched on."""
+        return self.root / "policies" / f"{model_sha}.yaml"
 
     def kept_predictions(self, path: Path) -> PredictionTable | None:
         return read_predictions(path) if path.exists() else None

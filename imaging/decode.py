@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from errors import ImageError
 
@@ -119,6 +120,16 @@ def read_mask(path: Path) -> np.ndarray:
 def encode_png(image: np.ndarray) -> bytes:
     """PNG of an RGB or grey uint8 picture, without any metadata."""
     return _encode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+
+
+def encode_png_with(image: np.ndarray, about: Mapping[str, str]) -> bytes:
+    """PNG of an RGB uint8 picture with text fields: what it was made from and with which parameters."""
+    text = PngImagePlugin.PngInfo()
+    for key, value in about.items():
+        text.add_itxt(key, value)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:

@@ -31,7 +31,7 @@ def overlay(
     value = np.nan_to_num(heatmap, nan=0.0) / scale if scale > 0 else np.zeros_like(heatmap)
     value = np.clip(value, -1 if signed else 0, 1)
     colours = _lookup(DIVERGING, (value + 1) / 2) if signed else _lookup(SUPPORTING, value)
-    alpha = (opacity * np.sqrt(np.abs(value)))[..., None]
+    alpha = (opacity * np.abs(value) ** 0.8)[..., None]
     mixed = image * (1 - alpha) + colours * alpha
     unseen = np.isnan(heatmap)
     if unseen.any():

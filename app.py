@@ -1,0 +1,11 @@
+"""LesionLens in the browser: `streamlit run app.py`.
+
+The script behind every page is `ui/frame/frame.py`; here it is wrapped as an ASGI application, so that the
+sign-in gate stands before everything the server answers: pages, uploads, pictures and websockets.
+"""
+
+import streamlit as st
+
+from ui.signin import gate
+
+app = st.App("ui/frame/frame.py", middleware=gate())

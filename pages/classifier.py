@@ -1,0 +1,22 @@
+"""Classifier: what the file holds, its card to read and edit, the card check, and adding a file."""
+
+import streamlit as st
+
+from ui import choice, services
+from ui.card_form import card_form
+from ui.classifier import add_model, card_check, file_facts, layers, policy_switch
+from ui.components import need, page_title
+
+page_title("Classifier", "What is in the file, what does its card say, and do labelled images support it?")
+add_model()
+opened = services.model(need(choice.model(), "classifier"))
+file_facts(opened)
+card_tab, check_tab, layer_tab, policy_tab = st.tabs(["Model card", "Card check", "Layers", "Operator's policy"])
+with card_tab:
+    card_form(opened)
+with check_tab:
+    card_check(opened, services.dataset(choice.dataset()) if choice.dataset() else None)
+with layer_tab:
+    layers(opened)
+with policy_tab:
+    policy_switch(opened)

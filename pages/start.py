@@ -1,0 +1,47 @@
+"""Start: what the workbench is for, what the workspace holds, and where to go."""
+
+import streamlit as st
+
+from ui import navigation, services
+from ui.components import page_title
+
+page_title("LesionLens", "What a trained skin-lesion classifier looks at, and whether its data taught it to cheat.")
+
+
+@st.fragment(run_every=0.5)
+def drawing(task: services.DemoTask) -> None:
+    """Progress of the demo; reruns the page when it is whole."""
+    if task.error:
+        st.error(f"The demo could not be drawn: {task.error}. Free some disk space and start again; what is drawn is kept.")
+        return
+    if task.finished:
+        services.demo_task.clear()
+        st.rerun()
+    done, total, what = task.progress
+    st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {what or 'getting ready'}, {done:,} of {total:,} images")
+    st.caption("This happens once and takes under a minute. The images are drawings; no patient was photographed.")
+
+
+task = services.demo_task()
+if task is not None:
+    drawing(task)
+
+space = services.workspace()
+models, datasets = space.model_names(), space.dataset_names()
+cards = (
+    ("inspect", "Inspect an image", "What did the network look at? Heatmap beside the photograph, scores of all classes, facts."),
+    ("dataset", "Look through a dataset", "What does it consist of? Classes, ages, sites, splits, missing values; charts filter the gallery."),
+    ("evaluate", "Evaluate a classifier", "How well does it do, class by class? Confusion matrix with the images behind every cell."),
+    ("classifier", "Open a classifier", "What is in the file, what does its card say, and do labelled images support the card?"),
+    ("learn", "Learn how a heatmap is made", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
+)
+columns = st.columns(3)
+for k, (page, title, what) in enumerate(cards):
+    with columns[k % 3].container(border=True, height="stretch"):
+        st.page_link(navigation.page(page), label=f"**{title}**")
+        st.write(what)
+with columns[2].container(border=True, height="stretch"):
+    st.markdown("**This workspace**")
+    st.write(f"Classifiers: {', '.join(models) or 'none yet'}.")
+    st.write(f"Datasets: {', '.join(datasets) or 'none yet'}.")
+    st.caption(f"Folder: {space.root.name}. It is shared by everybody who opens this server.")

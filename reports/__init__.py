@@ -1,0 +1,1 @@
+"""Every chart, and the self-contained reports."""

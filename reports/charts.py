@@ -1,0 +1,139 @@
+"""Altair charts. Colours are Okabe and Ito's, which colour-blind eyes tell apart; nothing is said by colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#9aa3a6"
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7f7f7f")
+ROW = 26  # pixels a bar
+
+
+def probability_bars(names: Sequence[str], probabilities: np.ndarray, decided: int, target: int) -> alt.Chart:
+    """One bar a class in output order; the decision in blue, the explained class outlined."""
+    frame = pd.DataFrame(
+        {
+            "class": list(names),
+            "score": [float(p) for p in probabilities],
+            "text": [f"{p:.1%}" if p >= 0.001 else "< 0.1%" for p in probabilities],
+            "role": ["decision" if k == decided else "other" for k in range(len(names))],
+            "explained": [k == target for k in range(len(names))],
+        }
+    )
+    base = alt.Chart(frame).encode(
+        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+        x=alt.X("score:Q", title="score", scale=alt.Scale(domain=[0, 1.12]), axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])),
+        tooltip=["class", alt.Tooltip("score:Q", format=".4f")],
+    )
+    bars = base.mark_bar(height=16).encode(
+        color=alt.Color("role:N", scale=alt.Scale(domain=["decision", "other"], range=[BLUE, GREY]), legend=None),
+        stroke=alt.condition("datum.explained", alt.value(ORANGE), alt.value(None)),
+        strokeWidth=alt.condition("datum.explained", alt.value(2.5), alt.value(0)),
+    )
+    texts = base.mark_text(align="left", dx=5).encode(text="text:N")
+    return (bars + texts).properties(height=alt.Step(ROW))
+
+
+def filtered_bars(frame: pd.DataFrame, column: str, title: str, select: str, order: Sequence[str] | None = None) -> alt.Chart:
+    """frame: columns `column`, all, shown (images in total and under the other filters). Bars can be selected."""
+    pick = alt.selection_point(name=select, fields=[column], toggle=True, empty=True)
+    base = alt.Chart(frame).encode(
+        y=alt.Y(f"{column}:N", sort=list(order) if order is not None else "-x", title=None, axis=alt.Axis(labelLimit=170)),
+        tooltip=[column, alt.Tooltip("all:Q", title="all images", format=","), alt.Tooltip("shown:Q", title="under the filters", format=",")],
+    )
+    back = base.mark_bar(height=14, color=GREY, opacity=0.35).encode(x=alt.X("all:Q", title="images"))
+    front = base.mark_bar(height=14, color=BLUE).encode(x="shown:Q", opacity=alt.condition(pick, alt.value(1), alt.value(0.35)))
+    texts = base.mark_text(align="left", dx=4, fontSize=11).encode(x="all:Q", text=alt.Text("shown:Q", format=","))
+    return (back + front.add_params(pick) + texts).properties(title=title, height=max(len(frame), 2) * 22 + 10)
+
+
+def age_histogram(frame: pd.DataFrame, select: str) -> alt.Chart:
+    """frame: from, to (years), all, shown. A range can be dragged."""
+    brush = alt.selection_interval(name=select, encodings=["x"], empty=True)
+    base = alt.Chart(frame).encode(
+        x=alt.X("from:Q", title="age (years)", scale=alt.Scale(domain=[0, 100])),
+        x2="to:Q",
+        tooltip=["from", "to", alt.Tooltip("all:Q", title="all images", format=","), alt.Tooltip("shown:Q", title="under the filters", format=",")],
+    )
+    back = base.mark_rect(color=GREY, opacity=0.35, stroke="white", strokeWidth=0.5).encode(y=alt.Y("all:Q", title="images"), y2=alt.datum(0))
+    front = base.mark_rect(color=BLUE, stroke="white", strokeWidth=0.5).encode(
+        y="shown:Q", y2=alt.datum(0), opacity=alt.condition(brush, alt.value(1), alt.value(0.35))
+    )
+    return (back + front.add_params(brush)).properties(title="Age", height=200)
+
+
+def stacked_share(frame: pd.DataFrame, rows: str, parts: str, title: str, order: Sequence[str]) -> alt.Chart:
+    """Share of `parts` in each row, in percent; frame: rows, parts, images."""
+    totals = frame.groupby(rows)["images"].transform("sum")
+    frame = frame.assign(share=frame["images"] / totals)
+    return (
+        alt.Chart(frame)
+        .mark_bar(stroke="white", strokeWidth=0.6)
+        .encode(
+            y=alt.Y(f"{rows}:N", sort=list(order), title=None),
+            x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of images", scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color(f"{parts}:N", scale=alt.Scale(range=list(OKABE_ITO)), legend=alt.Legend(orient="bottom", title=None, columns=3)),
+            tooltip=[rows, parts, alt.Tooltip("images:Q", format=","), alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(title=title, height=ROW * frame[rows].nunique() + 20)
+    )
+
+
+def age_boxes(frame: pd.DataFrame, order: Sequence[str]) -> alt.Chart:
+    """Quartiles of age a diagnosis; frame of `composition.age_by_class`."""
+    base = alt.Chart(frame).encode(y=alt.Y("diagnosis:N", sort=list(order), title=None))
+    tooltip = ["diagnosis", "n", "lower quartile", "median", "upper quartile", "missing"]
+    x = alt.X("lower quartile:Q", title="age (years): quartiles and median", scale=alt.Scale(domain=[0, 90]))
+    box = base.mark_bar(height=14, color=BLUE, opacity=0.45).encode(x=x, x2="upper quartile:Q", tooltip=tooltip)
+    middle = base.mark_tick(thickness=3, size=18, color=ORANGE).encode(x="median:Q", tooltip=tooltip)
+    return (box + middle).properties(title="Age by class", height=ROW * len(frame) + 20)
+
+
+def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool) -> alt.Chart:
+    """Diagnoses in rows, decisions in columns; colour is the share of the row, text counts or percent. Cells can be clicked."""
+    totals = matrix.sum(1)
+    rows = [
+        {
+            "diagnosis": d, "decision": c, "images": int(matrix[i, j]),
+            "share": float(matrix[i, j] / totals[i]) if totals[i] else float("nan"),
+            "text": _cell_text(int(matrix[i, j]), int(totals[i]), percent),
+        }
+        for i, d in enumerate(classes) for j, c in enumerate(classes)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    pick = alt.selection_point(name="cell", fields=["diagnosis", "decision"], toggle=False)
+    side = 62 if len(classes) <= 9 else 40
+    base = alt.Chart(frame).encode(
+        x=alt.X("decision:N", sort=None, axis=alt.Axis(orient="top", labelAngle=0, title="decision of the classifier")),
+        y=alt.Y("diagnosis:N", sort=None, title="diagnosis in the dataset"),
+        tooltip=["diagnosis", "decision", alt.Tooltip("images:Q", format=","), alt.Tooltip("share:Q", title="share of the diagnosis", format=".1%")],
+    )
+    cells = base.mark_rect(stroke="white", strokeWidth=1.5, cursor="pointer").encode(
+        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None),
+        strokeOpacity=alt.value(0.7),
+    )
+    texts = base.mark_text(fontSize=13).encode(
+        text="text:N", color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#1d2426"))
+    )
+    return (cells.add_params(pick) + texts).properties(height=side * len(classes) * 0.8 + 50)
+
+
+def _cell_text(n: int, total: int, percent: bool) -> str:
+    if not percent:
+        return f"{n:,}"
+    return f"{100 * n / total:.0f} %" if total else "–"
+
+
+def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
+    """Points with 95 % intervals a class; frame of `assess.class_table`."""
+    low, high = f"{name}_low", f"{name}_high"
+    base = alt.Chart(frame.dropna(subset=[name])).encode(y=alt.Y("class:N", sort=None, title=None))
+    x = alt.X(f"{low}:Q", title=title, scale=alt.Scale(domain=[0, 1]))
+    tooltip = ["class", "support", *[alt.Tooltip(f"{c}:Q", format=".3f") for c in (name, low, high)]]
+    lines = base.mark_rule(strokeWidth=3, color=GREY).encode(x=x, x2=f"{high}:Q", tooltip=tooltip)
+    points = base.mark_point(filled=True, size=80, color=BLUE, opacity=1).encode(x=f"{name}:Q", tooltip=tooltip)
+    return (lines + points).properties(height=ROW * len(frame) + 20)

@@ -1,0 +1,45 @@
+"""What the user chose, kept in the address so that a link restores it: classifier, dataset, image."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import services
+
+MODEL, DATASET, IMAGE, TARGET = "model", "dataset", "image", "target"
+
+
+def sidebar() -> None:
+    """The two choices every page shares, and the state of the worker."""
+    space = services.workspace()
+    models, datasets = space.model_names(), space.dataset_names()
+    with st.sidebar:
+        _select("Classifier", MODEL, models, "demo-honest", "No classifier yet")
+        _select("Dataset", DATASET, datasets, "demo", "No dataset yet")
+        st.caption("Research and teaching only. LesionLens is no medical device; a score is not a chance of disease.")
+        with st.expander("Network process"):
+            pid = services.worker().pid
+            st.caption("Networks run in a process of their own." + ("" if pid else " It starts with the next request."))
+            if st.button("Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."):
+                services.worker().stop()
+                st.rerun()
+
+
+def model() -> str | None:
+    """Name of the chosen classifier."""
+    return st.session_state.get(MODEL)
+
+
+def dataset() -> str | None:
+    """Name of the chosen dataset."""
+    return st.session_state.get(DATASET)
+
+
+def _select(label: str, key: str, options: list[str], preferred: str, nothing: str) -> None:
+    wanted = st.query_params.get(key)
+    if wanted is not None and wanted not in options:
+        st.warning(f"The link asks for {label.lower()} “{wanted[:60]}”, which this workspace does not hold.")
+    if st.session_state.get(key) not in options:
+        known = wanted if wanted in options else preferred if preferred in options else next(iter(options), None)
+        st.session_state[key] = known
+    st.selectbox(label, options, index=None, key=key, placeholder=nothing, disabled=not options, bind="query-params")

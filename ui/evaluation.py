@@ -1,0 +1,148 @@
+"""The parts of the Evaluate page: headline figures, confusion matrix, images of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from assess import Assessment, class_table
+from data_audit.dataset import Dataset
+from errors import ImageError
+from evaluation.intervals import Figure
+from imaging.overlay import overlay
+from imaging.resize import enlarge, seen_box, thumbnail
+from reports.charts import confusion_heatmap, figures_by_class
+from ui import services
+from ui.components import gallery
+
+CELL_IMAGES = 12
+FIGURES = {
+    "sensitivity": ("Sensitivity", "of the images with this diagnosis, the share the classifier decides for"),
+    "specificity": ("Specificity", "of the images without this diagnosis, the share it does not decide for"),
+    "ppv": ("PPV", "of the decisions for this class, the share that is right (on this dataset's mix)"),
+    "npv": ("NPV", "of the decisions against this class, the share that is right (on this dataset's mix)"),
+    "f1": ("F1", "harmonic mean of sensitivity and PPV"),
+    "auc": ("AUC", "how well the score ranks this class above the others, whatever the decision"),
+}
+
+
+def headline(assessment: Assessment) -> None:
+    """Accuracy beside what always guessing the commonest class would give, and who was left out."""
+    e = assessment.evaluation
+    one, two, three = st.columns(3)
+    _metric(one, "Accuracy", e.accuracy)
+    two.metric(f"Always deciding for {e.majority_class}", f"{e.majority_baseline:.1%}", border=True, help="Accuracy without looking at any image.")
+    _metric(three, "Balanced accuracy", e.balanced_accuracy)
+    st.caption(
+        f"{e.n_images:,} images of {e.n_groups:,} lesions. Decision rule: {e.decision_rule}. "
+        "Brackets: 95 % intervals that count lesions, not photographs."
+    )
+    if assessment.left_out:
+        told = "; ".join(f"{n:,} images {reason}" for reason, n in assessment.left_out.items())
+        st.caption(f"Left out: {told}.")
+    if assessment.mapping:
+        told = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
+        st.info(f"The dataset's labels were brought to the classifier's classes: {told}.", icon=":material/swap_horiz:")
+
+
+def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure) -> None:
+    value = f"{figure.value:.1%}" if figure.defined else "undefined"
+    interval = f"[{figure.low:.1%}, {figure.high:.1%}]" if figure.low == figure.low else figure.reason
+    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True)
+
+
+def confusion(assessment: Assessment) -> tuple[str, str] | None:
+    """The matrix; a clicked cell, or one chosen below it, as (diagnosis, decision)."""
+    e = assessment.evaluation
+    st.subheader("Confusion matrix", anchor=False)
+    percent = st.segmented_control("Numbers", ["counts", "row percent"], default="counts", key="numbers", label_visibility="collapsed") == "row percent"
+    worst = _commonest_mistake(assessment)
+    alt = f"Confusion matrix of {len(e.classes)} classes. " + (f"Commonest mistake: {worst[0]} decided as {worst[1]}, {worst[2]} images." if worst else "")
+    event = st.altair_chart(confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt)
+    cells = event["selection"].get("cell") or []
+    clicked = (cells[0]["diagnosis"], cells[0]["decision"]) if cells else None
+    if clicked is not None and st.session_state.get("last-cell") != clicked:
+        st.session_state["diagnosed"], st.session_state["decided"] = clicked
+    st.session_state["last-cell"] = clicked
+    st.caption("Click a cell, or choose one here, to see its images.")
+    left, right = st.columns(2)
+    diagnosed = left.selectbox("Diagnosis", e.classes, index=None, key="diagnosed", placeholder="choose", bind="query-params")
+    decided = right.selectbox("Decision", e.classes, index=None, key="decided", placeholder="choose", bind="query-params")
+    return (diagnosed, decided) if diagnosed and decided else None
+
+
+def class_figures(assessment: Assessment) -> None:
+    """One figure for all classes as points with intervals, and the table of all figures."""
+    frame = class_table(assessment.evaluation)
+    st.subheader("Class by class", anchor=False)
+    name = st.selectbox("Figure", list(FIGURES), format_func=lambda n: FIGURES[n][0], key="figure", label_visibility="collapsed", bind="query-params")
+    told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if r[name] == r[name])
+    st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
+    st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Grey lines: 95 % intervals.")
+    shown = pd.DataFrame({"class": frame["class"], "images": frame["support"]})
+    for key, (title, _) in FIGURES.items():
+        shown[title] = [_cell(v, lo, hi) for v, lo, hi in zip(frame[key], frame[f"{key}_low"], frame[f"{key}_high"], strict=True)]
+    st.dataframe(shown, hide_index=True, alt="All figures by class with their 95 % intervals")
+    reasons = {f"{r['class']}: {FIGURES[k][0]} undefined, {r[f'{k}_reason']}" for k in FIGURES for _, r in frame.iterrows() if r[k] != r[k]}
+    if reasons:
+        st.caption("; ".join(sorted(reasons)) + ".")
+
+
+def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
+    """The images of one cell, the most confident first, with what the network looked at for its decision."""
+    rows = assessment.rows
+    cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
+    right = diagnosed == decided
+    st.subheader(f"{diagnosed} decided as {decided}: {len(cell):,} images", anchor=False)
+    if cell.empty:
+        st.info("No image in this cell." + ("" if right else " This mistake was not made."))
+        return
+    maps_on = st.toggle("Heatmaps of the decision", value=True, key="maps-on")
+    pages = (len(cell) - 1) // CELL_IMAGES + 1
+    page = st.number_input(f"Page of {pages}", 1, pages, 1, key=f"cell-{diagnosed}-{decided}") if pages > 1 else 1
+    shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
+    ids = shown["image_id"].tolist()
+    captions = [f"{decided} {score:.0%}" for score in shown[decided]]
+    gallery(data, ids, captions, _pictures(opened, data, ids, decided, maps_on))
+    st.caption("Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes.")
+
+
+def _pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:
+    images = {}
+    for image_id in ids:
+        try:
+            images[image_id] = services.picture(data.sha256, image_id, data)
+        except ImageError:
+            continue
+    card = opened.card
+    targets = [k for k, code in enumerate(card.codes) if code == decided]
+    maps = None
+    if maps_on and images and targets:
+        maps = services.gallery_maps(opened.spec.sha256, card.sha256, data.sha256, tuple(images), targets[0], opened.spec, data)
+    pictures: dict[str, object] = {}
+    for k, (image_id, image) in enumerate(images.items()):
+        small = thumbnail(image, 320)
+        if maps is not None:
+            size = small.shape[:2]
+            large = enlarge(maps[k], size, seen_box(*size, card.size, card.resize.geometry))
+            small = overlay(small, large, float(abs(maps[k]).max(initial=0)))
+        pictures[image_id] = small
+    return [pictures.get(i) for i in ids]
+
+
+def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:
+    e = assessment.evaluation
+    wrong = e.matrix.copy()
+    wrong[range(len(e.classes)), range(len(e.classes))] = 0
+    if wrong.sum() == 0:
+        return None
+    row, column = divmod(int(wrong.argmax()), len(e.classes))
+    return e.classes[row], e.classes[column], int(wrong.max())
+
+
+def _cell(value: float, low: float, high: float) -> str:
+    if value != value:
+        return "–"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if low == low else f"{value:.2f}"

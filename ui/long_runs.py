@@ -1,0 +1,35 @@
+"""A long run on screen: progress, time left, a way to stop it; found again after a reload."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from ui import services
+
+
+def follow(key: str, what: str) -> None:
+    """Show the run under this key until it ends, then draw the page anew."""
+    _follow(key, what)
+
+
+@st.fragment(run_every=1.0)
+def _follow(key: str, what: str) -> None:
+    task = services.task(key)
+    if task is None or task.finished:
+        st.rerun()
+        return
+    done, total = task.progress
+    passed = time.monotonic() - task.started
+    left = f", about {_time(passed / done * (total - done))} left" if done and passed > 2 else ""
+    text = f"{what}: {done:,} of {total:,}{left}" if total else f"{what}: getting ready"
+    st.progress(done / total if total else 0.0, text=text)
+    if st.button("Stop", icon=":material/stop:", key=f"stop {key}"):
+        task.cancel()
+        st.rerun()
+    st.caption("You can look at other pages meanwhile; this goes on.")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

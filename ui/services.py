@@ -1,0 +1,316 @@
+"""Everything pages ask for: the workspace, the worker, and what is cached between reruns.
+
+Caches are keyed by file hashes and parameters, shared by all sessions, and bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from assess import Assessment, assess
+from atomic import write_bytes
+from data_audit.dataset import Dataset
+from data_audit.opening import open_dataset
+from imaging.decode import decode, encode_jpeg
+from imaging.resize import thumbnail as shrink
+from models.card import ModelCard, card_path, make_card, read_card
+from models.files import FileFacts
+from models.policy import Policy, read_policy
+from models.predictions import PredictionTable
+from models.trial import try_model
+from ui.worker.client import PROJECT, Task, Worker
+from ui.worker.jobs import Description, Inspection, ModelSpec
+from workspace import Workspace
+
+THUMBNAIL = 128
+
+
+@st.cache_resource(max_entries=1)
+def workspace() -> Workspace:
+    return Workspace()
+
+
+@st.cache_resource(max_entries=1)
+def worker() -> Worker:
+    """The one process that runs networks, for all sessions."""
+    return Worker()
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A classifier of the workspace: its file, its card, and what the opened network is like."""
+
+    name: str
+    facts: FileFacts
+    spec: ModelSpec
+    description: Description
+
+    @property
+    def card(self) -> ModelCard:
+        return self.spec.card
+
+
+def model(name: str) -> OpenModel:
+    """Check the file, try it once in a throw-away process, then open it in the worker.
+
+    Raises ModelFileError, CardError or WorkspaceError in words.
+    """
+    space = workspace()
+    path = space.named_model(name)
+    facts = space.facts(path)
+    beside = card_path(path)
+    stamp = beside.stat().st_mtime_ns if beside.exists() else 0
+    return _opened(name, facts.sha256, stamp, facts)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Opening the classifier…")
+def _opened(name: str, sha256: str, card_stamp: int, _facts: FileFacts) -> OpenModel:
+    beside = card_path(_facts.path)
+    trusted = bool(_facts.unsafe)
+    guessed = _tried(_facts, trusted)
+    card = read_card(beside) if beside.exists() else guessed
+    spec = ModelSpec(_facts.path, sha256, card, trusted)
+    return OpenModel(name, _facts, spec, worker().ask("describe", spec=spec))
+
+
+def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
+    """The card the network lets one guess; kept, so that a file is tried once and not at every start."""
+    kept = workspace().root / "trials" / f"{facts.sha256}.json"
+    if kept.exists():
+        return make_card(json.loads(kept.read_text()))
+    card = try_model(facts.path, trusted)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(kept, json.dumps(card.model_dump(mode="json")).encode())
+    return card
+
+
+def dataset(name: str) -> Dataset:
+    """A dataset of the workspace by name; raises DatasetError or WorkspaceError."""
+    space = workspace()
+    if name not in space.dataset_names():
+        from errors import WorkspaceError
+
+        raise WorkspaceError(f"holds no dataset {name!r}.", "This workspace", "Choose another in the sidebar.")
+    path = space.dataset_path(name)
+    return _opened_dataset(name, str(path), _stamp(path))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
+def _opened_dataset(name: str, path: str, stamp: int) -> Dataset:
+    return open_dataset(Path(path), name=name)
+
+
+def _stamp(path: Path) -> int:
+    """Changes when a file is added to the folder or a table in it is written."""
+    tops = [path, *path.iterdir()] if path.is_dir() else [path]
+    return max(p.stat().st_mtime_ns for p in tops)
+
+
+@st.cache_data(max_entries=20_000, show_spinner=False)
+def thumbnail(dataset_sha: str, image_id: str, _data: Dataset, side: int = THUMBNAIL) -> bytes:
+    """A small JPEG; raises ImageError."""
+    return encode_jpeg(shrink(_data.read(image_id), side), 82)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def picture(dataset_sha: str, image_id: str, _data: Dataset) -> np.ndarray:
+    """The decoded picture; raises ImageError."""
+    return _data.read(image_id)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def uploaded_picture(content_sha: str, _content: bytes) -> np.ndarray:
+    """An upload, decoded within limits, in memory only; raises ImageError."""
+    return decode(_content)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def inspect(opened: OpenModel, image: np.ndarray, method: str | None = None, layer: str | None = None) -> Inspection:
+    """Scores and maps of all classes of one image."""
+    image_sha = sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
+    return _inspected(opened.spec.sha256, opened.card.sha256, image_sha, method, layer, opened.spec, image)
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking…")
+def _inspected(
+    model_sha: str, card_sha: str, image_sha: str, method: str | None, layer: str | None, _spec: ModelSpec, _image: np.ndarray
+) -> Inspection:
+    return worker().ask("inspect", spec=_spec, image=_image, method=method, layer=layer)
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking…")
+def _stepped(model_sha: str, card_sha: str, image_sha: str, target: int, layer: str | None, _spec: ModelSpec, _image: np.ndarray) -> Any:
+    return worker().ask("steps", spec=_spec, image=_image, target=target, layer=layer)
+
+
+def steps(opened: OpenModel, image: np.ndarray, target: int, layer: str | None = None) -> Any:
+    """Everything Grad-CAM computes on its way (`explain.cam.Steps`)."""
+    image_sha = sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
+    return _stepped(opened.spec.sha256, opened.card.sha256, image_sha, target, layer, opened.spec, image)
+
+
+@st.cache_data(max_entries=200, show_spinner="Looking at these images…")
+def gallery_maps(
+    model_sha: str, card_sha: str, dataset_sha: str, image_ids: tuple[str, ...], target: int, _spec: ModelSpec, _data: Dataset
+) -> np.ndarray | None:
+    """Maps (N, h, w) of one class for the images of a gallery, whose pictures must be readable."""
+    images = [_data.read(i) for i in image_ids]
+    return worker().ask("explain_images", spec=_spec, images=images, targets=[target] * len(images))
+
+
+# --- long runs, shared by all sessions and found again after a reload ---------------------------------
+
+
+@st.cache_resource(max_entries=1)
+def _tasks() -> dict[str, Task]:
+    return {}
+
+
+def task(key: str) -> Task | None:
+    """The run under this key, if one is under way or has just ended."""
+    return _tasks().get(key)
+
+
+def forget_task(key: str) -> None:
+    _tasks().pop(key, None)
+
+
+def result_path(opened: OpenModel, data: Dataset) -> Path:
+    return workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
+
+
+def start_prediction(opened: OpenModel, data: Dataset) -> Task:
+    """Run the classifier over the dataset in the worker; several sessions share one run."""
+    path = result_path(opened, data)
+    key = str(path)
+    running = _tasks().get(key)
+    if running is not None and not running.finished:
+        return running
+    files = {i: data.path(i) for i in data.table["image_id"]}
+    begun = worker().submit(
+        "predict_dataset", spec=opened.spec, files=files, name=data.name, digest=data.sha256,
+        kept=path.with_name("predictions.part.parquet"),
+    )  # fmt: skip
+    _tasks()[key] = begun
+    threading.Thread(target=_keep, args=(begun, path), daemon=True).start()
+    return begun
+
+
+def _keep(begun: Task, path: Path) -> None:
+    from errors import LesionLensError
+
+    try:
+        workspace().keep_predictions(path, begun.result())
+    except LesionLensError:
+        return  # the page shows the task's error
+
+
+def start_check(opened: OpenModel, data: Dataset) -> Task:
+    """Card check in the worker."""
+    from models.check import sample_for_check
+
+    key = check_key(opened, data)
+    running = _tasks().get(key)
+    if running is not None and not running.finished:
+        return running
+    sample = sample_for_check(data.table, opened.card.codes)
+    groups = data.groups[sample.index].astype(str).tolist()
+    _tasks()[key] = worker().submit("check_card", spec=opened.spec, root=data.root, sample=sample, groups=groups)
+    return _tasks()[key]
+
+
+def check_key(opened: OpenModel, data: Dataset) -> str:
+    return f"check {opened.spec.sha256} {opened.card.sha256} {data.sha256}"
+
+
+def kept_predictions(opened: OpenModel, data: Dataset) -> PredictionTable | None:
+    path = result_path(opened, data)
+    return _read_predictions(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read_predictions(path: str, stamp: int) -> PredictionTable:
+    found = workspace().kept_predictions(Path(path))
+    assert found is not None
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
+def _assessed(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None) -> Assessment:
+    return assess(_table, _data, split=split)
+
+
+def assessment(opened: OpenModel, data: Dataset, table: PredictionTable, split: str | None) -> Assessment:
+    """Evaluation of kept predictions; raises PredictionsError."""
+    return _assessed((opened.spec.sha256, opened.card.sha256, data.sha256, str(split)), table, data, split)
+
+
+# --- the operator's policy -----------------------------------------------------------------------------
+
+
+def policy(opened: OpenModel) -> Policy | None:
+    """The policy switched on for this very classifier, or None."""
+    path = workspace().policy_path(opened.facts.sha256)
+    return read_policy(path) if path.exists() else None
+
+
+# --- the demo workspace -------------------------------------------------------------------------------
+
+
+@dataclass
+class DemoTask:
+    """The drawing of the demo in a process of its own. progress: (done, total, what)."""
+
+    progress: tuple[int, int, str] = (0, 1, "")
+    error: str = ""
+    finished: bool = False
+    _lines: list[str] = field(default_factory=list)
+
+
+@st.cache_resource(max_entries=1)
+def demo_task() -> DemoTask | None:
+    """Starts drawing the demo if this workspace is new or its demo half done; None if there is nothing to do."""
+    from demo.datasets import COHORTS
+    from demo.make import is_made
+
+    space = workspace()
+    begun = any((space.datasets / name).exists() for name in COHORTS)
+    new = not space.model_names() and not space.dataset_names()
+    if is_made(space) or not (begun or new):
+        return None
+    drawing = DemoTask()
+    threading.Thread(target=_draw_demo, args=(drawing, space.root), daemon=True).start()
+    return drawing
+
+
+def _draw_demo(drawing: DemoTask, root: Path) -> None:
+    command = [sys.executable, "-m", "demo.make", str(root)]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    for line in process.stdout:
+        done, total, what = line.split(maxsplit=2)
+        drawing.progress = int(done), int(total), what.strip()
+    if process.wait() != 0:
+        drawing.error = (process.stderr.read().strip().splitlines() or ["it ended without a word"])[-1]
+    drawing.finished = True
+
+
+def is_local() -> bool:
+    """Whether only this machine can reach the server; only then may a browser name folders on it."""
+    return st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")
+
+
