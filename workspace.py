@@ -1,9 +1,9 @@
 """`Workspace`: one folder that holds a user's models, datasets and results.
 
-    workspace/models/      network files with their cards
-    workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere
-    workspace/results/     predictions, found again by the hashes of what they were made from
-    workspace/trusted.json sha256 of network files somebody answered for, on the command line only
+workspace/models/      network files with their cards
+workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere
+workspace/results/     predictions, found again by the hashes of what they were made from
+workspace/trusted.json sha256 of network files somebody answered for, on the command line only
 """
 
 from __future__ import annotations
@@ -190,4 +190,3 @@ def _is_model(path: Path) -> bool:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name:
         raise WorkspaceError(f"{name!r} cannot be a name.", todo="Use letters, digits, spaces, dots and dashes.")
-

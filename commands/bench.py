@@ -27,7 +27,13 @@ def bench(
         say_json({"rows": rows})
         return
     shown = [
-        [r["what"], f"{r['ratio']:.2f}", f"{r['low']:.2f}–{r['high']:.2f}", r["target"] or "", {True: "yes", False: "no", None: ""}[r["holds"]]]
+        [
+            r["what"],
+            f"{r['ratio']:.2f}",
+            f"{r['low']:.2f}–{r['high']:.2f}",
+            r["target"] or "",
+            {True: "yes", False: "no", None: ""}[r["holds"]],
+        ]
         for r in rows
     ]
     results.print(table("Ratios (median of pairs, quartiles)", ["what", "ratio", "spread", "target", "holds"], shown))

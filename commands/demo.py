@@ -18,7 +18,8 @@ def demo(
 ) -> None:
     """Make the demo workspace: two drawn datasets and two small classifiers."""
     if retrain:
-        from demo.classifiers import RECIPES, retrain as train_one
+        from demo.classifiers import RECIPES
+        from demo.classifiers import retrain as train_one
 
         scores = {name: train_one(name, people.print) for name in RECIPES}
         if as_json:
@@ -42,4 +43,6 @@ def demo(
     if as_json:
         say_json(made)
     else:
-        results.print(f"Demo workspace in {space.root}: datasets {', '.join(made['datasets'])}; models {', '.join(made['models'])}.")
+        results.print(
+            f"Demo workspace in {space.root}: datasets {', '.join(made['datasets'])}; models {', '.join(made['models'])}."
+        )

@@ -11,7 +11,20 @@ import typer
 from assess import as_json as assessment_json
 from assess import assess, class_table
 from atomic import write_bytes
-from commands.console import AsJson, DatasetName, InWorkspace, Out, command, out_folder, plain, results, say_json, table, workspace
+from commands.console import (
+    AsJson,
+    DatasetName,
+    InWorkspace,
+    Out,
+    command,
+    out_folder,
+    plain,
+    results,
+    say_json,
+    table,
+    workspace,
+)
+from exports import safe_csv
 from models.predictions import read_predictions, read_rename
 
 
@@ -22,7 +35,9 @@ def evaluate(
     out: Out,
     classes: Annotated[str | None, typer.Option("--classes", help="Classes of numbered columns in order: nv,mel,…")] = None,
     rename: Annotated[Path | None, typer.Option("--rename", help="Labels and their codes: YAML, JSON or two columns.")] = None,
-    row_order: Annotated[bool, typer.Option("--row-order", help="The file has no ids: its rows stand in the dataset's order.")] = False,
+    row_order: Annotated[
+        bool, typer.Option("--row-order", help="The file has no ids: its rows stand in the dataset's order.")
+    ] = False,
     split: Annotated[str | None, typer.Option("--split", help="Only images of this split.")] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
@@ -37,7 +52,7 @@ def evaluate(
     content = plain(assessment_json(judged))
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
-    write_bytes(folder / "per_class.csv", per_class.to_csv(index=False).encode())
+    write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
     if as_json:
         say_json(content)
         return

@@ -10,7 +10,16 @@ import typer
 
 from atomic import write_bytes
 from commands.console import (
-    AsJson, InWorkspace, ModelName, Out, command, out_folder, results, say_json, with_progress, workspace,
+    AsJson,
+    InWorkspace,
+    ModelName,
+    Out,
+    command,
+    out_folder,
+    results,
+    say_json,
+    with_progress,
+    workspace,
 )  # fmt: skip
 from errors import LesionLensError
 
@@ -60,7 +69,9 @@ def explain(
         say_json(told)
         return
     results.print(f"{chosen} at {info.path} ({info.height} × {info.width}): {reason}")
-    results.print(f"{told['images']:,} maps, {told['empty']:,} empty ({told['empty_share']:.1%}), {len(told['errors']):,} unreadable: {path}")
+    results.print(
+        f"{told['images']:,} maps, {told['empty']:,} empty ({told['empty_share']:.1%}), {len(told['errors']):,} unreadable: {path}"
+    )
     if info.coarse:
         results.print("The layer is coarser than 5 × 5: a map says hardly more than left or right.")
 

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from commands.console import (
-    AsJson, DatasetName, InWorkspace, command, results, say_json, table, with_progress, workspace,
+    AsJson,
+    DatasetName,
+    InWorkspace,
+    command,
+    results,
+    say_json,
+    table,
+    with_progress,
+    workspace,
 )  # fmt: skip
 from models.card import card_path, read_card
 
@@ -48,10 +56,14 @@ def show(
             }
         )  # fmt: skip
         return
-    results.print(f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
+    results.print(
+        f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB"
+    )
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {len(classifier.layers)} layers run.")
-    rows = [[k, _shown(v), "guess" if k in used.guessed else ""] for k, v in used.model_dump(mode="json").items() if k != "guessed"]
+    rows = [
+        [k, _shown(v), "guess" if k in used.guessed else ""] for k, v in used.model_dump(mode="json").items() if k != "guessed"
+    ]
     results.print(table("Model card", ["field", "value", ""], rows))
     if used.guessed:
         results.print(f"Guesses are not facts: write them down in {card_path(facts.path).name}, or try them with `model check`.")
@@ -97,7 +109,9 @@ def check(
         )  # fmt: skip
         return
     shown = as_table(checked)
-    results.print(table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist()))
+    results.print(
+        table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist())
+    )
     results.print(f"[bold]{checked.verdict}[/bold]: {checked.reason}")
     if checked.agrees is not None:
         results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")

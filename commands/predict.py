@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from commands.console import (
-    AsJson, DatasetName, InWorkspace, ModelName, Out, command, out_folder, results, say_json, with_progress, workspace,
+    AsJson,
+    DatasetName,
+    InWorkspace,
+    ModelName,
+    Out,
+    command,
+    out_folder,
+    results,
+    say_json,
+    with_progress,
+    workspace,
 )  # fmt: skip
 
 
 @command
-def predict(model: ModelName, dataset: DatasetName, out: Out, workspace_root: InWorkspace = None, as_json: AsJson = False) -> None:
+def predict(
+    model: ModelName, dataset: DatasetName, out: Out, workspace_root: InWorkspace = None, as_json: AsJson = False
+) -> None:
     """Run a classifier over a dataset: predictions.parquet. A run that was stopped goes on."""
     from commands.model import open_named
     from models.predictions import write_predictions

@@ -62,9 +62,7 @@ def read_table(path: Path) -> pd.DataFrame:
             frame = frame.astype(object).where(frame.notna(), np.nan).map(_as_text)
         else:
             text = _read_text(path)
-            frame = pd.read_csv(
-                io.StringIO(text), sep=_separator(text), dtype=str, keep_default_na=False, skipinitialspace=True
-            )
+            frame = pd.read_csv(io.StringIO(text), sep=_separator(text), dtype=str, keep_default_na=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DatasetError(f"cannot be read as a table ({reason}).", path.name) from error

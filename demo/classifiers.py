@@ -104,7 +104,9 @@ def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
 
 
 def _draw(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.ndarray]:
-    jobs = [(recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(HAM10000) for k in range(every_class)]
+    jobs = [
+        (recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(HAM10000) for k in range(every_class)
+    ]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         images = list(pool.map(_draw_one, jobs, chunksize=64))
     labels = np.repeat(np.arange(len(HAM10000)), every_class)

@@ -84,4 +84,3 @@ def _write_shots(folder: Path, shots: list[Shot]) -> int:
         write_bytes(folder / "markers" / f"{shot.image_id}.png", encode_png(bits))
         write_bytes(folder / "images" / f"{shot.image_id}.jpg", encode_jpeg(picture.image, quality))
     return len(shots)
-

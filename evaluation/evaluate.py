@@ -45,9 +45,7 @@ class Evaluation:
     per_class: tuple[ClassFigures, ...]
 
 
-def evaluate(
-    true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: np.ndarray
-) -> Evaluation:
+def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: np.ndarray) -> Evaluation:
     """true: int (N,) class indices; probabilities: float (N, C); groups: (N,) lesion of each row, any values.
 
     The decision is the class with the highest score, the first of several equal ones. Macro figures are
@@ -63,8 +61,7 @@ def evaluate(
     is_true = true[:, None] == np.arange(c)
     is_decided = decided[:, None] == np.arange(c)
     per_class = tuple(
-        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group)
-        for k, name in enumerate(classes)
+        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group) for k, name in enumerate(classes)
     )
     present = [k for k in range(c) if is_true[:, k].any()]
     correct = true == decided
@@ -96,19 +93,13 @@ def _averages(figures: Sequence[ClassFigures]) -> dict[str, dict[str, float]]:
     }
 
 
-def _class_figures(
-    name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray
-) -> ClassFigures:
+def _class_figures(name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray) -> ClassFigures:
     def share(hits: np.ndarray, trials: np.ndarray, reason: str) -> Figure:
         return ratio(hits.astype(float), trials.astype(float), group, reason)
 
     support = int(true.sum())
     both = true & decided
-    f1 = (
-        ratio(2.0 * both, true.astype(float) + decided, group, "")
-        if support
-        else undefined("no images of this class")
-    )
+    f1 = ratio(2.0 * both, true.astype(float) + decided, group, "") if support else undefined("no images of this class")
     return ClassFigures(
         name=name,
         support=support,

@@ -17,7 +17,7 @@ from models.files import FileFacts
 from models.network import import_tensorflow
 
 BATCH = 32
-CLASSES = tuple("akiec bcc bkl df mel nv vasc".split())
+CLASSES = tuple(["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"])
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,7 @@ def seen_box(height: int, width: int, target: tuple[int, int], geometry: Geometr
     return Box((width - box_w) / 2, (height - box_h) / 2, box_w, box_h)
 
 
-def fit_image(
-    image: np.ndarray, target: tuple[int, int], geometry: Geometry, interpolation: Interpolation
-) -> np.ndarray:
+def fit_image(image: np.ndarray, target: tuple[int, int], geometry: Geometry, interpolation: Interpolation) -> np.ndarray:
     """uint8 RGB (H, W, 3) -> uint8 RGB of the target (height, width)."""
     height, width = image.shape[:2]
     box = seen_box(height, width, target, geometry)
@@ -66,9 +64,7 @@ def fit_image(
     return scale_image(image, target, interpolation)
 
 
-def scale_image(
-    image: np.ndarray, target: tuple[int, int], interpolation: Interpolation = "area"
-) -> np.ndarray:
+def scale_image(image: np.ndarray, target: tuple[int, int], interpolation: Interpolation = "area") -> np.ndarray:
     """uint8 (H, W, 3) or (H, W) stretched to (height, width)."""
     if image.shape[:2] == target:
         return image
@@ -77,9 +73,7 @@ def scale_image(
     return np.asarray(Image.fromarray(image).resize((target[1], target[0]), _PILLOW[interpolation]))
 
 
-def enlarge(
-    heatmap: np.ndarray, size: tuple[int, int], box: Box | None = None
-) -> np.ndarray:
+def enlarge(heatmap: np.ndarray, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
     """A small map over a picture of `size` (height, width), by one bilinear rule.
 
     Cell centres of the (h, w) map lie at (i + .5) / h of the box the network saw; between centres

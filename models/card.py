@@ -113,7 +113,7 @@ class ModelCard(BaseModel):
     @property
     def sha256(self) -> str:
         """Of the fields a prediction depends on, so that an edited licence keeps results."""
-        fields = "classes height width resize scaling colour_order output positive".split()
+        fields = ["classes", "height", "width", "resize", "scaling", "colour_order", "output", "positive"]
         return hashlib.sha256(repr([getattr(self, f) for f in fields]).encode()).hexdigest()
 
 

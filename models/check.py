@@ -87,9 +87,7 @@ def check_card(
             f"cannot be checked on {len(images)} labelled images with {len(names)} diagnoses of {2 * MIN_A_CLASS} or more.",
             classifier.card.name, f"Give at least {MIN_IMAGES} images of two diagnoses.",
         )  # fmt: skip
-    cards = [
-        classifier.card.model_copy(update={"scaling": s, "colour_order": c}) for s, c in product(SCALINGS, ("rgb", "bgr"))
-    ]
+    cards = [classifier.card.model_copy(update={"scaling": s, "colour_order": c}) for s, c in product(SCALINGS, ("rgb", "bgr"))]
     scored, total = [], len(cards) * len(images)
     for i, card in enumerate(cards):
         parts = []
@@ -222,9 +220,7 @@ def _candidate(
 ) -> Candidate:
     low, high = np.nanpercentile(draws[1:], [2.5, 97.5])
     even_low = float(np.nanpercentile(evenly[1:], 2.5))
-    return Candidate(
-        card.scaling, card.colour_order, float(draws[0]), float(low), float(high), float(evenly[0]), even_low, order
-    )
+    return Candidate(card.scaling, card.colour_order, float(draws[0]), float(low), float(high), float(evenly[0]), even_low, order)
 
 
 def as_table(check: CardCheck) -> pd.DataFrame:

@@ -49,9 +49,7 @@ class Classifier:
         self.compiled: dict[tuple, Any] = {}
         self.head = find_head(network) if network.layers else Head(None, "unknown", exact=False)
         try:
-            self.layers: tuple[LayerInfo, ...] = (
-                trace_layers(network, card.size) if network.layers else ()
-            )
+            self.layers: tuple[LayerInfo, ...] = trace_layers(network, card.size) if network.layers else ()
         except (ValueError, TypeError) as error:
             raise CardError(
                 f"asks for {card.height} × {card.width} RGB pictures, which the network does not take "
@@ -180,8 +178,7 @@ class Classifier:
             outputs = run.get_concrete_function(self.input_spec()).output_shapes
         except (ValueError, TypeError) as error:
             raise CardError(
-                f"does not take {self.card.height} × {self.card.width} pictures "
-                f"({str(error).strip().splitlines()[0][:160]}).",
+                f"does not take {self.card.height} × {self.card.width} pictures ({str(error).strip().splitlines()[0][:160]}).",
                 self.facts.path.name,
                 "Correct height and width in the card.",
             ) from error
@@ -236,9 +233,7 @@ class Batch:
     errors: dict[int, str]
 
 
-def stream_batches(
-    classifier: Classifier, paths: Sequence[Path], batch: int = BATCH, workers: int = 2
-) -> Iterator[Batch]:
+def stream_batches(classifier: Classifier, paths: Sequence[Path], batch: int = BATCH, workers: int = 2) -> Iterator[Batch]:
     """Read, decode and resize pictures in threads while the network works on the batch before.
 
     Unreadable pictures are left out of the batch and named in `errors` by their place in `paths`.

@@ -226,5 +226,3 @@ def _parse_json(raw: bytes | str) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-

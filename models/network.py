@@ -11,6 +11,7 @@ from typing import Any
 from errors import ModelFileError
 from models.files import FileFacts
 
+
 def open_network(facts: FileFacts) -> Any:
     """A callable `network(images, training=False)`; Keras models also have `.layers`.
 
@@ -32,9 +33,7 @@ def open_network(facts: FileFacts) -> Any:
             problems.append(_first_line(error))
             continue
         if facts.format != "savedmodel" and len(network.inputs) != 1:
-            raise ModelFileError(
-                f"takes {len(network.inputs)} inputs; a classifier of photographs takes one.", facts.path.name
-            )
+            raise ModelFileError(f"takes {len(network.inputs)} inputs; a classifier of photographs takes one.", facts.path.name)
         return network
     raise ModelFileError(
         f"cannot be rebuilt as a network ({'; then '.join(problems)}).",

@@ -145,9 +145,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
 _PREFIX = re.compile(r"^(prob(ability)?|p|pred|score|class)[ _.:-]+|[ _.:-]+(prob(ability)?|score)$", re.IGNORECASE)
 
 
-def _score_columns(
-    frame: pd.DataFrame, classes: Sequence[str] | None, rename: Mapping[str, str], where: str
-) -> dict[str, str]:
+def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: Mapping[str, str], where: str) -> dict[str, str]:
     """Score column -> code."""
 
     def code(label: str) -> str:
@@ -184,9 +182,7 @@ def _score_columns(
 def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str) -> list[str]:
     if row_order is not None:
         if len(row_order) != len(frame):
-            raise PredictionsError(
-                f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs as many.", where
-            )
+            raise PredictionsError(f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs as many.", where)
         return list(row_order)
     lower = {str(c).lower(): c for c in frame.columns}
     column = next((lower[a] for a in ("image_id", "isic_id", "image_name", "image", "filename", "file") if a in lower), None)

@@ -31,9 +31,7 @@ def try_model(path: Path, trusted: bool = False, seconds: float = SECONDS, resid
     """
     command = [sys.executable, "-m", "models.trial", str(path.resolve()), "trusted" if trusted else "untrusted"]
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command, cwd=_PROJECT, stdout=output, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, cwd=_PROJECT, stdout=output, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         _watch(process, path.name, seconds, resident)
         output.seek(0)
         lines = output.read().decode().strip().splitlines()

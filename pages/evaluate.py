@@ -5,9 +5,10 @@ import json
 import streamlit as st
 
 from assess import as_json, class_table
+from exports import safe_csv
 from ui import choice, services
 from ui.components import MEANING, need, page_title
-from ui.evaluation import cell_gallery, class_figures, confusion, headline
+from ui.evaluation import cell_gallery, class_figures, confusion, figure_table, headline
 from ui.long_runs import follow
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
@@ -24,7 +25,9 @@ if kept is None and (task is None or task.finished):
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:"):
         services.start_prediction(opened, data)
         st.rerun()
-    st.caption("A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data.")
+    st.caption(
+        "A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data."
+    )
     st.stop()
 if kept is None:
     follow(key, "Predicting")
@@ -42,12 +45,23 @@ with left:
     picked = confusion(assessment)
 with right:
     class_figures(assessment)
+figure_table(assessment)
 if picked is not None:
     cell_gallery(opened, data, assessment, *picked)
 st.subheader("Take it away", anchor=False)
 first, second, third = st.columns(3)
 name = f"{opened.name}-{data.name}-{split or 'all'}"
-first.download_button("evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch")
-second.download_button("Figures by class (CSV)", class_table(assessment.evaluation).to_csv(index=False), f"{name}-classes.csv", "text/csv", width="stretch")
-third.download_button("Predictions (CSV)", lambda: kept.frame().to_csv(index=False), f"{name}-predictions.csv", "text/csv", width="stretch")
+first.download_button(
+    "evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch"
+)
+second.download_button(
+    "Figures by class (CSV)",
+    safe_csv(class_table(assessment.evaluation), assessment.about),
+    f"{name}-classes.csv",
+    "text/csv",
+    width="stretch",
+)
+third.download_button(
+    "Predictions (CSV)", lambda: safe_csv(kept.frame(), kept.about), f"{name}-predictions.csv", "text/csv", width="stretch"
+)
 st.caption(MEANING)

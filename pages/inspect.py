@@ -78,7 +78,11 @@ if chosen is None:
     st.info("Choose an image above, or upload one.")
     st.stop()
 also = st.multiselect(
-    "Compare with", [m for m in services.workspace().model_names() if m != name], key="also", placeholder="other classifiers", bind="query-params"
+    "Compare with",
+    [m for m in services.workspace().model_names() if m != name],
+    key="also",
+    placeholder="other classifiers",
+    bind="query-params",
 )
 mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
 opened = services.model(name)

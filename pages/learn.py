@@ -7,7 +7,9 @@ from ui.components import lesion_name, need, page_title
 from ui.image_choice import choose_image
 from ui.learning import grad_cam_steps
 
-page_title("How a heatmap is made", "Grad-CAM (Selvaraju 2017) in six steps, on an image of your choice, with the actual numbers.")
+page_title(
+    "How a heatmap is made", "Grad-CAM (Selvaraju 2017) in six steps, on an image of your choice, with the actual numbers."
+)
 opened = services.model(need(choice.model(), "classifier"))
 chosen = choose_image(services.dataset(choice.dataset()) if choice.dataset() else None)
 if chosen is None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#9aa3a6"
+TEXT = "#737f84"  # readable on the light and the dark page
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7f7f7f")
 ROW = 26  # pixels a bar
 
@@ -26,7 +27,9 @@ def probability_bars(names: Sequence[str], probabilities: np.ndarray, decided: i
     )
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
-        x=alt.X("score:Q", title="score", scale=alt.Scale(domain=[0, 1.12]), axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])),
+        x=alt.X(
+            "score:Q", title="score", scale=alt.Scale(domain=[0, 1.12]), axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+        ),
         tooltip=["class", alt.Tooltip("score:Q", format=".4f")],
     )
     bars = base.mark_bar(height=16).encode(
@@ -34,7 +37,7 @@ def probability_bars(names: Sequence[str], probabilities: np.ndarray, decided: i
         stroke=alt.condition("datum.explained", alt.value(ORANGE), alt.value(None)),
         strokeWidth=alt.condition("datum.explained", alt.value(2.5), alt.value(0)),
     )
-    texts = base.mark_text(align="left", dx=5).encode(text="text:N")
+    texts = base.mark_text(align="left", dx=5, color=TEXT).encode(text="text:N")
     return (bars + texts).properties(height=alt.Step(ROW))
 
 
@@ -42,13 +45,24 @@ def filtered_bars(frame: pd.DataFrame, column: str, title: str, select: str, ord
     """frame: columns `column`, all, shown (images in total and under the other filters). Bars can be selected."""
     pick = alt.selection_point(name=select, fields=[column], toggle=True, empty=True)
     base = alt.Chart(frame).encode(
-        y=alt.Y(f"{column}:N", sort=list(order) if order is not None else "-x", title=None, axis=alt.Axis(labelLimit=170)),
-        tooltip=[column, alt.Tooltip("all:Q", title="all images", format=","), alt.Tooltip("shown:Q", title="under the filters", format=",")],
+        y=alt.Y(
+            f"{column}:N",
+            sort=list(order) if order is not None else "-x",
+            title=None,
+            axis=alt.Axis(labelLimit=170, labelOverlap=False),
+        ),
+        tooltip=[
+            column,
+            alt.Tooltip("all:Q", title="all images", format=","),
+            alt.Tooltip("shown:Q", title="under the filters", format=","),
+        ],
     )
-    back = base.mark_bar(height=14, color=GREY, opacity=0.35).encode(x=alt.X("all:Q", title="images"))
+    room = alt.Scale(domain=[0, 1.25 * max(float(frame["all"].max()), 1)], nice=False)
+    axis = alt.Axis(tickCount=3, format="~s")
+    back = base.mark_bar(height=14, color=GREY, opacity=0.35).encode(x=alt.X("all:Q", title="images", scale=room, axis=axis))
     front = base.mark_bar(height=14, color=BLUE).encode(x="shown:Q", opacity=alt.condition(pick, alt.value(1), alt.value(0.35)))
-    texts = base.mark_text(align="left", dx=4, fontSize=11).encode(x="all:Q", text=alt.Text("shown:Q", format=","))
-    return (back + front.add_params(pick) + texts).properties(title=title, height=max(len(frame), 2) * 22 + 10)
+    texts = base.mark_text(align="left", dx=4, fontSize=11, color=TEXT).encode(x="all:Q", text=alt.Text("shown:Q", format=","))
+    return (back + front.add_params(pick) + texts).properties(title=title, height=alt.Step(22))
 
 
 def age_histogram(frame: pd.DataFrame, select: str) -> alt.Chart:
@@ -57,13 +71,20 @@ def age_histogram(frame: pd.DataFrame, select: str) -> alt.Chart:
     base = alt.Chart(frame).encode(
         x=alt.X("from:Q", title="age (years)", scale=alt.Scale(domain=[0, 100])),
         x2="to:Q",
-        tooltip=["from", "to", alt.Tooltip("all:Q", title="all images", format=","), alt.Tooltip("shown:Q", title="under the filters", format=",")],
+        tooltip=[
+            "from",
+            "to",
+            alt.Tooltip("all:Q", title="all images", format=","),
+            alt.Tooltip("shown:Q", title="under the filters", format=","),
+        ],
     )
-    back = base.mark_rect(color=GREY, opacity=0.35, stroke="white", strokeWidth=0.5).encode(y=alt.Y("all:Q", title="images"), y2=alt.datum(0))
+    back = base.mark_rect(color=GREY, opacity=0.35, stroke="white", strokeWidth=0.5).encode(
+        y=alt.Y("all:Q", title="images"), y2=alt.datum(0)
+    )
     front = base.mark_rect(color=BLUE, stroke="white", strokeWidth=0.5).encode(
         y="shown:Q", y2=alt.datum(0), opacity=alt.condition(brush, alt.value(1), alt.value(0.35))
     )
-    return (back + front.add_params(brush)).properties(title="Age", height=200)
+    return (back + front.add_params(brush)).properties(title="Age", height=260)
 
 
 def stacked_share(frame: pd.DataFrame, rows: str, parts: str, title: str, order: Sequence[str]) -> alt.Chart:
@@ -76,21 +97,23 @@ def stacked_share(frame: pd.DataFrame, rows: str, parts: str, title: str, order:
         .encode(
             y=alt.Y(f"{rows}:N", sort=list(order), title=None),
             x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of images", scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color(f"{parts}:N", scale=alt.Scale(range=list(OKABE_ITO)), legend=alt.Legend(orient="bottom", title=None, columns=3)),
+            color=alt.Color(
+                f"{parts}:N", scale=alt.Scale(range=list(OKABE_ITO)), legend=alt.Legend(orient="bottom", title=None, columns=3)
+            ),
             tooltip=[rows, parts, alt.Tooltip("images:Q", format=","), alt.Tooltip("share:Q", format=".1%")],
         )
-        .properties(title=title, height=ROW * frame[rows].nunique() + 20)
+        .properties(title=title, height=alt.Step(ROW))
     )
 
 
 def age_boxes(frame: pd.DataFrame, order: Sequence[str]) -> alt.Chart:
     """Quartiles of age a diagnosis; frame of `composition.age_by_class`."""
-    base = alt.Chart(frame).encode(y=alt.Y("diagnosis:N", sort=list(order), title=None))
+    base = alt.Chart(frame).encode(y=alt.Y("diagnosis:N", sort=list(order), title=None, axis=alt.Axis(labelOverlap=False)))
     tooltip = ["diagnosis", "n", "lower quartile", "median", "upper quartile", "missing"]
     x = alt.X("lower quartile:Q", title="age (years): quartiles and median", scale=alt.Scale(domain=[0, 90]))
     box = base.mark_bar(height=14, color=BLUE, opacity=0.45).encode(x=x, x2="upper quartile:Q", tooltip=tooltip)
     middle = base.mark_tick(thickness=3, size=18, color=ORANGE).encode(x="median:Q", tooltip=tooltip)
-    return (box + middle).properties(title="Age by class", height=ROW * len(frame) + 20)
+    return (box + middle).properties(title="Age by class", height=alt.Step(ROW))
 
 
 def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool) -> alt.Chart:
@@ -109,8 +132,13 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     side = 62 if len(classes) <= 9 else 40
     base = alt.Chart(frame).encode(
         x=alt.X("decision:N", sort=None, axis=alt.Axis(orient="top", labelAngle=0, title="decision of the classifier")),
-        y=alt.Y("diagnosis:N", sort=None, title="diagnosis in the dataset"),
-        tooltip=["diagnosis", "decision", alt.Tooltip("images:Q", format=","), alt.Tooltip("share:Q", title="share of the diagnosis", format=".1%")],
+        y=alt.Y("diagnosis:N", sort=None, title="diagnosis in the dataset", axis=alt.Axis(labelOverlap=False)),
+        tooltip=[
+            "diagnosis",
+            "decision",
+            alt.Tooltip("images:Q", format=","),
+            alt.Tooltip("share:Q", title="share of the diagnosis", format=".1%"),
+        ],
     )
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cursor="pointer").encode(
         color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None),
@@ -119,7 +147,7 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     texts = base.mark_text(fontSize=13).encode(
         text="text:N", color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#1d2426"))
     )
-    return (cells.add_params(pick) + texts).properties(height=side * len(classes) * 0.8 + 50)
+    return (cells.add_params(pick) + texts).properties(height=alt.Step(side * 0.75))
 
 
 def _cell_text(n: int, total: int, percent: bool) -> str:
@@ -131,9 +159,11 @@ def _cell_text(n: int, total: int, percent: bool) -> str:
 def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
     """Points with 95 % intervals a class; frame of `assess.class_table`."""
     low, high = f"{name}_low", f"{name}_high"
-    base = alt.Chart(frame.dropna(subset=[name])).encode(y=alt.Y("class:N", sort=None, title=None))
+    base = alt.Chart(frame.dropna(subset=[name])).encode(
+        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False))
+    )
     x = alt.X(f"{low}:Q", title=title, scale=alt.Scale(domain=[0, 1]))
     tooltip = ["class", "support", *[alt.Tooltip(f"{c}:Q", format=".3f") for c in (name, low, high)]]
     lines = base.mark_rule(strokeWidth=3, color=GREY).encode(x=x, x2=f"{high}:Q", tooltip=tooltip)
     points = base.mark_point(filled=True, size=80, color=BLUE, opacity=1).encode(x=f"{name}:Q", tooltip=tooltip)
-    return (lines + points).properties(height=ROW * len(frame) + 20)
+    return (lines + points).properties(height=alt.Step(ROW))

@@ -34,20 +34,28 @@ def card_form(opened: services.OpenModel) -> None:
 
     with st.form(f"card-{opened.spec.sha256}"):
         name = st.text_input("Name", card.name)
-        classes = st.text_area(label("classes", "Classes in output order, one a line"), "\n".join(card.classes), height=26 * len(card.classes) + 30)
+        classes = st.text_area(
+            label("classes", "Classes in output order, one a line"), "\n".join(card.classes), height=26 * len(card.classes) + 30
+        )
         one, two, three = st.columns(3)
         height = one.number_input(label("height", "Input height (pixels)"), 1, 4096, card.height)
         width = two.number_input(label("width", "Input width (pixels)"), 1, 4096, card.width)
         output = three.selectbox(label("output", "Output"), get_args(Output), get_args(Output).index(card.output))
         one, two, three, four = st.columns(4)
         scalings = get_args(Scaling)
-        scaling = one.selectbox(label("scaling", "Scaling"), scalings, scalings.index(card.scaling), format_func=SCALING_WORDS.__getitem__)
+        scaling = one.selectbox(
+            label("scaling", "Scaling"), scalings, scalings.index(card.scaling), format_func=SCALING_WORDS.__getitem__
+        )
         orders = get_args(ColourOrder)
-        colour = two.selectbox(label("colour_order", "Colour order"), orders, orders.index(card.colour_order), format_func=str.upper)
+        colour = two.selectbox(
+            label("colour_order", "Colour order"), orders, orders.index(card.colour_order), format_func=str.upper
+        )
         geometries = get_args(Geometry)
         geometry = three.selectbox(label("resize", "Fitting"), geometries, geometries.index(card.resize.geometry))
         interpolations = get_args(Interpolation)
-        interpolation = four.selectbox(label("resize", "Interpolation"), interpolations, interpolations.index(card.resize.interpolation))
+        interpolation = four.selectbox(
+            label("resize", "Interpolation"), interpolations, interpolations.index(card.resize.interpolation)
+        )
         one, two = st.columns(2)
         positive = one.text_input(label("positive", "One sigmoid unit: it is the score of"), card.positive or "")
         malignant = two.text_input(label("malignant", "Malignant classes, with commas"), ", ".join(card.malignant))
@@ -66,7 +74,9 @@ def card_form(opened: services.OpenModel) -> None:
                         "training_data": training_data, "licence": licence, "intended_use": intended_use, "limits": limits,
                     }
                 )  # fmt: skip
-                services.worker().ask("describe", spec=services.ModelSpec(opened.spec.path, opened.spec.sha256, saved, opened.spec.trusted))
+                services.worker().ask(
+                    "describe", spec=services.ModelSpec(opened.spec.path, opened.spec.sha256, saved, opened.spec.trusted)
+                )
                 write_card(saved, card_path(opened.facts.path))
                 st.rerun()
     st.caption(f"Kept as {card_path(opened.facts.path).name} beside the file.")

@@ -20,7 +20,9 @@ def sidebar() -> None:
         with st.expander("Network process"):
             pid = services.worker().pid
             st.caption("Networks run in a process of their own." + ("" if pid else " It starts with the next request."))
-            if st.button("Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."):
+            if st.button(
+                "Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."
+            ):
                 services.worker().stop()
                 st.rerun()
 
@@ -36,10 +38,18 @@ def dataset() -> str | None:
 
 
 def _select(label: str, key: str, options: list[str], preferred: str, nothing: str) -> None:
+    """A choice whose source of truth is the address, so that every link restores it."""
     wanted = st.query_params.get(key)
     if wanted is not None and wanted not in options:
         st.warning(f"The link asks for {label.lower()} “{wanted[:60]}”, which this workspace does not hold.")
-    if st.session_state.get(key) not in options:
-        known = wanted if wanted in options else preferred if preferred in options else next(iter(options), None)
-        st.session_state[key] = known
-    st.selectbox(label, options, index=None, key=key, placeholder=nothing, disabled=not options, bind="query-params")
+    if wanted in options:
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in options:
+        st.session_state[key] = preferred if preferred in options else next(iter(options), None)
+    if st.session_state[key] is not None and wanted != st.session_state[key]:
+        st.query_params[key] = st.session_state[key]
+    st.selectbox(label, options, key=key, placeholder=nothing, disabled=not options, on_change=_to_address, args=(key,))
+
+
+def _to_address(key: str) -> None:
+    st.query_params[key] = st.session_state[key]

@@ -24,7 +24,9 @@ def add_model() -> None:
             f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)", [s.lstrip(".") for s in MODEL_SUFFIXES],
             max_upload_size=MAX_MB, key="model-upload",
         )  # fmt: skip
-        st.caption("Larger files and SavedModel folders: put them into the workspace's models folder. Code inside a file never runs.")
+        st.caption(
+            "Larger files and SavedModel folders: put them into the workspace's models folder. Code inside a file never runs."
+        )
         if file is not None and st.button("Check and keep it", type="primary"):
             with show_errors():
                 space = services.workspace()
@@ -54,7 +56,9 @@ def layers(opened: services.OpenModel) -> None:
     """What can be explained, and where the default is."""
     default = opened.description.default_layer
     if default is None:
-        st.info("This network shows no layers that keep a picture: it predicts, but cannot be explained by class activation maps.")
+        st.info(
+            "This network shows no layers that keep a picture: it predicts, but cannot be explained by class activation maps."
+        )
         return
     st.write(f"Default: `{default.path}`, {default.height} × {default.width}. {opened.description.method_reason}")
     rows = [
@@ -74,7 +78,9 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
     if data is None or data.table["diagnosis"].isna().all():
         st.info("Choose a dataset with diagnoses in the sidebar.")
         return
-    st.caption(f"Images: the dataset {data.name}. If the network was trained on them, its scores are flattered, but the right card still wins.")
+    st.caption(
+        f"Images: the dataset {data.name}. If the network was trained on them, its scores are flattered, but the right card still wins."
+    )
     key = services.check_key(opened, data)
     task = services.task(key)
     if task is None or (task.finished and task.error is not None):
@@ -100,7 +106,9 @@ def _show_check(check: CardCheck, opened: services.OpenModel) -> None:
         (st.success if check.agrees else st.warning)(f"{check.reason} {agrees}")
     else:
         st.info(f"Can't tell. {check.reason}")
-    st.caption(f"{check.n_images:,} images tried; judged on {check.n_lesions:,} lesions held out. “?”: an output hardly ever decided for.")
+    st.caption(
+        f"{check.n_images:,} images tried; judged on {check.n_lesions:,} lesions held out. “?”: an output hardly ever decided for."
+    )
     numbers = {c: st.column_config.NumberColumn(format="%.3f") for c in ("mean AUC", "low", "high", "mean AUC, diagnoses equal")}
     st.dataframe(as_table(check), hide_index=True, column_config=numbers, alt="Cards tried, the best first")
     st.caption(f"Output order of the card in use: {', '.join(opened.card.codes)}")

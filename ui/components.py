@@ -38,7 +38,9 @@ def page_title(title: str, what: str) -> None:
 def need(chosen: str | None, what: str) -> str:
     """The chosen name, or an empty state that says how to get one."""
     if chosen is None:
-        st.info(f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page.")
+        st.info(
+            f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page."
+        )
         st.stop()
     return chosen
 
@@ -70,7 +72,13 @@ def lesion_name(code: str) -> str:
     return code if long == code else f"{code} · {long}"
 
 
-def gallery(data: Dataset, image_ids: Sequence[str], captions: Sequence[str], pictures: Sequence[np.ndarray | bytes | None], columns: int = 6) -> None:
+def gallery(
+    data: Dataset,
+    image_ids: Sequence[str],
+    captions: Sequence[str],
+    pictures: Sequence[np.ndarray | bytes | None],
+    columns: int = 6,
+) -> None:
     """Pictures in rows, each with a link to Inspect."""
     for start in range(0, len(image_ids), columns):
         row = st.columns(columns)

@@ -26,9 +26,11 @@ def headline(data: Dataset) -> None:
     one.metric("Images", f"{len(data):,}", border=True)
     two.metric("Lesions", f"{data.n_lesions:,}" if data.n_lesions is not None else "not named", border=True)
     ratio = "undefined" if uneven.ratio != uneven.ratio else f"{uneven.ratio:.1f} : 1"
-    three.metric("Class imbalance", ratio, border=True, help="Images of the commonest diagnosis to one of the rarest.")
+    three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis to one of the rarest.")
     baseline = "undefined" if uneven.majority_baseline != uneven.majority_baseline else f"{uneven.majority_baseline:.1%}"
-    four.metric("Majority baseline", baseline, border=True, help=f"Accuracy of always deciding for {uneven.majority_class or 'the commonest'}.")
+    four.metric(
+        "Baseline", baseline, border=True, help=f"Accuracy of always deciding for {uneven.majority_class or 'the commonest'}."
+    )
     several = int((data.groups.value_counts() > 1).sum())
     if data.n_lesions is not None and several:
         st.caption(f"{several:,} lesions were photographed more than once: intervals and splits must count lesions.")
@@ -39,7 +41,11 @@ def problems(data: Dataset) -> None:
     if not data.problems:
         st.caption(":material/check: No problems in the table and the file names.")
         return
-    with st.expander(f"{len(data.problems)} problems found on opening", icon=":material/warning:", expanded=len(data.problems) <= 2):
+    with st.expander(
+        f"{len(data.problems)} problem{'s' if len(data.problems) > 1 else ''} found on opening",
+        icon=":material/warning:",
+        expanded=len(data.problems) <= 2,
+    ):
         for problem in data.problems:
             st.markdown(f"**{problem.kind}**: {problem.summary}")
             rows = ", ".join(f"`{r}`" for r in problem.rows[:8])
@@ -118,9 +124,13 @@ def _bars(data: Dataset, table: pd.DataFrame, column: str, kept: pd.Series) -> N
 def _ages(data: Dataset, kept: pd.Series) -> None:
     edges = np.arange(0, 101, AGE_STEP)
     ages = data.table["age"]
-    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "all": _histogram(ages, edges), "shown": _histogram(ages[kept], edges)})
+    frame = pd.DataFrame(
+        {"from": edges[:-1], "to": edges[1:], "all": _histogram(ages, edges), "shown": _histogram(ages[kept], edges)}
+    )
     told = ", ".join(f"{r['from']}–{r['to']}: {r['shown']}" for _, r in frame.iterrows())
-    st.altair_chart(age_histogram(frame, "age"), width="stretch", on_select="rerun", key=_key(data, "age"), alt=f"Images by age: {told}")
+    st.altair_chart(
+        age_histogram(frame, "age"), width="stretch", on_select="rerun", key=_key(data, "age"), alt=f"Images by age: {told}"
+    )
     st.caption(f"{int(ages.isna().sum()):,} ages are missing.")
 
 
@@ -156,20 +166,34 @@ def details(data: Dataset) -> None:
     uneven = imbalance(data)
     with classes:
         shown = uneven.counts.assign(share=uneven.counts["share"] * 100)
-        st.dataframe(shown, hide_index=True, column_config={"share": st.column_config.NumberColumn("share (%)", format="%.1f")}, alt="Images, lesions and share by diagnosis")
+        st.dataframe(
+            shown,
+            hide_index=True,
+            column_config={"share": st.column_config.NumberColumn("share (%)", format="%.1f")},
+            alt="Images, lesions and share by diagnosis",
+        )
         st.caption(f"Entropy {uneven.entropy:.2f} (1: all classes equally common, 0: one class only).")
     for tab, column, title in ((confirmation, "confirmation", "Confirmed by"), (sex, "sex", "Sex"), (split, "split", "Split")):
         with tab:
             if data.table[column].notna().any():
                 crossed = cross_table(data, "diagnosis", column)
-                st.altair_chart(stacked_share(crossed, "diagnosis", column, f"{title} by diagnosis", order), width="stretch", alt=f"{title} by diagnosis; the table below holds the numbers")
-                st.dataframe(crossed.pivot(index="diagnosis", columns=column, values="images").fillna(0).astype(int), alt=f"Images by diagnosis and {title.lower()}")
+                st.altair_chart(
+                    stacked_share(crossed, "diagnosis", column, f"{title} by diagnosis", order),
+                    width="stretch",
+                    alt=f"{title} by diagnosis; the table below holds the numbers",
+                )
+                st.dataframe(
+                    crossed.pivot(index="diagnosis", columns=column, values="images").fillna(0).astype(int),
+                    alt=f"Images by diagnosis and {title.lower()}",
+                )
             else:
                 st.info(f"The dataset does not say: {title.lower()}.")
     with age:
         ages = age_by_class(data)
         if ages["n"].sum():
-            st.altair_chart(age_boxes(ages, order), width="stretch", alt="Quartiles of age by diagnosis; the table below holds the numbers")
+            st.altair_chart(
+                age_boxes(ages, order), width="stretch", alt="Quartiles of age by diagnosis; the table below holds the numbers"
+            )
             st.dataframe(ages, hide_index=True, alt="Age by diagnosis in years")
         else:
             st.info("The dataset names no ages.")
@@ -180,4 +204,9 @@ def details(data: Dataset) -> None:
         else:
             st.info("The dataset names no sites.")
     with gone:
-        st.dataframe(missing_values(data), hide_index=True, column_config={"percent": st.column_config.NumberColumn(format="%.1f")}, alt="Missing values by column")
+        st.dataframe(
+            missing_values(data),
+            hide_index=True,
+            column_config={"percent": st.column_config.NumberColumn(format="%.1f")},
+            alt="Missing values by column",
+        )

@@ -33,7 +33,12 @@ def headline(assessment: Assessment) -> None:
     e = assessment.evaluation
     one, two, three = st.columns(3)
     _metric(one, "Accuracy", e.accuracy)
-    two.metric(f"Always deciding for {e.majority_class}", f"{e.majority_baseline:.1%}", border=True, help="Accuracy without looking at any image.")
+    two.metric(
+        f"Always deciding for {e.majority_class}",
+        f"{e.majority_baseline:.1%}",
+        border=True,
+        help="Accuracy without looking at any image.",
+    )
     _metric(three, "Balanced accuracy", e.balanced_accuracy)
     st.caption(
         f"{e.n_images:,} images of {e.n_groups:,} lesions. Decision rule: {e.decision_rule}. "
@@ -57,10 +62,17 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
     """The matrix; a clicked cell, or one chosen below it, as (diagnosis, decision)."""
     e = assessment.evaluation
     st.subheader("Confusion matrix", anchor=False)
-    percent = st.segmented_control("Numbers", ["counts", "row percent"], default="counts", key="numbers", label_visibility="collapsed") == "row percent"
+    percent = (
+        st.segmented_control("Numbers", ["counts", "row percent"], default="counts", key="numbers", label_visibility="collapsed")
+        == "row percent"
+    )
     worst = _commonest_mistake(assessment)
-    alt = f"Confusion matrix of {len(e.classes)} classes. " + (f"Commonest mistake: {worst[0]} decided as {worst[1]}, {worst[2]} images." if worst else "")
-    event = st.altair_chart(confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt)
+    alt = f"Confusion matrix of {len(e.classes)} classes. " + (
+        f"Commonest mistake: {worst[0]} decided as {worst[1]}, {worst[2]} images." if worst else ""
+    )
+    event = st.altair_chart(
+        confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt
+    )
     cells = event["selection"].get("cell") or []
     clicked = (cells[0]["diagnosis"], cells[0]["decision"]) if cells else None
     if clicked is not None and st.session_state.get("last-cell") != clicked:
@@ -74,18 +86,35 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
 
 
 def class_figures(assessment: Assessment) -> None:
-    """One figure for all classes as points with intervals, and the table of all figures."""
+    """One figure for all classes as points with intervals."""
     frame = class_table(assessment.evaluation)
     st.subheader("Class by class", anchor=False)
-    name = st.selectbox("Figure", list(FIGURES), format_func=lambda n: FIGURES[n][0], key="figure", label_visibility="collapsed", bind="query-params")
+    name = st.selectbox(
+        "Figure",
+        list(FIGURES),
+        format_func=lambda n: FIGURES[n][0],
+        key="figure",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
     told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if r[name] == r[name])
     st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
     st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Grey lines: 95 % intervals.")
+
+
+def figure_table(assessment: Assessment) -> None:
+    """All figures of all classes, and why some are undefined."""
+    frame = class_table(assessment.evaluation)
     shown = pd.DataFrame({"class": frame["class"], "images": frame["support"]})
     for key, (title, _) in FIGURES.items():
         shown[title] = [_cell(v, lo, hi) for v, lo, hi in zip(frame[key], frame[f"{key}_low"], frame[f"{key}_high"], strict=True)]
     st.dataframe(shown, hide_index=True, alt="All figures by class with their 95 % intervals")
-    reasons = {f"{r['class']}: {FIGURES[k][0]} undefined, {r[f'{k}_reason']}" for k in FIGURES for _, r in frame.iterrows() if r[k] != r[k]}
+    reasons = {
+        f"{r['class']}: {FIGURES[k][0]} undefined, {r[f'{k}_reason']}"
+        for k in FIGURES
+        for _, r in frame.iterrows()
+        if r[k] != r[k]
+    }
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
 

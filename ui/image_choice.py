@@ -143,7 +143,9 @@ def _upload() -> Chosen | None:
     with show_errors():
         content = file.getvalue()
         image = services.uploaded_picture(services.sha256(content), content)
-        if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."):
+        if st.button(
+            "Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."
+        ):
             kept = services.workspace().keep_image(image)
             st.success(f"Kept as {kept} in the dataset “kept-images”.")
         return Chosen(image, file.name)

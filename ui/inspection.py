@@ -57,7 +57,9 @@ def shared_scale(maps: np.ndarray) -> float:
     return float(np.abs(maps).max(initial=0))
 
 
-def heatmap_panel(opened: services.OpenModel, chosen: Chosen, found: Inspection, target: int, view: View, mask: np.ndarray | None) -> None:
+def heatmap_panel(
+    opened: services.OpenModel, chosen: Chosen, found: Inspection, target: int, view: View, mask: np.ndarray | None
+) -> None:
     """The overlay with its legend, the layer it was read at, and what warns against reading it."""
     card = opened.card
     if found.maps is None or found.layer is None:
@@ -92,7 +94,9 @@ def _legend(signed: bool) -> None:
 
 def _warnings(explanation: Explanation) -> None:
     if explanation.empty:
-        st.warning("Empty map: nothing in this layer speaks for this class. That is a result, not an error.", icon=":material/grid_off:")
+        st.warning(
+            "Empty map: nothing in this layer speaks for this class. That is a result, not an error.", icon=":material/grid_off:"
+        )
     if explanation.coarse:
         h, w = explanation.heatmap.shape
         st.warning(f"Too coarse to read: {h} × {w} cells say hardly more than left or right.", icon=":material/grid_view:")
@@ -165,5 +169,10 @@ def downloads(opened: services.OpenModel, chosen: Chosen, found: Inspection, tar
         f"{stem}.png", "image/png", width="stretch", key=f"png-{opened.name}",
     )  # fmt: skip
     right.download_button(
-        "Numbers (JSON)", json.dumps(content, indent=1), f"{stem}.json", "application/json", width="stretch", key=f"json-{opened.name}"
+        "Numbers (JSON)",
+        json.dumps(content, indent=1),
+        f"{stem}.json",
+        "application/json",
+        width="stretch",
+        key=f"json-{opened.name}",
     )

@@ -42,14 +42,24 @@ def grad_cam_steps(opened: services.OpenModel, chosen: Chosen, found: Inspection
     )
     st.subheader("1 · Feature maps", anchor=False)
     st.latex(r"A^k_{ij}")
-    st.write(f"The layer `{layer.path}` keeps {k} pictures of {h} × {w} cells. Each lights up where it finds its own pattern. The {MAPS} that matter most here:")
+    st.write(
+        f"The layer `{layer.path}` keeps {k} pictures of {h} × {w} cells. Each lights up where it finds its own pattern. The {MAPS} that matter most here:"
+    )
     top = float(np.abs(steps.maps[..., strongest]).max())
-    _row([colour_picture(steps.maps[..., c], top, signed=bool(steps.maps.min() < 0)) for c in strongest], [f"map {c}: mean {steps.maps[..., c].mean():.3f}" for c in strongest])
+    _row(
+        [colour_picture(steps.maps[..., c], top, signed=bool(steps.maps.min() < 0)) for c in strongest],
+        [f"map {c}: mean {steps.maps[..., c].mean():.3f}" for c in strongest],
+    )
     st.subheader("2 · Gradients", anchor=False)
     st.latex(r"G^k_{ij} = \frac{\partial z_c}{\partial A^k_{ij}}")
-    st.write(f"How much would the logit of {name} rise if a cell were a little brighter? Orange: it would rise; blue: it would fall.")
+    st.write(
+        f"How much would the logit of {name} rise if a cell were a little brighter? Orange: it would rise; blue: it would fall."
+    )
     top = float(np.abs(steps.gradients[..., strongest]).max())
-    _row([colour_picture(steps.gradients[..., c], top) for c in strongest], [f"map {c}: mean {steps.gradients[..., c].mean():+.2e}" for c in strongest])
+    _row(
+        [colour_picture(steps.gradients[..., c], top) for c in strongest],
+        [f"map {c}: mean {steps.gradients[..., c].mean():+.2e}" for c in strongest],
+    )
     st.subheader("3 · One weight a map", anchor=False)
     st.latex(r"\alpha_k = \frac{1}{h\,w} \sum_{ij} G^k_{ij}")
     st.write(f"Grad-CAM takes the mean of each gradient picture as the weight of its map: one number instead of {h * w}.")

@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,7 +152,9 @@ def _inspected(
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking…")
-def _stepped(model_sha: str, card_sha: str, image_sha: str, target: int, layer: str | None, _spec: ModelSpec, _image: np.ndarray) -> Any:
+def _stepped(
+    model_sha: str, card_sha: str, image_sha: str, target: int, layer: str | None, _spec: ModelSpec, _image: np.ndarray
+) -> Any:
     return worker().ask("steps", spec=_spec, image=_image, target=target, layer=layer)
 
 
@@ -312,5 +313,3 @@ def _draw_demo(drawing: DemoTask, root: Path) -> None:
 def is_local() -> bool:
     """Whether only this machine can reach the server; only then may a browser name folders on it."""
     return st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")
-
-

@@ -23,15 +23,12 @@ def honeycomb(rng: Rng, size: tuple[int, int], pitch: float, jitter: float) -> n
     y = y + jitter * pitch * smooth_noise(rng, size, pitch * 2.5)
     turn = rng.uniform(0, np.pi)
     waves = sum(
-        np.cos(2 * np.pi / pitch * (x * np.cos(turn + k * np.pi / 3) + y * np.sin(turn + k * np.pi / 3)))
-        for k in range(3)
+        np.cos(2 * np.pi / pitch * (x * np.cos(turn + k * np.pi / 3) + y * np.sin(turn + k * np.pi / 3))) for k in range(3)
     )
     return np.clip(1 - (waves + 1.5) / 2.6, 0, 1).astype(np.float32)
 
 
-def spots(
-    rng: Rng, size: tuple[int, int], centres: np.ndarray, radius: tuple[float, float], soft: float = 0.8
-) -> np.ndarray:
+def spots(rng: Rng, size: tuple[int, int], centres: np.ndarray, radius: tuple[float, float], soft: float = 0.8) -> np.ndarray:
     """Discs at (n, 2) x, y centres, radii drawn from the range, with soft rims; 0…1."""
     field = np.zeros(size, np.float32)
     for x, y in centres:
