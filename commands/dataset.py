@@ -44,7 +44,7 @@ def show(
                 "name": data.name, "layout": data.layout, "images": len(data), "lesions": data.n_lesions,
                 "patients": int(data.table["patient_id"].nunique()) or None, "ages_missing": missing_ages,
                 "files": int(data.table["file"].notna().sum()), "masks": len(data.masks), "columns": known,
-                "classes": {r.diagnosis: int(r.images) for r in spread.counts.itertuples()},
+                "classes": dict(zip(spread.counts["diagnosis"], spread.counts["images"], strict=True)),
                 "sha256": data.sha256,
                 "problems": [{"kind": p.kind, "summary": p.summary, "rows": list(p.rows)} for p in data.problems],
             }
@@ -54,7 +54,7 @@ def show(
     results.print(f"[bold]{data.name}[/bold]: {NAMES[data.layout]}")
     results.print(f"{len(data):,} images, {lesions}, {missing_ages:,} ages missing, {len(data.masks):,} lesion masks")
     results.print(f"Columns with values: {', '.join(known)}")
-    rows = [[r.diagnosis, int(r.images), f"{r.share:.1%}"] for r in spread.counts.itertuples()]
+    rows = [[r["diagnosis"], int(r["images"]), f"{r['share']:.1%}"] for r in spread.counts.to_dict("records")]
     results.print(table("Diagnoses", ["diagnosis", "images", "share"], rows))
     for problem in data.problems:
         first = ", ".join(problem.rows[:5]) + (f" and {len(problem.rows) - 5:,} more" if len(problem.rows) > 5 else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from commands.console import (
     workspace,
 )  # fmt: skip
 from errors import LesionLensError
+from runs import Run
 
 
 @command
@@ -78,7 +78,7 @@ def explain(
 
 def _write(
     classifier: Any, files: dict[str, Path], method: str, target: str | None, layer: str, path: Path, about: dict[str, str]
-) -> Iterator[tuple[int, int]]:
+) -> Run[dict[str, Any]]:
     from explain.run import MapWriter, explain_files
 
     ids = list(files)
@@ -97,7 +97,7 @@ def _write(
         whole = True
     finally:
         writer.close(keep=whole)
-    return {"images": written, "empty": empty, "empty_share": empty / max(written, 1), "errors": errors}  # type: ignore[return-value]
+    return {"images": written, "empty": empty, "empty_share": empty / max(written, 1), "errors": errors}
 
 
 def _write_overlay(path: Path, image: Path, classifier: Any, out: Path) -> Path:
@@ -109,7 +109,7 @@ def _write_overlay(path: Path, image: Path, classifier: Any, out: Path) -> Path:
     _, _, heatmap = next(read_maps(path))
     picture = read_image(image)
     size = picture.shape[:2]
-    box = seen_box(*size, classifier.card.size, classifier.card.resize.geometry)
+    box = seen_box(size, classifier.card.size, classifier.card.resize.geometry)
     target = out / f"{image.stem}.overlay.png"
     write_bytes(target, encode_png(overlay(picture, enlarge(heatmap, size, box), float(abs(heatmap).max()))))
     return target

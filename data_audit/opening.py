@@ -148,7 +148,7 @@ def _find_files(table: pd.DataFrame, listing: Listing, problems: list[Problem]) 
             if len(matches) > 1:
                 several.append(image_id)
         files.append(matches[0] if matches else np.nan)
-    table["file"] = files
+    table["file"] = pd.Series(files, index=table.index, dtype=object)
     if several:
         told = f"{len(several)} images have several files of that name; the first is used."
         problems.append(Problem("several files for one image", told, tuple(several)))

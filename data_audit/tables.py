@@ -101,7 +101,7 @@ def missing(values: pd.Series) -> pd.Series:
 
 
 def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, (str, int, float, bool, np.generic)) and value == value else np.nan
+    return str(value) if isinstance(value, (str, int, float, bool, np.generic)) and bool(pd.notna(np.asarray(value))) else np.nan
 
 
 def _read_text(path: Path) -> str:

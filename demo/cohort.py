@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def draw_cohort(seed: int, prefix: str, lesions: Mapping[str, int] = LESIONS) ->
         for k in range(count):
             number += 1
             age = float(np.clip(round(rng.normal(_AGE[diagnosis], 15) / 5) * 5, 5, 85))
-            lesion = dict(
+            lesion: dict[str, Any] = dict(  # noqa: C408
                 lesion_id=f"{prefix}_L{number:05d}", diagnosis=diagnosis, label=diagnosis, age=age,
                 confirmation="histo" if rng.random() < _HISTO[diagnosis] else str(rng.choice(_OTHERWISE)),
                 sex="female" if rng.random() < 0.47 else "male", site=str(rng.choice(_SITES)), split=splits[k],

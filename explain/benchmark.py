@@ -17,7 +17,7 @@ from models.files import FileFacts
 from models.network import import_tensorflow
 
 BATCH = 32
-CLASSES = tuple(["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"])
+CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,21 @@ def bench_explain(say: Callable[[str], None]) -> list[Row]:
     rows = []
     for name in _NETWORKS:
         classifier = _classifier(name)
-        forward = _bare(classifier)
         for n, pairs, target in ((BATCH, 9, 1.15), (1, 41, 1.5)):
             say(f"{name}, {n} image{'s' if n > 1 else ''} at once")
-            images = np.random.default_rng(0).random((n, 224, 224, 3), np.float32)
-            rows.append(
-                _compare(f"grad-cam over forward, {name}, batch {n}", lambda: cam(classifier, images, method="grad-cam"),
-                         lambda: forward(images).numpy(), pairs, target)
-            )  # fmt: skip
+            rows.append(_beside_forward(name, classifier, n, pairs, target))
         rows += _beside_tf_keras_vis(name, classifier, say)
     return rows
+
+
+def _images(n: int) -> np.ndarray:
+    return np.random.default_rng(0).random((n, 224, 224, 3), np.float32)
+
+
+def _beside_forward(name: str, classifier: Classifier, n: int, pairs: int, target: float) -> Row:
+    images, forward = _images(n), _bare(classifier)
+    what = f"grad-cam over forward, {name}, batch {n}"
+    return _compare(what, lambda: cam(classifier, images, method="grad-cam"), lambda: forward(images).numpy(), pairs, target)
 
 
 def _compare(what: str, ours: Callable[[], Any], bare: Callable[[], Any], pairs: int, target: float | None = None) -> Row:
@@ -88,20 +93,19 @@ def _beside_tf_keras_vis(name: str, classifier: Classifier, say: Callable[[str],
     if "nested" in name:
         say("tf-keras-vis fails on nested networks: no comparison")
         return []
-    rows = []
     theirs = Gradcam(classifier.network, model_modifier=ReplaceToLinear(), clone=True)
-    for n, pairs in ((BATCH, 3), (1, 7)):
-        images = np.random.default_rng(0).random((n, 224, 224, 3), np.float32)
-        targets = np.zeros(n, np.int32)
-        rows.append(
-            _compare(
-                f"tf-keras-vis over ours, {name}, batch {n}",
-                lambda: theirs(CategoricalScore(targets.tolist()), images, penultimate_layer=classifier.layer().path,
-                               seek_penultimate_conv_layer=False),
-                lambda: cam(classifier, images, targets, "grad-cam"), pairs,
-            )
-        )  # fmt: skip
-    return rows
+
+    def compare(n: int, pairs: int) -> Row:
+        images, targets = _images(n), np.zeros(n, np.int32)
+        score, layer = CategoricalScore(targets.tolist()), classifier.layer().path
+        return _compare(
+            f"tf-keras-vis over ours, {name}, batch {n}",
+            lambda: theirs(score, images, penultimate_layer=layer, seek_penultimate_conv_layer=False),
+            lambda: cam(classifier, images, targets, "grad-cam"),
+            pairs,
+        )
+
+    return [compare(BATCH, 3), compare(1, 7)]
 
 
 def _flat_mobilenet() -> Any:

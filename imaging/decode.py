@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -147,7 +147,7 @@ def _encode(suffix: str, image: np.ndarray, options: list[int]) -> bytes:
 _ORIENTATION = ExifTags.Base.Orientation
 
 # EXIF orientation -> what makes the picture upright
-_TURNS = {
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: partial(np.flip, axis=1),
     3: partial(np.rot90, k=2),
     4: partial(np.flip, axis=0),

@@ -38,8 +38,9 @@ class Box:
     height: float
 
 
-def seen_box(height: int, width: int, target: tuple[int, int], geometry: Geometry) -> Box:
-    """Which part of a (height, width) picture a (height, width) input shows under a geometry."""
+def seen_box(size: tuple[int, int], target: tuple[int, int], geometry: Geometry) -> Box:
+    """Which part of a picture of size (height, width) an input of a target size shows under a geometry."""
+    height, width = size
     if geometry == "stretch":
         return Box(0, 0, width, height)
     fit = min if geometry == "crop" else max
@@ -51,7 +52,7 @@ def seen_box(height: int, width: int, target: tuple[int, int], geometry: Geometr
 def fit_image(image: np.ndarray, target: tuple[int, int], geometry: Geometry, interpolation: Interpolation) -> np.ndarray:
     """uint8 RGB (H, W, 3) -> uint8 RGB of the target (height, width)."""
     height, width = image.shape[:2]
-    box = seen_box(height, width, target, geometry)
+    box = seen_box((height, width), target, geometry)
     if geometry == "crop":
         top, left = round(box.top), round(box.left)
         image = image[top : top + max(1, round(box.height)), left : left + max(1, round(box.width))]

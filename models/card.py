@@ -65,7 +65,7 @@ class ModelCard(BaseModel):
     scaling: Scaling = "0..1"
     colour_order: ColourOrder = "rgb"
     output: Output = "softmax"
-    positive: str | None = Field(None, description="with one sigmoid unit: the class it is the probability of")
+    positive: str | None = Field(default=None, description="with one sigmoid unit: the class it is the probability of")
     malignant: tuple[str, ...] = ()
     training_data: str = ""
     licence: str = ""
@@ -137,7 +137,8 @@ def read_card(path: Path) -> ModelCard:
     except OSError as error:
         raise CardError(f"cannot be read ({error.strerror}).", str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        line = f" near line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f" near line {mark.line + 1}" if mark else ""
         raise CardError(f"is not valid YAML{line}.", path.name, "Mend or delete it.") from error
     if not isinstance(content, dict):
         raise CardError("is not a card: it should be a list of `field: value` lines.", path.name)

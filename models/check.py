@@ -79,8 +79,8 @@ def check_card(
     Raises CardError with too few images or classes.
     """
     images = _fitted(classifier.card, [root / file for file in sample["file"]])
-    labels, groups = sample["check_label"].to_numpy(str), np.unique(np.asarray(groups), return_inverse=True)[1]
-    fit = _half(groups, seed)
+    labels, lesion = sample["check_label"].to_numpy(str), np.unique(np.asarray(groups), return_inverse=True)[1]
+    fit = _half(lesion, seed)
     names = tuple(n for n in np.unique(labels) if min((labels[fit] == n).sum(), (labels[~fit] == n).sum()) >= MIN_A_CLASS)
     if len(images) < MIN_IMAGES or len(names) < 2:
         raise CardError(
@@ -97,15 +97,15 @@ def check_card(
         scores = np.nan_to_num(np.concatenate(parts), nan=0.0)
         scored.append((card, scores, _assign(scores[fit], labels[fit], names)))
     held = ~fit
-    n_held = len(np.unique(groups[held]))
+    n_held = len(np.unique(lesion[held]))
     counts = sample["diagnosis"].to_numpy(str)[held]
     even = 1 / pd.Series(counts).map(pd.Series(counts).value_counts()).to_numpy(float)
-    resampled = _resampled(groups[held], seed)
+    resampled = _resampled(lesion[held], seed)
     weights = resampled * even * sample["check_share"].to_numpy(float)[held]
     draws = [_mean_auc(scores[held], labels[held], order, names, weights) for _, scores, order in scored]
     evenly = [_mean_auc(scores[held], labels[held], order, names, resampled * even) for _, scores, order in scored]
     ranking = sorted(range(len(cards)), key=lambda k: -draws[k][0])
-    candidates = tuple(_candidate(*scored[k], draws[k], evenly[k]) for k in ranking)
+    candidates = tuple(_candidate(scored[k][0], scored[k][2], draws[k], evenly[k]) for k in ranking)
     best, second = draws[ranking[0]], draws[ranking[1]]
     margin = best[1:] - second[1:]
     low = float(np.percentile(margin, 2.5))
@@ -215,9 +215,7 @@ def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray)
         return (pos * below).sum(1) / (pos.sum(1) * neg.sum(1))
 
 
-def _candidate(
-    card: ModelCard, scores: np.ndarray, order: tuple[str | None, ...], draws: np.ndarray, evenly: np.ndarray
-) -> Candidate:
+def _candidate(card: ModelCard, order: tuple[str | None, ...], draws: np.ndarray, evenly: np.ndarray) -> Candidate:
     low, high = np.nanpercentile(draws[1:], [2.5, 97.5])
     even_low = float(np.nanpercentile(evenly[1:], 2.5))
     return Candidate(card.scaling, card.colour_order, float(draws[0]), float(low), float(high), float(evenly[0]), even_low, order)

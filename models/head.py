@@ -16,7 +16,8 @@ from models.layers import listening
 
 FLATTENING = frozenset({"Flatten", "Reshape"})
 POOLING = frozenset(
-    ["GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAvgPool2D", "GlobalMaxPool2D", "AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"]
+    """GlobalAveragePooling2D GlobalMaxPooling2D GlobalAvgPool2D GlobalMaxPool2D
+    AdaptiveAveragePooling2D AdaptiveMaxPooling2D""".split()
 )
 
 

@@ -18,7 +18,11 @@ MIN_READABLE = 5  # a map coarser than 5 × 5 says hardly more than left or righ
 
 # layers that pass their input on, change its frame, or only prepare the picture
 PASSIVE = frozenset(
-    ["Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ZeroPadding2D", "Cropping2D", "Identity", "InputLayer", "Rescaling", "Resizing", "Normalization", "CenterCrop", "RandomFlip", "RandomRotation", "RandomZoom", "RandomContrast", "RandomBrightness", "RandomTranslation", "RandomCrop", "RandomHeight", "RandomWidth", "RandomShear", "RandomErasing", "RandomColorJitter", "RandomHue", "RandomSaturation", "RandomSharpness", "RandomGaussianBlur", "RandAugment", "AugMix", "ActivityRegularization", "UpSampling2D", "Permute", "Reshape", "Cast"]
+    """Dropout SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout ZeroPadding2D Cropping2D Identity
+    InputLayer Rescaling Resizing Normalization CenterCrop RandomFlip RandomRotation RandomZoom RandomContrast
+    RandomBrightness RandomTranslation RandomCrop RandomHeight RandomWidth RandomShear RandomErasing
+    RandomColorJitter RandomHue RandomSaturation RandomSharpness RandomGaussianBlur RandAugment AugMix
+    ActivityRegularization UpSampling2D Permute Reshape Cast""".split()
 )
 
 

@@ -81,7 +81,7 @@ class SavedModelNetwork:
         self.inputs = [spec]
         self.dtype = spec.dtype
 
-    def __call__(self, images: Any, training: bool = False) -> Any:
+    def __call__(self, images: Any, training: bool = False) -> Any:  # noqa: ARG002 (called like a Keras model)
         import tensorflow as tf
 
         return self._call(**{self._input: tf.cast(images, self.dtype)})

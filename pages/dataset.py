@@ -15,7 +15,8 @@ if services.is_local():
         path = st.text_input("Folder or table on this machine", placeholder="/data/HAM10000")
         as_name = st.text_input("Name in this workspace", placeholder="ham10000")
         st.caption(
-            "Nothing is copied. Recognised: HAM10000, ISIC challenges 2016–2020, isic-cli downloads, ISIC JSON files, one folder a class, any table with image ids."
+            "Nothing is copied. Recognised: HAM10000, ISIC challenges 2016–2020, isic-cli downloads, ISIC JSON files, "
+            "one folder a class, any table with image ids."
         )
         if st.form_submit_button("Add") and path and as_name:
             with show_errors():

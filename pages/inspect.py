@@ -1,6 +1,7 @@
 """Inspect: one image, one or several classifiers, what they looked at and what they say."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from imaging.overlay import draw_contour
@@ -19,7 +20,7 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[str | None, View
     first, second, third = st.columns([2, 1.4, 1.6])
     target = first.selectbox(
         "Class to explain", opened.card.classes, index=None, key=choice.TARGET, placeholder="the decision",
-        format_func=lambda c: lesion_name(c), bind="query-params",
+        format_func=lesion_name, bind="query-params",
     )  # fmt: skip
     opacity = second.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
     zoom = third.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
@@ -40,7 +41,7 @@ def facts(chosen: Chosen) -> None:
         st.caption(f"An upload of {chosen.image.shape[1]} × {chosen.image.shape[0]} pixels. Nothing else is known of it.")
         return
     row = chosen.data.row(chosen.image_id)
-    shown = {k: v for k, v in row.items() if k not in ("file", "label") and v == v and v is not None}
+    shown = {k: v for k, v in row.items() if k not in ("file", "label") and not pd.isna(v)}
     shown["pixels"] = f"{chosen.image.shape[1]} × {chosen.image.shape[0]}"
     if shown.get("age") is not None:
         shown["age"] = f"{shown['age']:.0f} years"

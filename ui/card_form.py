@@ -10,6 +10,7 @@ from imaging.resize import Geometry, Interpolation
 from models.card import ColourOrder, Output, Scaling, card_path, make_card, write_card
 from ui import services
 from ui.components import show_errors
+from ui.worker.jobs import ModelSpec
 
 SCALING_WORDS = {
     "0..1": "0…1 (divided by 255)",
@@ -75,7 +76,7 @@ def card_form(opened: services.OpenModel) -> None:
                     }
                 )  # fmt: skip
                 services.worker().ask(
-                    "describe", spec=services.ModelSpec(opened.spec.path, opened.spec.sha256, saved, opened.spec.trusted)
+                    "describe", spec=ModelSpec(opened.spec.path, opened.spec.sha256, saved, opened.spec.trusted)
                 )
                 write_card(saved, card_path(opened.facts.path))
                 st.rerun()

@@ -73,7 +73,6 @@ def lesion_name(code: str) -> str:
 
 
 def gallery(
-    data: Dataset,
     image_ids: Sequence[str],
     captions: Sequence[str],
     pictures: Sequence[np.ndarray | bytes | None],

@@ -25,9 +25,9 @@ def headline(data: Dataset) -> None:
     one, two, three, four = st.columns(4)
     one.metric("Images", f"{len(data):,}", border=True)
     two.metric("Lesions", f"{data.n_lesions:,}" if data.n_lesions is not None else "not named", border=True)
-    ratio = "undefined" if uneven.ratio != uneven.ratio else f"{uneven.ratio:.1f} : 1"
+    ratio = "undefined" if np.isnan(uneven.ratio) else f"{uneven.ratio:.1f} : 1"
     three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis to one of the rarest.")
-    baseline = "undefined" if uneven.majority_baseline != uneven.majority_baseline else f"{uneven.majority_baseline:.1%}"
+    baseline = "undefined" if np.isnan(uneven.majority_baseline) else f"{uneven.majority_baseline:.1%}"
     four.metric(
         "Baseline", baseline, border=True, help=f"Accuracy of always deciding for {uneven.majority_class or 'the commonest'}."
     )
@@ -153,8 +153,8 @@ def sample(data: Dataset, shown: pd.DataFrame) -> None:
             pictures.append(services.thumbnail(data.sha256, image_id, data, 220))
         except ImageError:
             pictures.append(None)
-    captions = [str(d) if d == d else "no diagnosis" for d in rows["diagnosis"]]
-    gallery(data, rows["image_id"].tolist(), captions, pictures)
+    captions = ["no diagnosis" if pd.isna(d) else str(d) for d in rows["diagnosis"]]
+    gallery(rows["image_id"].tolist(), captions, pictures)
 
 
 def details(data: Dataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -54,7 +55,7 @@ def headline(assessment: Assessment) -> None:
 
 def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure) -> None:
     value = f"{figure.value:.1%}" if figure.defined else "undefined"
-    interval = f"[{figure.low:.1%}, {figure.high:.1%}]" if figure.low == figure.low else figure.reason
+    interval = f"[{figure.low:.1%}, {figure.high:.1%}]" if not np.isnan(figure.low) else figure.reason
     place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True)
 
 
@@ -97,7 +98,7 @@ def class_figures(assessment: Assessment) -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
-    told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if r[name] == r[name])
+    told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
     st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
     st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Grey lines: 95 % intervals.")
 
@@ -113,7 +114,7 @@ def figure_table(assessment: Assessment) -> None:
         f"{r['class']}: {FIGURES[k][0]} undefined, {r[f'{k}_reason']}"
         for k in FIGURES
         for _, r in frame.iterrows()
-        if r[k] != r[k]
+        if np.isnan(r[k])
     }
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
@@ -134,7 +135,7 @@ def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessme
     shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
     ids = shown["image_id"].tolist()
     captions = [f"{decided} {score:.0%}" for score in shown[decided]]
-    gallery(data, ids, captions, _pictures(opened, data, ids, decided, maps_on))
+    gallery(ids, captions, _pictures(opened, data, ids, decided, maps_on))
     st.caption("Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes.")
 
 
@@ -155,7 +156,7 @@ def _pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], dec
         small = thumbnail(image, 320)
         if maps is not None:
             size = small.shape[:2]
-            large = enlarge(maps[k], size, seen_box(*size, card.size, card.resize.geometry))
+            large = enlarge(maps[k], size, seen_box(size, card.size, card.resize.geometry))
             small = overlay(small, large, float(abs(maps[k]).max(initial=0)))
         pictures[image_id] = small
     return [pictures.get(i) for i in ids]
@@ -172,6 +173,6 @@ def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:
 
 
 def _cell(value: float, low: float, high: float) -> str:
-    if value != value:
+    if np.isnan(value):
         return "–"
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if low == low else f"{value:.2f}"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if not np.isnan(low) else f"{value:.2f}"

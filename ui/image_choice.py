@@ -111,7 +111,10 @@ def _table(data: Dataset) -> None:
     frame.insert(0, "picture", thumbnail_urls(data, shown["image_id"].tolist()))
     event = st.dataframe(
         frame, hide_index=True, row_height=56, height=330, on_select="rerun", selection_mode="single-row",
-        column_config={"picture": st.column_config.ImageColumn("picture", width="small"), "age": st.column_config.NumberColumn(format="%d")},
+        column_config={
+            "picture": st.column_config.ImageColumn("picture", width="small"),
+            "age": st.column_config.NumberColumn(format="%d"),
+        },
         key=f"rows-{data.name}-{page}-{len(rows)}-{search}", alt="Images that fit the search; select a row to inspect it",
     )  # fmt: skip
     selected = event["selection"]["rows"]

@@ -67,7 +67,7 @@ def heatmap_panel(
         return
     shown = screen_size(chosen.image)
     size = shown.shape[:2]
-    large = enlarge(found.maps[target], size, seen_box(*size, card.size, card.resize.geometry))
+    large = enlarge(found.maps[target], size, seen_box(size, card.size, card.resize.geometry))
     scale = shared_scale(found.maps)
     drawn = overlay(shown, large, scale, view.opacity, view.signed)
     if view.outline and mask is not None:
@@ -146,26 +146,28 @@ def downloads(opened: services.OpenModel, chosen: Chosen, found: Inspection, tar
     if found.maps is None or found.layer is None:
         return
     card = opened.card
+    scale = shared_scale(found.maps)
+    heatmap = found.maps[target]
     about = {
         "software": f"LesionLens {__version__}", "model": opened.facts.path.name, "model_sha256": opened.facts.sha256,
         "card_sha256": card.sha256, "image": chosen.name,
         "image_pixels_sha256": services.sha256(np.ascontiguousarray(chosen.image).tobytes()),
         "dataset_sha256": chosen.data.sha256 if chosen.data else "", "method": found.method, "layer": found.layer.path,
-        "target": card.classes[target], "scale": repr(shared_scale(found.maps)),
+        "target": card.classes[target], "scale": repr(scale),
         "note": "Not a medical device; a score is not a chance of disease.",
     }  # fmt: skip
     size = chosen.image.shape[:2]
-    large = enlarge(found.maps[target], size, seen_box(*size, card.size, card.resize.geometry))
+    large = enlarge(heatmap, size, seen_box(size, card.size, card.resize.geometry))
     content = {
         "about": about,
         "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
         "logits": dict(zip(card.classes, found.logits.tolist(), strict=True)),
-        "heatmap": {"rows": found.maps[target].tolist(), "signed": True, "of": card.classes[target]},
+        "heatmap": {"rows": heatmap.tolist(), "signed": True, "of": card.classes[target]},
     }
     left, right = st.columns(2)
     stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{card.classes[target]}"
     left.download_button(
-        "Overlay (PNG)", lambda: encode_png_with(overlay(chosen.image, large, shared_scale(found.maps), view.opacity, view.signed), about),
+        "Overlay (PNG)", lambda: encode_png_with(overlay(chosen.image, large, scale, view.opacity, view.signed), about),
         f"{stem}.png", "image/png", width="stretch", key=f"png-{opened.name}",
     )  # fmt: skip
     right.download_button(

@@ -43,7 +43,8 @@ def grad_cam_steps(opened: services.OpenModel, chosen: Chosen, found: Inspection
     st.subheader("1 · Feature maps", anchor=False)
     st.latex(r"A^k_{ij}")
     st.write(
-        f"The layer `{layer.path}` keeps {k} pictures of {h} × {w} cells. Each lights up where it finds its own pattern. The {MAPS} that matter most here:"
+        f"The layer `{layer.path}` keeps {k} pictures of {h} × {w} cells. Each lights up where it finds its own pattern. "
+        f"The {MAPS} that matter most here:"
     )
     top = float(np.abs(steps.maps[..., strongest]).max())
     _row(
@@ -78,7 +79,8 @@ def grad_cam_steps(opened: services.OpenModel, chosen: Chosen, found: Inspection
     with left:
         _pixels(colour_picture(steps.heatmap, top), f"Weighted sum, from {steps.heatmap.min():.2e} to {steps.heatmap.max():.2e}")
     right.write(
-        f"All {k} maps, each times its weight, added up. The sum is signed: it runs from {steps.heatmap.min():+.3e} to {steps.heatmap.max():+.3e}; "
+        f"All {k} maps, each times its weight, added up. The sum is signed: it runs from "
+        f"{steps.heatmap.min():+.3e} to {steps.heatmap.max():+.3e}; "
         f"highest in row {y + 1}, column {x + 1}. Blue cells speak against {name}."
     )
     st.subheader("5 · ReLU", anchor=False)
@@ -93,7 +95,7 @@ def grad_cam_steps(opened: services.OpenModel, chosen: Chosen, found: Inspection
     st.subheader("6 · Enlarged over the photograph", anchor=False)
     left, right = st.columns([1, 2])
     size = chosen.image.shape[:2]
-    large = enlarge(steps.heatmap, size, seen_box(*size, card.size, card.resize.geometry))
+    large = enlarge(steps.heatmap, size, seen_box(size, card.size, card.resize.geometry))
     with left:
         show_picture(overlay(chosen.image, large, top), f"Heatmap for {name} over the photograph")
     right.write(

@@ -107,7 +107,8 @@ def _keratosis(rng: Rng, image: np.ndarray, shape: Shape) -> np.ndarray:
 def _vessels(rng: Rng, shape: Shape, n: int) -> np.ndarray:
     """Branching lines that grow inwards from the border, 0…1."""
     h, w = shape.depth.shape
-    lines, thick = [], []
+    lines: list[np.ndarray] = []
+    thick: list[int] = []
     for _ in range(n):
         at = inside(rng, ((shape.depth > 0.02) & (shape.depth < 0.5)).astype(np.float32), 1)
         if not len(at):

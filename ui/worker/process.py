@@ -14,6 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Generator
 from multiprocessing.connection import Client, Connection
+from pathlib import Path
 from typing import Any
 
 from errors import LesionLensError, WorkerError
@@ -87,7 +88,7 @@ def _portable(error: Exception) -> LesionLensError:
     if isinstance(error, LesionLensError):
         return error
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     first = (str(error).strip().splitlines() or [""])[0][:300]
     kind = "ran out of memory" if isinstance(error, MemoryError) or "OOM" in first else "failed"
     return WorkerError(f"The network {kind} ({type(error).__name__}: {first}; {place}).", todo="Try another image or network.")
