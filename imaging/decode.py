@@ -67,10 +67,12 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     kind = sniff(data)
     if kind == "HEIF":
         _register_heif()
+    orientation = 1
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as picture:
             width, height = picture.size
-            orientation = 1 if kind == "HEIF" else int(picture.getexif().get(_ORIENTATION, 1) or 1)
+            if width * height <= max_pixels:
+                orientation = _orientation(picture, kind)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
         raise ImageError(f"has a broken {kind} header.", todo="Export the picture again.") from error
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
@@ -156,6 +158,18 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
     8: partial(np.rot90, k=1),
 }
+
+
+def _orientation(picture: Image.Image, kind: str) -> int:
+    """EXIF orientation without decoding; Pillow turns HEIC upright itself, and would decode a PNG to look."""
+    if kind == "HEIF":
+        return 1
+    exif = Image.Exif()
+    if kind == "PNG":
+        exif.load(picture.info.get("exif", b""))
+    else:
+        exif = picture.getexif()
+    return int(exif.get(_ORIENTATION, 1) or 1)
 
 
 def _upright(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""What strangers' picture files may and may not do."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from errors import ImageError
+from imaging.decode import decode, encode_jpeg, encode_png, encode_png_with, read_header, read_image, sniff
+
+# red top left, green top right, blue bottom left, white bottom right
+CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+
+
+def picture(size: tuple[int, int] = (40, 60)) -> np.ndarray:
+    return cv2.resize(CORNERS, size[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
+def test_lossless_kinds_come_back_as_they_were(kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    np.testing.assert_array_equal(decode(saved(Image.fromarray(picture()), kind, **options)), picture())
+
+
+# how a camera stored the upright picture for each EXIF orientation
+STORED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_exif_orientation_makes_the_picture_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.ascontiguousarray(STORED[orientation](picture()))
+    data = saved(Image.fromarray(stored), "PNG", exif=exif)
+    np.testing.assert_array_equal(decode(data), picture())
+    header = read_header(data)
+    assert (header.height, header.width) == (40, 60)
+
+
+def test_sixteen_bits_grey_transparent_and_cmyk_become_rgb8() -> None:
+    grey16 = np.full((4, 5), 65535, np.uint16)
+    grey16[0] = 0
+    done, data = cv2.imencode(".png", grey16)
+    assert done
+    np.testing.assert_array_equal(decode(data.tobytes())[:2, 0], [[0, 0, 0], [255, 255, 255]])
+    clear = Image.new("RGBA", (3, 3), (200, 0, 0, 0))
+    np.testing.assert_array_equal(decode(saved(clear, "PNG"))[0, 0], [255, 255, 255])
+    cmyk = decode(saved(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=95))
+    assert cmyk.shape == (8, 8, 3) and cmyk[4, 4, 0] > 200 and cmyk[4, 4, 1] < 60
+
+
+def test_a_cut_off_jpeg_is_refused() -> None:
+    whole = encode_jpeg(picture((200, 300)))
+    assert decode(whole).shape == (200, 300, 3)
+    with pytest.raises(ImageError, match="cut off"):
+        decode(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "empty"), (b"GIF89a" + bytes(40), "not a JPEG"), (b"<html>", "not a JPEG"), (b"\x89PNG\r\n\x1a\n" + bytes(50), "broken")],
+)
+def test_what_is_no_picture_says_so(data: bytes, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        decode(data)
+
+
+def test_a_huge_picture_is_refused_before_a_pixel_is_decoded() -> None:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    with pytest.raises(ImageError, match="30000 × 30000"):
+        decode(data)
+
+
+def test_the_name_of_a_file_does_not_matter_and_errors_tell_it(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encode_png(picture()))
+    np.testing.assert_array_equal(read_image(path), picture())
+    path.write_bytes(b"")
+    with pytest.raises(ImageError, match=r"photo\.jpg.*empty"):
+        read_image(path)
+
+
+def test_heic_is_recognised_by_content() -> None:
+    assert sniff(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00") == "HEIF"
+
+
+def test_what_we_write_carries_what_it_was_made_from_and_no_camera_data() -> None:
+    with Image.open(io.BytesIO(encode_png_with(picture(), {"model_sha256": "ab12", "target": "mel"}))) as written:
+        assert written.text == {"model_sha256": "ab12", "target": "mel"}
+        assert not dict(written.getexif())
