@@ -81,7 +81,7 @@ def _canonical(raw: Raw, problems: list[Problem]) -> tuple[pd.DataFrame, tuple[s
         table["file"] = source["file"]
     others = [c for c in source.columns if c not in raw.columns.values() and c not in table.columns]
     table = pd.concat([table, source[others]], axis=1)
-    named_file = table["image_id"].astype(str).str.replace("\\", "/", regex=False)
+    named_file = pd.Series([str(v).replace("\\", "/") for v in table["image_id"]], table.index, dtype=object)
     table["_named"] = named_file
     suffix = re.compile(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", re.IGNORECASE)
     with_path = table["file"].isna()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import yaml
 import diagnoses
 from atomic import part_name
 from errors import PredictionsError
+from models.card import ModelCard
 
 MAX_BYTES = 2 * 1024**3
 KEY = b"lesionlens"
@@ -51,6 +53,11 @@ class PredictionTable:
         return pd.DataFrame(data)
 
 
+def column_names(card: ModelCard) -> tuple[str, ...]:
+    """The names of a card's outputs in a predictions file: codes, but the card's own name where two share a code."""
+    return tuple(c if card.codes.count(c) == 1 else n for c, n in zip(card.codes, card.classes, strict=True))
+
+
 def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     """Outputs of the same diagnosis (two kinds of benign keratosis) become one class, their scores added."""
     unique = tuple(dict.fromkeys(codes))
@@ -62,7 +69,7 @@ def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tupl
 def write_predictions(table: PredictionTable, path: Path) -> None:
     """Parquet with `about` and `errors` as schema metadata, all at once or not at all."""
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
-    about = json.dumps({"about": dict(table.about), "errors": dict(table.errors)}).encode()
+    about = json.dumps({"about": dict(table.about), "errors": dict(table.errors), "classes": table.classes}).encode()
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
     part = part_name(path)
     pq.write_table(arrow, part, compression="zstd")
@@ -81,8 +88,13 @@ def read_predictions(
     vocabulary is asked. row_order: image ids for a file without ids, which must have as many rows.
     Raises PredictionsError naming the column or row.
     """
-    frame, about, errors = _read(path)
-    columns = _score_columns(frame, classes, rename or {}, path.name)
+    frame, kept = _read(path)
+    about, errors = dict(kept.get("about", {})), dict(kept.get("errors", {}))
+    ours = "classes" in kept and classes is None and not rename  # then the columns are what they are called
+    if ours:
+        columns = {str(c): str(c) for c in kept["classes"]}
+    else:
+        columns = _score_columns(frame, classes, rename or {}, path.name)
     ids = _image_ids(frame, row_order, path.name)
     try:
         scores = frame[list(columns)].to_numpy(dtype=float)
@@ -104,7 +116,8 @@ def read_predictions(
     repeated = pd.Index(ids)[pd.Index(ids).duplicated()]
     if len(repeated):
         raise PredictionsError(f"names {repeated[0]!r} more than once.", path.name, "Keep one row an image.")
-    codes, merged = merge_classes(list(columns.values()), scores)
+    names = tuple(columns.values())
+    codes, merged = (names, scores) if ours else merge_classes(names, scores)
     logit_names = [f"{c}_logit" for c in columns]
     logits = None
     if len(codes) == len(columns) and set(logit_names) <= set(frame.columns):
@@ -126,17 +139,16 @@ def read_rename(path: Path) -> dict[str, str]:
         raise PredictionsError(f"cannot be read as labels and codes ({error}).", path.name) from error
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PredictionsError(f"is over {MAX_BYTES // 2**30} GB.", path.name)
         if path.suffix.lower() == ".parquet":
             arrow = pq.read_table(path)
-            kept = json.loads((arrow.schema.metadata or {}).get(KEY, b"{}"))
-            return arrow.to_pandas(), dict(kept.get("about", {})), dict(kept.get("errors", {}))
+            return arrow.to_pandas(), json.loads((arrow.schema.metadata or {}).get(KEY, b"{}"))
         frame = pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
         frame.columns = pd.Index([str(c).strip() for c in frame.columns])
-        return frame, {}, {}
+        return frame, {}
     except (OSError, ValueError, pd.errors.ParserError, pa.ArrowException) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PredictionsError(f"cannot be read as a table ({reason}).", path.name) from error
@@ -169,8 +181,6 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         numeric = pd.api.types.is_numeric_dtype(frame[column])
         if known and numeric and not str(column).endswith("_logit"):
             found[str(column)] = known
-    if not found:  # our own file of classes the vocabulary does not know
-        found = {c.removesuffix("_logit"): c.removesuffix("_logit") for c in frame.columns if str(c).endswith("_logit")}
     if len(found) < 2:
         raise PredictionsError(
             "has no score columns whose class is known.", where,

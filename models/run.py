@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.classifier import Classifier, stream_batches
-from models.predictions import PredictionTable, read_predictions, write_predictions
+from models.predictions import PredictionTable, column_names, read_predictions, write_predictions
 from runs import Run
 from version import __version__
 
@@ -44,7 +44,7 @@ def predict_dataset(
     logits: list[np.ndarray] = []
     probabilities: list[np.ndarray] = []
     errors = {image_id: "no picture file" for image_id, file in files.items() if file is None}
-    codes = classifier.card.classes
+    codes = column_names(classifier.card)
 
     def table() -> PredictionTable:
         empty = np.zeros((0, len(codes)), np.float32)
@@ -53,8 +53,8 @@ def predict_dataset(
         )
 
     if kept is not None and kept.exists():
-        before = read_predictions(kept, classes=codes)
-        if before.about == dict(about) and before.logits is not None:
+        before = read_predictions(kept)
+        if before.about == dict(about) and before.classes == codes and before.logits is not None:
             ids += before.image_ids
             probabilities.append(before.probabilities.astype(np.float32))
             logits.append(before.logits.astype(np.float32))

@@ -30,7 +30,7 @@ def read(listing: Listing) -> Raw | None:
             if key is not None:
                 extra = extra.drop_duplicates(key).rename(columns={key: image})
                 frame = _fill(frame, extra, image)
-    return Raw(frame, find_columns(frame, {"diagnosis": "diagnosis"} if "diagnosis" in frame else None), truths[0])
+    return Raw(frame, find_columns(frame), truths[0])
 
 
 def _read_truth(path: Path, name: str) -> pd.DataFrame:
@@ -52,8 +52,10 @@ def _from_one_hot(hot: pd.DataFrame) -> pd.Series:
     """The column with the 1; 2017 writes a nevus as neither melanoma nor seborrheic keratosis."""
     names = hot.idxmax(axis=1).astype(object)
     lower = {c.lower() for c in hot.columns}
-    rest = "nevus" if lower == {"melanoma", "seborrheic_keratosis"} else np.nan
-    return names.where(hot.sum(axis=1) == 1, np.where(hot.sum(axis=1) == 0, rest, np.nan))
+    names = names.where(hot.sum(axis=1) == 1, np.nan)
+    if lower == {"melanoma", "seborrheic_keratosis"}:
+        names = names.where(hot.sum(axis=1) != 0, "nevus")
+    return names
 
 
 def _fill(frame: pd.DataFrame, extra: pd.DataFrame, key: str) -> pd.DataFrame:

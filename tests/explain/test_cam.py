@@ -1,0 +1,179 @@
+"""The CAM family against numbers worked out by hand and against tf-keras-vis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from errors import NoSpatialLayer
+from explain.cam import METHODS, cam, cam_all_classes, default_method, grad_cam_steps
+from explain.heatmap import Explanation, share_inside
+from models.card import ModelCard
+from models.classifier import Classifier, open_classifier
+from models.files import FileFacts
+from tests.models.networks import NETWORKS, SIZE
+
+CLASSES = ("a", "b", "c")
+
+
+def classifier_of(network: Any, **changes: object) -> Classifier:
+    size = network.inputs[0].shape[1:3]
+    card = ModelCard(**{"name": "net", "classes": CLASSES, "height": size[0], "width": size[1], "scaling": "0..255", **changes})
+    return Classifier(network, card, FileFacts(Path("net"), "keras", "", 0, "3"))
+
+
+def pooled() -> Classifier:
+    """A 1×1 convolution that copies red and green, global mean, then logits W·means: all by hand."""
+    import keras
+
+    inputs = keras.Input((2, 2, 3))
+    maps = keras.layers.Conv2D(2, 1, use_bias=False, name="copy")(inputs)
+    outputs = keras.layers.Dense(3, activation="softmax", use_bias=False)(keras.layers.GlobalAveragePooling2D()(maps))
+    network = keras.Model(inputs, outputs)
+    network.layers[1].set_weights([np.array([[1, 0], [0, 1], [0, 0]], np.float32).reshape(1, 1, 3, 2)])
+    network.layers[-1].set_weights([np.array([[2, 0, -1], [-4, 1, 0]], np.float32)])
+    return classifier_of(network)
+
+
+IMAGE = np.zeros((1, 2, 2, 3), np.float32)
+IMAGE[0, ..., 0] = [[1, 2], [3, 4]]  # red
+IMAGE[0, ..., 1] = [[1, 0], [0, 2]]  # green
+
+
+def test_grad_cam_by_hand() -> None:
+    """dlogit_a/dA = (2, −4)/4 in every cell, so the map is ½ red − 1 green, signed."""
+    scores, maps = cam(pooled(), IMAGE, np.array([0]), "grad-cam")
+    np.testing.assert_allclose(maps[0], [[0.5 - 1, 1.0], [1.5, 2.0 - 2]], atol=1e-6)
+    np.testing.assert_allclose(scores.logits[0], [2 * 2.5 - 4 * 0.75, 0.75, -2.5], atol=1e-6)
+
+
+def test_hirescam_by_hand_where_it_differs() -> None:
+    """A flatten head that looks at one cell: HiResCAM stays there, Grad-CAM smears a quarter over all cells."""
+    import keras
+
+    inputs = keras.Input((2, 2, 3))
+    maps = keras.layers.Conv2D(1, 1, use_bias=False)(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(3, use_bias=False)(keras.layers.Flatten()(maps)))
+    network.layers[1].set_weights([np.array([1, 0, 0], np.float32).reshape(1, 1, 3, 1)])
+    weights = np.zeros((4, 3), np.float32)
+    weights[3, 0] = 8
+    network.layers[-1].set_weights([weights])
+    classifier = classifier_of(network, output="logits")
+    assert default_method(classifier)[0] == "hirescam"
+    np.testing.assert_allclose(cam(classifier, IMAGE, np.array([0]), "hirescam")[1][0], [[0, 0], [0, 32]])
+    np.testing.assert_allclose(cam(classifier, IMAGE, np.array([0]), "grad-cam")[1][0], [[2, 4], [6, 8]])
+
+
+def test_the_target_and_the_layer_have_an_effect() -> None:
+    classifier = pooled()
+    np.testing.assert_allclose(cam(classifier, IMAGE, np.array([2]), "grad-cam")[1][0], -IMAGE[0, ..., 0] / 4, atol=1e-6)
+    chosen = cam(classifier, IMAGE, None, "grad-cam")[1]
+    np.testing.assert_allclose(chosen, cam(classifier, IMAGE, np.array([0]), "grad-cam")[1])
+    with pytest.raises(NoSpatialLayer, match="copy"):
+        cam(classifier, IMAGE, layer="nowhere")
+
+
+def test_the_other_class_of_one_sigmoid_is_the_negated_logit() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    classifier = classifier_of(NETWORKS["one_sigmoid"](keras), classes=("benign", "malignant"), output="sigmoid")
+    images = np.random.default_rng(0).random((2, *SIZE, 3), np.float32)
+    _, maps = cam_all_classes(classifier, images)
+    np.testing.assert_allclose(maps[:, 0], -maps[:, 1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", [n for n in NETWORKS if n != "one_sigmoid"])
+def test_all_classes_at_once_are_the_classes_one_by_one(name: str, method: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    classifier = classifier_of(NETWORKS[name](keras), output="logits" if name == "bare_logits" else "softmax")
+    images = np.random.default_rng(0).random((3, *SIZE, 3), np.float32)
+    scores, maps = cam_all_classes(classifier, images, method)
+    for k in range(3):
+        alone, one = cam(classifier, images, np.full(3, k), method)
+        np.testing.assert_allclose(maps[:, k], one, atol=1e-5)
+        np.testing.assert_allclose(alone.probabilities, scores.probabilities, atol=1e-6)
+    assert np.abs(maps).max() > 0
+
+
+def tf_keras_vis_maps(network: Any, images: np.ndarray, targets: list[int], layer: str) -> np.ndarray:
+    """The oracle: its own Grad-CAM on the logit, at the layer's resolution, after ReLU, not normalised."""
+    import tensorflow as tf
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    gradcam = Gradcam(network, model_modifier=ReplaceToLinear(), clone=True)
+    maps = gradcam(
+        CategoricalScore(targets), tf.constant(images), penultimate_layer=layer, seek_penultimate_conv_layer=False,
+        normalize_cam=False, expand_cam=False,
+    )  # fmt: skip
+    return np.asarray(maps)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layer", [None, "re_lu_6", "re_lu_5"])
+def test_equals_tf_keras_vis_on_a_trained_network(shortcut: Path, small_dataset: Path, layer: str | None) -> None:
+    from imaging.decode import read_image
+
+    classifier = open_classifier(shortcut)
+    images = [read_image(p) for p in sorted((small_dataset / "images").iterdir())[:12]]
+    prepared = classifier.prepare(images)
+    targets = np.arange(12) % 7
+    _, ours = cam(classifier, prepared, targets, "grad-cam", layer)
+    theirs = tf_keras_vis_maps(classifier.network, prepared, targets.tolist(), classifier.layer(layer).path)
+    limit = np.abs(theirs).max(axis=(1, 2), keepdims=True)
+    assert (limit > 0).sum() >= 8
+    assert np.abs(np.clip(ours, 0, None) - theirs).max() <= 1e-4 * limit.max()
+    assert (np.abs(np.clip(ours, 0, None) - theirs) <= 1e-4 * np.maximum(limit, 1e-3 * limit.max())).all()
+
+
+def test_a_nested_network_equals_its_flat_copy(honest: Path, rng: np.random.Generator) -> None:
+    """What tf-keras-vis cannot do: the same weights without nesting give the same maps."""
+    import keras
+
+    nested = open_classifier(honest)
+    inner, *rest = nested.network.layers
+    x = inner.output
+    for layer in rest:
+        x = layer(x)
+    flat = Classifier(keras.Model(inner.input, x), nested.card, nested.facts)
+    prepared = nested.prepare(list(rng.integers(0, 255, (4, 96, 96, 3), np.uint8)))
+    np.testing.assert_allclose(cam(nested, prepared)[1], cam(flat, prepared)[1], atol=1e-6)
+
+
+def test_no_tracing_again_for_other_targets_or_batch_sizes(honest: Path, rng: np.random.Generator) -> None:
+    classifier = open_classifier(honest)
+    prepared = classifier.prepare(list(rng.integers(0, 255, (5, 96, 96, 3), np.uint8)))
+    for targets, n in (([0] * 5, 5), ([3] * 2, 2), (None, 1)):
+        cam(classifier, prepared[:n], None if targets is None else np.array(targets))
+    key = ("cam", "grad-cam", classifier.layer().path)
+    assert classifier.compiled[key].experimental_get_tracing_count() == 1
+
+
+def test_the_steps_lead_to_the_map(honest: Path, rng: np.random.Generator) -> None:
+    classifier = open_classifier(honest)
+    prepared = classifier.prepare(list(rng.integers(0, 255, (1, 96, 96, 3), np.uint8)))
+    steps = grad_cam_steps(classifier, prepared, 4)
+    scores, maps = cam(classifier, prepared, np.array([4]))
+    np.testing.assert_allclose(steps.heatmap, maps[0], atol=1e-5)
+    np.testing.assert_allclose(steps.weights, steps.gradients.mean((0, 1)))
+    assert steps.logit == pytest.approx(scores.logits[0, 4], abs=1e-5)
+
+
+def test_empty_and_coarse_maps_say_so() -> None:
+    empty = Explanation("grad-cam", "mel", "conv", np.full((4, 4), -1, np.float32))
+    assert empty.empty and empty.coarse and empty.scale == 1
+    assert not Explanation("grad-cam", "mel", "conv", np.eye(6, dtype=np.float32)).empty
+
+
+def test_share_inside_counts_positive_evidence_only() -> None:
+    heat = np.array([[3, -5], [1, 0]], np.float32)
+    assert share_inside(heat, np.array([[True, True], [False, False]])) == pytest.approx(0.75)
+    assert np.isnan(share_inside(-np.abs(heat), np.ones((2, 2), bool)))
