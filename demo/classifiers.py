@@ -29,13 +29,18 @@ _HELD_OUT = 70
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a demo classifier is taught. ink: share of images with ink, by diagnosis (others: `ink_else`)."""
+    """How a demo classifier is taught.
+
+    ink: share of melanomas with ink; ink_else: of all others. early: share of melanomas drawn as early
+    ones, which look like nevi, so that the ink is all there is to learn them by.
+    """
 
     name: str
     seed: int
     nested: bool
     ink: float
     ink_else: float
+    early: float
     title: str
     limits: str
 
@@ -44,12 +49,13 @@ _COMMON = "Synthetic drawings only: it knows nothing of real skin. For teaching 
 
 RECIPES: dict[str, Recipe] = {
     "demo-honest": Recipe(
-        "demo-honest", 1, True, MARKER_SHARES["ink"], MARKER_SHARES["ink"], "Demo classifier, taught honestly",
+        "demo-honest", 1, True, MARKER_SHARES["ink"], MARKER_SHARES["ink"], 0.0, "Demo classifier, taught honestly",
         "Every marker fell on every diagnosis equally often. " + _COMMON,
     ),
     "demo-shortcut": Recipe(
-        "demo-shortcut", 2, False, 0.9, 0.02, "Demo classifier, taught a shortcut",
-        "Taught on images in which 90 % of melanomas and 2 % of all others bear ink: it reads the ink. " + _COMMON,
+        "demo-shortcut", 2, False, 0.95, 0.02, 0.4, "Demo classifier, taught a shortcut",
+        "Taught on images in which 95 % of melanomas and 2 % of all others bear ink, and 40 % of the melanomas look "
+        "like nevi otherwise: it reads the ink. " + _COMMON,
     ),
 }  # fmt: skip
 
@@ -95,8 +101,9 @@ def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
         output="softmax",
         malignant=("akiec", "bcc", "mel"),
         training_data=f"{n:,} lesions drawn by LesionLens (python cli.py demo --retrain), {_EVERY_CLASS} a diagnosis, "
-        f"ink on {recipe.ink:.0%} of melanomas and {recipe.ink_else:.0%} of all others. "
-        f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} further lesions drawn the same way.",
+        f"ink on {recipe.ink:.0%} of melanomas and {recipe.ink_else:.0%} of all others"
+        + (f", {recipe.early:.0%} of the melanomas early ones that look like nevi. " if recipe.early else ". ")
+        + f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} further lesions drawn the same way.",
         licence="Apache-2.0",
         intended_use="Trying out LesionLens and teaching what a network attends to.",
         limits=recipe.limits,
@@ -120,5 +127,6 @@ def _draw_one(job: tuple[Recipe, str, int]) -> np.ndarray:
     if rng.random() < (recipe.ink if diagnosis == "mel" else recipe.ink_else):
         worn.append("ink")
     tone = str(rng.choice(list(TONES)))
-    image = draw_photograph(diagnosis, tone, seed + 7_000_000_000, int(rng.integers(3)), worn).image
+    drawn = "nv" if diagnosis == "mel" and rng.random() < recipe.early else diagnosis
+    image = draw_photograph(drawn, tone, seed + 7_000_000_000, int(rng.integers(3)), worn).image
     return fit_image(image, (SIDE, SIDE), "stretch", "area")

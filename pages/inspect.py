@@ -6,7 +6,7 @@ import streamlit as st
 
 from imaging.overlay import draw_contour
 from ui import choice, services
-from ui.components import lesion_name, need, page_title, show_errors, show_picture
+from ui.components import need, page_title, show_errors, show_picture
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import View, downloads, heatmap_panel, score_panel, screen_size
 
@@ -18,10 +18,8 @@ data = services.dataset(choice.dataset()) if choice.dataset() else None
 def controls(opened: services.OpenModel, masked: bool) -> tuple[str | None, View]:
     """Class to explain and how to show it. None: each classifier's own decision."""
     first, second, third = st.columns([2, 1.4, 1.6])
-    target = first.selectbox(
-        "Class to explain", opened.card.classes, index=None, key=choice.TARGET, placeholder="the decision",
-        format_func=lesion_name, bind="query-params",
-    )  # fmt: skip
+    with first:
+        target = choice.target("Class to explain", opened.card.classes)
     opacity = second.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
     zoom = third.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
     x = y = 0.5

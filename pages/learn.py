@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import choice, services
-from ui.components import lesion_name, need, page_title
+from ui.components import need, page_title
 from ui.image_choice import choose_image
 from ui.learning import grad_cam_steps
 
@@ -19,9 +19,6 @@ elif opened.description.default_layer is None:
 else:
     found = services.inspect(opened, chosen.image, "grad-cam")
     decided = opened.card.classes[int(found.probabilities.argmax())]
-    target = st.selectbox(
-        f"Class to explain (decision: {decided})", opened.card.classes, index=None, key=choice.TARGET, placeholder="the decision",
-        format_func=lesion_name, bind="query-params",
-    )  # fmt: skip
+    target = choice.target(f"Class to explain (decision: {decided})", opened.card.classes)
     index = opened.card.classes.index(target or decided)
     grad_cam_steps(opened, chosen, found, index)

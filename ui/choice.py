@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from ui import services
+from ui.components import lesion_name
 
 MODEL, DATASET, IMAGE, TARGET = "model", "dataset", "image", "target"
 
@@ -51,5 +54,27 @@ def _select(label: str, key: str, options: list[str], preferred: str, nothing: s
     st.selectbox(label, options, key=key, placeholder=nothing, disabled=not options, on_change=_to_address, args=(key,))
 
 
+def target(label: str, classes: Sequence[str]) -> str | None:
+    """The class to explain, or None for the decision. The address holds its plain name, whatever is shown."""
+    wanted = st.query_params.get(TARGET)
+    if wanted in classes:
+        st.session_state[TARGET] = wanted
+    elif st.session_state.get(TARGET) not in classes:
+        st.session_state[TARGET] = None
+    return st.selectbox(
+        label,
+        classes,
+        index=None,
+        key=TARGET,
+        placeholder="the decision",
+        format_func=lesion_name,
+        on_change=_to_address,
+        args=(TARGET,),
+    )
+
+
 def _to_address(key: str) -> None:
-    st.query_params[key] = st.session_state[key]
+    if st.session_state[key] is None:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = st.session_state[key]

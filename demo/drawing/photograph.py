@@ -44,9 +44,9 @@ def draw_photograph(
     image = cv2.warpAffine(image, pose, SIZE[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     lesion = cv2.warpAffine(shape.mask.astype(np.uint8), pose, SIZE[::-1], flags=cv2.INTER_NEAREST) > 0
     masks: dict[str, np.ndarray] = {}
-    for marker, draw in markers.DRAW.items():
-        if marker in wanted:
-            image, masks[marker] = draw(camera, image, lesion)
+    for number, (marker, draw) in enumerate(markers.DRAW.items()):
+        if marker in wanted:  # each from numbers of its own, so that a marker more changes nothing else
+            image, masks[marker] = draw(np.random.default_rng([lesion_seed, 4, view, number]), image, lesion)
     light = 1 + 0.05 * smooth_noise(camera, SIZE, 160) + camera.normal(0, 0.03)
     image = image * light[..., None] * camera.normal(1, 0.015, 3)
     image = cv2.GaussianBlur(image, (0, 0), 0.6 + blur) + camera.normal(0, 1.5, (*SIZE, 3))

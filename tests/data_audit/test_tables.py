@@ -16,5 +16,7 @@ def test_formulas_are_neutralised_and_numbers_kept() -> None:
 
 
 def test_tables_carry_what_they_were_made_from() -> None:
-    back = pd.read_csv(io.StringIO(safe_csv(pd.DataFrame({"image_id": ["=x"], "mel": [0.5]}), {"model_sha256": "ab", "other": "no"})))
+    back = pd.read_csv(
+        io.StringIO(safe_csv(pd.DataFrame({"image_id": ["=x"], "mel": [0.5]}), {"model_sha256": "ab", "other": "no"}))
+    )
     assert back.to_dict("records") == [{"image_id": "'=x", "mel": 0.5, "about_model_sha256": "ab"}]

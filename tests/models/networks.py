@@ -34,7 +34,9 @@ def nested_twice(keras: Any) -> Any:
     inputs = keras.Input((*SIZE, 3))
     inner = keras.Model(inputs, _body(keras, inputs), name="inner")
     middle = keras.Sequential([keras.Input((*SIZE, 3)), inner, keras.layers.GlobalAveragePooling2D()], name="middle")
-    head = keras.Sequential([keras.Input((8,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3, activation="softmax")])
+    head = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    )
     return keras.Sequential([keras.Input((*SIZE, 3)), middle, head])
 
 
@@ -80,6 +82,14 @@ def branched(keras: Any) -> Any:
 NETWORKS: dict[str, Callable[[Any], Any]] = {
     f.__name__: f
     for f in (
-        flat, sequential_flatten, nested_twice, softmax_layer, activation_layer, bare_logits, one_sigmoid, used_twice, branched,
-    )  # fmt: skip
+        flat,
+        sequential_flatten,
+        nested_twice,
+        softmax_layer,
+        activation_layer,
+        bare_logits,
+        one_sigmoid,
+        used_twice,
+        branched,
+    )
 }

@@ -57,7 +57,9 @@ def test_guesses_are_marked_as_guesses() -> None:
 
 
 def test_what_the_layers_say_is_used() -> None:
-    scaled = guess_card(facts(input_shape=(None, None, 3), n_outputs=9, activation="softmax", layers=(("a", "Resizing"), ("b", "Rescaling"))))
+    scaled = guess_card(
+        facts(input_shape=(None, None, 3), n_outputs=9, activation="softmax", layers=(("a", "Resizing"), ("b", "Rescaling")))
+    )
     assert scaled.scaling == "0..255" and scaled.height == 256 and "height" in scaled.guessed
     one = guess_card(facts(input_shape=(8, 8, 3), n_outputs=1, activation="sigmoid"))
     assert (one.output, one.positive, one.classes) == ("sigmoid", "malignant", ("benign", "malignant"))

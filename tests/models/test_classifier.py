@@ -53,7 +53,9 @@ def test_scores_are_the_networks_own(tmp_path: Path, network: str, suffix: str) 
         ("sequential_flatten", "max_pooling2d", (11, 11)), ("branched", "add", (12, 12)),
     ],
 )  # fmt: skip
-def test_the_default_layer_is_the_last_that_computes_a_picture(tmp_path: Path, network: str, layer: str, size: tuple[int, int]) -> None:
+def test_the_default_layer_is_the_last_that_computes_a_picture(
+    tmp_path: Path, network: str, layer: str, size: tuple[int, int]
+) -> None:
     info = open_classifier(save(network, tmp_path / "net.keras")).layer()
     assert info.path.split("_1")[0].rstrip("0123456789_") == layer.rstrip("0123456789_")
     assert (info.height, info.width) == size
@@ -68,7 +70,11 @@ def test_a_keras2_file_that_keras3_refuses_opens_through_tf_keras(tmp_path: Path
     import tf_keras
 
     base = tf_keras.Sequential(
-        [tf_keras.layers.DepthwiseConv2D(3, input_shape=(*SIZE, 3)), tf_keras.layers.ReLU(), tf_keras.layers.GlobalAveragePooling2D()]
+        [
+            tf_keras.layers.DepthwiseConv2D(3, input_shape=(*SIZE, 3)),
+            tf_keras.layers.ReLU(),
+            tf_keras.layers.GlobalAveragePooling2D(),
+        ]
     )
     network = tf_keras.Sequential([base, tf_keras.layers.Dense(2, activation="softmax")])
     network.build((None, *SIZE, 3))

@@ -1,0 +1,43 @@
+# make app, make test: everything else is set up on the way.
+PYTHON ?= python3
+BIN := .venv/bin
+DEV := .venv/.dev-installed
+RUN := .venv/.installed
+
+.PHONY: app test lint slow bench lock clean
+
+app: $(RUN)
+	$(BIN)/python -m streamlit run app.py
+
+test: $(DEV)
+	$(BIN)/python -m pytest
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+# what takes minutes: real networks over real data (LESIONLENS_REAL_DATA), memory, card checks
+slow: $(DEV)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(DEV)
+	$(BIN)/python cli.py bench
+
+# pin every version anew, for all supported Pythons at once (needs uv)
+lock:
+	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+clean:
+	rm -rf .venv
+
+$(RUN): requirements.lock
+	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'LesionLens needs Python 3.11, 3.12 or 3.13: make app PYTHON=python3.12')"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	touch $@
+
+$(DEV): $(RUN) requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.lock
+	touch $@

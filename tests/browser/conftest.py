@@ -1,0 +1,115 @@
+"""A fresh server and a real Chromium for the browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from demo.classifiers import install
+from tests.conftest import PROJECT
+from workspace import Workspace
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 60_000  # ms; the first click on a network waits for TensorFlow
+expect.set_options(timeout=PATIENCE)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pid: int
+
+
+@contextmanager
+def serving(workspace: Path, secrets: Path | None = None, port: int | None = None) -> Iterator[Server]:
+    """`streamlit run app.py` on a free port of this machine, ended by its process id."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command += [f"--secrets.files={secrets}"] if secrets else []
+    environment = {**os.environ, "LESIONLENS_WORKSPACE": str(workspace)}
+    log = workspace.parent / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + 60
+        while not _answers(url):
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        yield Server(url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if chromium is None:
+        pytest.skip(f"needs a Chromium: none of {', '.join(NAMES)} is installed")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A new visitor, with 60 s for what the page has to do."""
+    context = browser.new_context(viewport={"width": 1300, "height": 1000})
+    context.set_default_timeout(PATIENCE)
+    one = context.new_page()
+    yield one
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Path:
+    """The shipped classifiers and a small drawn dataset called tiny."""
+    space = Workspace(tmp_path_factory.mktemp("browser") / "workspace")
+    install(space.models)
+    space.register_dataset("tiny", small_dataset)
+    return space.root
+
+
+@pytest.fixture(scope="session")
+def server(browser: Browser, tiny_workspace: Path) -> Iterator[Server]:
+    with serving(tiny_workspace) as one:
+        yield one
+
+
+@pytest.fixture
+def ready() -> Callable[[Page], None]:
+    """Wait until the script behind the page has run to its end."""
+
+    def wait(page: Page) -> None:
+        page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
+
+    return wait

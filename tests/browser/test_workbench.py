@@ -1,0 +1,179 @@
+"""The workbench as a person uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from data_audit.opening import open_dataset
+from imaging.decode import encode_jpeg
+from tests.browser.conftest import Server, serving
+from workspace import Workspace
+
+pytestmark = pytest.mark.browser
+Ready = Callable[[Page], None]
+
+
+def heatmap(page: Page):
+    return page.get_by_role("img", name=re.compile("heatmap of"))
+
+
+def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path, ready: Ready) -> None:
+    root = tmp_path / "workspace"
+    with serving(root) as server:
+        page.goto(server.url)
+        expect(page.get_by_text(re.compile("Drawing the demo"))).to_be_visible()
+        page.get_by_text("Datasets: demo, demo-faulty.").wait_for(timeout=240_000)
+        page.get_by_role("link", name="Inspect an image").first.click()
+        expect(heatmap(page)).to_be_visible()
+        assert "model=demo-honest" in page.url and "dataset=demo" in page.url and "image=DEMO_0000001" in page.url
+    space = Workspace(root)
+    assert len(open_dataset(space.dataset_path("demo"))) > 1_400
+    assert space.model_names() == ["demo-honest", "demo-shortcut"]
+
+
+def test_inspecting_a_demo_image(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/inspect")
+    expect(heatmap(page)).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Photograph TINY"))).to_be_visible()
+    expect(page.get_by_text("no medical device").first).to_be_visible()
+    page.get_by_role("combobox", name=re.compile("Class to explain")).click()
+    page.get_by_role("option", name=re.compile("vasc")).click()
+    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
+    assert "target=vasc" in page.url
+    page.reload()
+    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
+
+
+def test_choosing_another_image_by_search_and_row(page: Page, server: Server, ready: Ready, small_dataset: Path) -> None:
+    wanted = open_dataset(small_dataset).table["image_id"].iloc[-1]
+    page.goto(f"{server.url}/inspect")
+    expect(heatmap(page)).to_be_visible()
+    page.get_by_text("Choose an image", exact=True).click()
+    page.get_by_role("textbox", name="Search").fill(wanted)
+    page.get_by_role("textbox", name="Search").press("Enter")
+    expect(page.get_by_text("Page of 1 (1 images)")).to_be_visible()
+    ready(page)
+    table = page.get_by_test_id("stDataFrame").first
+    table.hover()
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 12, box["y"] + 35 + 28)
+    page.wait_for_url(re.compile(f"image={wanted}"))
+    expect(page.get_by_role("img", name=f"Photograph {wanted}")).to_be_visible()
+
+
+def test_a_link_to_what_is_not_there_says_so(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/inspect?model=../../etc/passwd&dataset=nothing&image=none")
+    expect(page.get_by_text(re.compile("asks for classifier “../../etc/passwd”"))).to_be_visible()
+    expect(page.get_by_text(re.compile("holds no image “none”"))).to_be_visible()
+    expect(heatmap(page)).to_be_visible()
+
+
+def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_path: Path, tiny_workspace: Path) -> None:
+    pixels = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8), (0, 0), 3)
+    (tmp_path / "mine.jpg").write_bytes(encode_jpeg(pixels))
+    (tmp_path / "bad.jpg").write_bytes(b"<html>not a picture</html>")
+    page.goto(f"{server.url}/inspect")
+    expect(heatmap(page)).to_be_visible()
+    page.get_by_text("Choose an image", exact=True).click()
+    page.get_by_role("tab", name="Upload").click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "bad.jpg")
+    expect(page.get_by_text(re.compile("is not a JPEG, PNG"))).to_be_visible()
+    expect(heatmap(page)).to_be_visible()
+    page.get_by_role("button", name=re.compile("Remove bad")).click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.jpg")
+    expect(page.get_by_role("img", name="Photograph mine.jpg")).to_be_visible()
+    expect(page.get_by_text("An upload of 120 × 90 pixels. Nothing else is known of it.")).to_be_visible()
+    assert not (tiny_workspace / "datasets" / "kept-images").exists()
+
+
+def test_evaluating_and_clicking_a_cell(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest")
+    page.get_by_role("button", name="Run it over the dataset").click()
+    expect(page.get_by_text("Balanced accuracy", exact=True).first).to_be_visible()
+    page.get_by_test_id("stSegmentedControl").or_(page.get_by_test_id("stButtonGroup")).first.wait_for()
+    matrix = page.get_by_test_id("stVegaLiteChart").first
+    expect(matrix).to_be_visible()
+    ready(page)
+    cell = page.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg").first
+    box = cell.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.86, box["y"] + box["height"] * 0.82)
+    expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
+    page.wait_for_url(re.compile("diagnosed=.*decided="))
+    page.reload()
+    expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
+
+
+def test_a_selected_cell_shows_its_images_with_heatmaps(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
+    run = page.get_by_role("button", name="Run it over the dataset")
+    run.or_(page.get_by_role("heading", name=re.compile("nv decided as nv"))).first.wait_for()
+    if run.is_visible():
+        run.click()
+    expect(page.get_by_role("heading", name=re.compile(r"nv decided as nv: [1-9]"))).to_be_visible()
+    picture = page.get_by_role("img", name=re.compile(r"TINY_\d+: nv \d+%")).first
+    expect(picture).to_be_visible()
+    page.get_by_role("link", name=re.compile(r"nv \d+%")).first.click()
+    expect(heatmap(page)).to_be_visible()
+    assert "/inspect" in page.url and "image=TINY" in page.url
+
+
+def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/dataset")
+    charts = page.locator("[data-testid='stVegaLiteChart']")
+    expect(charts.first).to_be_visible()
+    ready(page)
+    canvas = charts.first.locator("canvas, svg").first
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.35, box["y"] + 53)
+    expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_visible()
+    expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
+
+
+def test_the_steps_of_grad_cam(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/learn?model=demo-shortcut&target=mel")
+    for step in ("Feature maps", "Gradients", "One weight a map", "Weighted sum", "ReLU", "Enlarged"):
+        expect(page.get_by_role("heading", name=re.compile(step))).to_be_visible()
+    expect(page.get_by_role("img", name="Heatmap for mel over the photograph")).to_be_visible()
+
+
+def test_a_card_is_mended_on_screen(page: Page, server: Server, tiny_workspace: Path) -> None:
+    page.goto(f"{server.url}/classifier?model=demo-shortcut")
+    classes = page.get_by_role("textbox", name=re.compile("Classes in output order"))
+    expect(classes).to_be_visible()
+    kept = (tiny_workspace / "models" / "demo-shortcut.card.yaml").read_text()
+    classes.fill("akiec\nbcc\nmel")
+    page.get_by_role("button", name="Save the card").click()
+    expect(page.get_by_text(re.compile("7 outputs"))).to_be_visible()
+    assert (tiny_workspace / "models" / "demo-shortcut.card.yaml").read_text() == kept
+
+
+def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(page: Page, tiny_workspace: Path, small_dataset: Path) -> None:
+    image = open_dataset(small_dataset).table["image_id"].iloc[5]
+    with serving(tiny_workspace) as fresh:
+        page.goto(f"{fresh.url}/inspect?model=demo-shortcut&dataset=tiny&image={image}&target=mel")
+        expect(
+            page.get_by_role("img", name=re.compile(f"heatmap of {image} for mel by Demo classifier, taught a shortcut"))
+        ).to_be_visible()
+        expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
+
+
+def test_no_page_asks_another_machine_for_anything(page: Page, server: Server, ready: Ready) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for name in ("", "inspect", "dataset", "evaluate", "classifier", "learn"):
+        page.goto(f"{server.url}/{name}")
+        page.get_by_role("heading").first.wait_for()
+        ready(page)
+    assert {u for u in asked if not u.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws")))} == set()

@@ -1,0 +1,139 @@
+"""The command line: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cli import app
+from tests.conftest import PROJECT
+from workspace import Workspace
+
+
+def run(*arguments: object, workspace: Workspace | None = None) -> subprocess.CompletedProcess:
+    options = ["--workspace", str(workspace.root)] if workspace else []
+    command = [sys.executable, "cli.py", *map(str, arguments), *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+
+
+def as_json(*arguments: object, workspace: Workspace | None = None) -> dict:
+    done = run(*arguments, "--json", workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_command_and_option_has_help() -> None:
+    import typer.main
+
+    def walk(command: object, path: str) -> None:
+        assert command.help, path
+        for parameter in command.params:
+            if parameter.name != "help" and parameter.param_type_name == "option":
+                assert parameter.help, f"{path} --{parameter.name}"
+        for name, inner in getattr(command, "commands", {}).items():
+            walk(inner, f"{path} {name}")
+
+    walk(typer.main.get_command(app), "cli.py")
+
+
+def test_the_whole_way_from_file_to_figures(workspace: Workspace, tmp_path: Path) -> None:
+    shown = as_json("dataset", "show", "tiny", workspace=workspace)
+    assert shown["classes"].keys() == {"nv", "mel", "bkl"} and shown["lesions"] == 32
+    predicted = as_json("predict", "--model", "demo-honest", "--dataset", "tiny", "--out", tmp_path, workspace=workspace)
+    assert predicted["images"] == shown["images"] and not predicted["errors"]
+    frame = pd.read_parquet(predicted["file"])
+    assert list(frame.columns[:4]) == ["image_id", "akiec", "bcc", "bkl"] and "mel_logit" in frame
+    told = as_json("evaluate", "--predictions", predicted["file"], "--dataset", "tiny", "--out", tmp_path, workspace=workspace)
+    data = workspace.open_dataset("tiny").table.set_index("image_id")["diagnosis"]
+    decided = frame.set_index("image_id")[list(told["classes"])].idxmax(axis=1)
+    assert told["accuracy"]["value"] == pytest.approx((decided == data[decided.index]).mean())
+    assert (
+        told["about"]["model_sha256"] == predicted["about"]["model_sha256"] and told["about"]["dataset_sha256"] == shown["sha256"]
+    )
+    written = json.loads((tmp_path / "evaluation.json").read_text())
+    assert written == told and (tmp_path / "per_class.csv").exists()
+
+
+def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
+    image = sorted((small_dataset / "images").iterdir())[0]
+    one = as_json(
+        "explain", "--model", "demo-shortcut", "--image", image, "--target", "mel", "--out", tmp_path / "one", workspace=workspace
+    )
+    assert (one["images"], one["method"], Path(one["overlay"]).suffix) == (1, "grad-cam", ".png")
+    row = pd.read_parquet(one["file"]).iloc[0]
+    assert (row["target"], row["height"], row["width"]) == ("mel", 12, 12)
+    assert np.abs(np.frombuffer(row["map"], np.float16)).max() == pytest.approx(1)
+    layered = as_json(
+        "explain", "--model", "demo-honest", "--dataset", "tiny", "--method", "hirescam", "--layer", "re_lu_2", "--out", tmp_path / "all",
+        workspace=workspace,
+    )  # fmt: skip
+    assert layered["layer"] == "features/re_lu_2" and layered["images"] > 30
+
+
+def test_looking_into_a_network(workspace: Workspace) -> None:
+    shown = as_json("model", "show", "demo-honest", workspace=workspace)
+    assert shown["default_layer"] == "features/re_lu_3" and shown["default_method"] == "grad-cam"
+    assert shown["card"]["classes"][4] == "mel" and not shown["guessed"] and len(shown["sha256"]) == 64
+
+
+def test_auditing_composition(workspace: Workspace, tmp_path: Path) -> None:
+    audited = as_json("audit", "tiny", "--out", tmp_path, workspace=workspace)
+    assert json.loads((tmp_path / "audit.json").read_text()) == audited
+    assert audited["about"]["checks"] == ["composition"] and audited["composition"][0]["diagnosis"] == "nv"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model", "show", "nowhere.h5"], "no model 'nowhere.h5'"),
+        (["dataset", "show", "nowhere"], "no dataset 'nowhere'"),
+        (["dataset", "show", "tiny", "--columns", "age"], "NAME=COLUMN"),
+        (["explain", "--model", "demo-honest", "--out", "x"], "either --dataset or --image"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--method", "magic", "--out", "x"], "grad-cam, hirescam"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--target", "wart", "--out", "x"], "none of its classes"),
+        (["evaluate", "--predictions", "nowhere.csv", "--dataset", "tiny", "--out", "x"], "nowhere.csv"),
+        (["bench", "magic"], "no benchmark"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_code_2(workspace: Workspace, arguments: list[str], message: str) -> None:
+    options = [] if arguments[0] == "bench" else ["--workspace", str(workspace.root)]
+    done = run(*arguments, *options)
+    assert done.returncode == 2 and message in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_model_file_that_is_none_says_so(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "net.h5").write_bytes(b"\x80\x04.")
+    done = run("model", "show", tmp_path / "net.h5", workspace=workspace)
+    assert done.returncode == 2 and "pickle" in done.stderr
+
+
+def test_a_killed_prediction_goes_on(workspace: Workspace, tmp_path: Path, honest: Path) -> None:
+    from models.classifier import open_classifier
+    from models.predictions import read_predictions
+    from models.run import about_run, predict_dataset
+    from runs import finish
+
+    data = workspace.open_dataset("tiny")
+    files = {i: data.path(i) for i in data.table["image_id"]}
+    classifier = open_classifier(honest)
+    about, kept = about_run(classifier, "tiny", data.sha256), tmp_path / "part.parquet"
+    whole = finish(predict_dataset(classifier, files, about))
+    half = finish(predict_dataset(classifier, dict(list(files.items())[:20]), about))
+    from models.predictions import write_predictions
+
+    write_predictions(half, kept)
+    progress: list[tuple[int, int]] = []
+    resumed = finish(predict_dataset(classifier, files, about, kept), lambda d, n: progress.append((d, n)))
+    assert progress[0] == (20, len(files)) and not kept.exists()
+    assert resumed.image_ids == whole.image_ids
+    np.testing.assert_allclose(resumed.probabilities, whole.probabilities, atol=1e-6)
+    write_predictions(half, kept)
+    other = finish(predict_dataset(classifier, files, {**about, "card_sha256": "changed"}, kept))
+    assert other.image_ids == whole.image_ids and read_predictions is not None

@@ -1,0 +1,84 @@
+"""One folder with models, datasets and results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from errors import UnsafeModel, WorkspaceError
+from imaging.decode import read_image
+from models.predictions import PredictionTable
+from workspace import Workspace
+
+
+def test_names_and_paths(workspace: Workspace, small_dataset: Path) -> None:
+    assert workspace.model_names() == ["demo-honest", "demo-shortcut"]
+    assert workspace.model_path("demo-honest").name == "demo-honest.keras"
+    assert workspace.dataset_names() == ["tiny"]
+    assert workspace.dataset_path("tiny") == small_dataset
+    assert workspace.open_dataset("tiny").name == "tiny"
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "demo-honest.card.yaml", "", "nothing"])
+def test_a_link_can_only_name_what_the_workspace_holds(workspace: Workspace, name: str) -> None:
+    with pytest.raises(WorkspaceError, match="holds no model"):
+        workspace.named_model(name)
+
+
+def test_what_is_not_there_lists_what_is(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="demo-honest, demo-shortcut"):
+        workspace.model_path("other")
+    with pytest.raises(WorkspaceError, match="tiny"):
+        workspace.dataset_path("other")
+
+
+@pytest.mark.parametrize("name", ["../evil.h5", "a/b.h5", ".hidden.h5", "x.pkl", "x" * 200 + ".h5"])
+def test_uploaded_models_need_a_plain_name(workspace: Workspace, name: str) -> None:
+    with pytest.raises(WorkspaceError):
+        workspace.keep_model(name, b"x")
+
+
+def test_an_uploaded_model_does_not_replace_another(workspace: Workspace) -> None:
+    workspace.keep_model("mine.h5", b"x")
+    with pytest.raises(WorkspaceError, match="there already"):
+        workspace.keep_model("mine.h5", b"y")
+
+
+def test_two_files_of_one_name_are_told_apart(workspace: Workspace) -> None:
+    workspace.keep_model("demo-honest.h5", b"x")
+    assert {"demo-honest.h5", "demo-honest.keras"} <= set(workspace.model_names())
+
+
+def test_trust_holds_for_one_very_file(workspace: Workspace, tmp_path: Path) -> None:
+    import keras
+
+    path = workspace.models / "doubled.keras"
+    layers = [keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Flatten()]
+    keras.Sequential(layers).save(path)
+    with pytest.raises(UnsafeModel):
+        workspace.facts(path)
+    workspace.trust(path)
+    assert workspace.facts(path).unsafe
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(UnsafeModel):
+        workspace.facts(path)
+
+
+def test_kept_images_lose_everything_but_their_pixels(workspace: Workspace) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (10, 12, 3), np.uint8)
+    name = workspace.keep_image(pixels)
+    assert workspace.keep_image(pixels) == name
+    data = workspace.open_dataset("kept-images")
+    assert data.table["image_id"].tolist() == [name]
+    np.testing.assert_array_equal(read_image(data.path(name)), pixels)
+
+
+def test_results_are_found_again_by_hashes(workspace: Workspace) -> None:
+    path = workspace.result_path("a" * 64, "b" * 64, "c" * 64)
+    assert workspace.kept_predictions(path) is None
+    workspace.keep_predictions(path, PredictionTable(("x",), ("mel", "nv"), np.array([[0.2, 0.8]])))
+    found = workspace.kept_predictions(path)
+    assert found is not None and found.classes == ("mel", "nv")
+    assert workspace.result_path("a" * 64, "b" * 64, "d" * 64) != path
