@@ -98,12 +98,11 @@ def test_evaluating_and_clicking_a_cell(page: Page, server: Server, ready: Ready
     page.goto(f"{server.url}/evaluate?model=demo-honest")
     page.get_by_role("button", name="Run it over the dataset").click()
     expect(page.get_by_text("Balanced accuracy", exact=True).first).to_be_visible()
-    page.get_by_test_id("stSegmentedControl").or_(page.get_by_test_id("stButtonGroup")).first.wait_for()
-    matrix = page.get_by_test_id("stVegaLiteChart").first
+    matrix = page.get_by_test_id("stVegaLiteChart").first.locator("canvas, svg").first
     expect(matrix).to_be_visible()
     ready(page)
-    cell = page.locator("[data-testid='stVegaLiteChart'] canvas, [data-testid='stVegaLiteChart'] svg").first
-    box = cell.bounding_box()
+    matrix.scroll_into_view_if_needed()
+    box = matrix.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.86, box["y"] + box["height"] * 0.82)
     expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
@@ -132,6 +131,7 @@ def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, re
     expect(charts.first).to_be_visible()
     ready(page)
     canvas = charts.first.locator("canvas, svg").first
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.35, box["y"] + 53)
