@@ -68,28 +68,25 @@ def wilson(value: float, n: float) -> tuple[float, float]:
 
 
 def mean_of_ratios(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
-    """Mean over K columns of Σ hits / Σ trials, with a linearised interval between groups.
+    """Mean over K columns of Σ hits / Σ trials; balanced accuracy has a column a class.
 
-    hits, trials: float (N, K). Balanced accuracy has a column a class. On the logit scale, so that it
-    stays inside 0…1. Undefined if a column has no trials.
+    hits, trials: float (N, K). Each column's interval is `ratio`'s; they are combined by recovering
+    their variances (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), which takes the columns for
+    independent: a lesion has one diagnosis. Undefined if a column has no trials.
     """
-    totals = trials.sum(0)
-    if (totals == 0).any() or hits.shape[1] == 0:
+    columns = [ratio(hits[:, k], trials[:, k], groups, reason) for k in range(hits.shape[1])]
+    if not columns or not all(c.defined for c in columns):
         return undefined(reason)
-    shares = hits.sum(0) / totals
-    value = float(shares.mean())
-    residual = np.bincount(groups, ((hits - shares * trials) / totals).mean(1) if hits.shape[1] else 0)
-    n_groups = len(np.unique(groups))
-    if n_groups < 2:
-        return Figure(value, reason="fewer than two lesions: no interval")
-    spread = float(np.sqrt(n_groups / (n_groups - 1) * (residual**2).sum()))
-    return Figure(value, *on_logit_scale(value, spread))
+    value = float(np.mean([c.value for c in columns]))
+    if any(np.isnan(c.low) for c in columns):
+        return Figure(value, reason="a class with fewer than two lesions: no interval")
+    down = np.sqrt(sum((c.value - c.low) ** 2 for c in columns)) / len(columns)
+    up = np.sqrt(sum((c.high - c.value) ** 2 for c in columns)) / len(columns)
+    return Figure(value, max(0.0, float(value - down)), min(1.0, float(value + up)))
 
 
 def on_logit_scale(value: float, spread: float) -> tuple[float, float]:
-    """95 % interval of a share with a standard error, symmetric on the logit scale."""
-    if not 0 < value < 1 or spread == 0:
-        return value, value
+    """95 % interval of a share in (0, 1) with a standard error, symmetric on the logit scale."""
     logit, step = np.log(value / (1 - value)), Z * spread / (value * (1 - value))
     return float(1 / (1 + np.exp(-(logit - step)))), float(1 / (1 + np.exp(-(logit + step))))
 
@@ -123,4 +120,6 @@ def auc(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Figure:
         + n_neg / (n_neg - 1) * (b**2).sum() / n**2
         + 2 * n_all / (n_all - 1) * (a * b).sum() / (m * n)
     )
-    return Figure(value, *on_logit_scale(value, float(np.sqrt(max(variance, 0)))))
+    if variance <= 0 or not 0 < value < 1:  # perfect separation: as if the smaller side were trials of one share
+        return Figure(value, *wilson(value, min(n_pos, n_neg)))
+    return Figure(value, *on_logit_scale(value, float(np.sqrt(variance))))

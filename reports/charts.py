@@ -122,17 +122,20 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     rows = [
         {
             "diagnosis": d, "decision": c, "images": int(matrix[i, j]),
-            "share": float(matrix[i, j] / totals[i]) if totals[i] else float("nan"),
+            "share": float(matrix[i, j] / totals[i]) if totals[i] else 0.0,
             "text": _cell_text(int(matrix[i, j]), int(totals[i]), percent),
         }
         for i, d in enumerate(classes) for j, c in enumerate(classes)
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
+    order = alt.Scale(domain=list(classes))  # a class without images keeps its row
     pick = alt.selection_point(name="cell", fields=["diagnosis", "decision"], toggle=False)
     side = 62 if len(classes) <= 9 else 40
     base = alt.Chart(frame).encode(
-        x=alt.X("decision:N", sort=None, axis=alt.Axis(orient="top", labelAngle=0, title="decision of the classifier")),
-        y=alt.Y("diagnosis:N", sort=None, title="diagnosis in the dataset", axis=alt.Axis(labelOverlap=False)),
+        x=alt.X(
+            "decision:N", sort=None, scale=order, axis=alt.Axis(orient="top", labelAngle=0, title="decision of the classifier")
+        ),
+        y=alt.Y("diagnosis:N", sort=None, scale=order, title="diagnosis in the dataset", axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             "diagnosis",
             "decision",

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg
@@ -22,6 +22,22 @@ Ready = Callable[[Page], None]
 
 def heatmap(page: Page):
     return page.get_by_role("img", name=re.compile("heatmap of"))
+
+
+def click_until(page: Page, chart: Locator, at: tuple[float, float], seen: Locator) -> None:
+    """Click a chart (share of its width; share of its height, or pixels) until it answers: a chart that has
+    just been drawn does not listen yet."""
+    for _ in range(10):
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] * at[0], box["y"] + (at[1] if at[1] > 1 else box["height"] * at[1]))
+        try:
+            seen.wait_for(timeout=4_000)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"no answer to clicks: {seen}")
 
 
 def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path, ready: Ready) -> None:
@@ -101,11 +117,7 @@ def test_evaluating_and_clicking_a_cell(page: Page, server: Server, ready: Ready
     matrix = page.get_by_test_id("stVegaLiteChart").first.locator("canvas, svg").first
     expect(matrix).to_be_visible()
     ready(page)
-    matrix.scroll_into_view_if_needed()
-    box = matrix.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 0.86, box["y"] + box["height"] * 0.82)
-    expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
+    click_until(page, matrix, (0.86, 0.82), page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images")))
     page.wait_for_url(re.compile("diagnosed=.*decided="))
     page.reload()
     expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
@@ -130,12 +142,7 @@ def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, re
     charts = page.locator("[data-testid='stVegaLiteChart']")
     expect(charts.first).to_be_visible()
     ready(page)
-    canvas = charts.first.locator("canvas, svg").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 0.35, box["y"] + 53)
-    expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_visible()
+    click_until(page, charts.first.locator("canvas, svg").first, (0.35, 53), page.get_by_text(re.compile(r"\d+ of \d+ images")))
     expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
