@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from commands.console import AsJson, InWorkspace, command, results, say_json, table, workspace
 from data_audit.composition import imbalance
 from data_audit.layouts import LAYOUTS, NAMES
+from data_audit.opening import open_dataset
 from errors import DatasetError
 
 app = typer.Typer(help="Look into datasets.", no_args_is_help=True)
@@ -17,11 +19,6 @@ Path_ = Annotated[str, typer.Argument(metavar="PATH", help="Dataset folder or ta
 Columns = Annotated[
     list[str] | None, typer.Option("--columns", help="NAME=COLUMN, e.g. diagnosis=benign_malignant; may be repeated.")
 ]
-
-
-@app.callback()
-def _group() -> None:
-    """Look into datasets."""
 
 
 @app.command()
@@ -61,6 +58,20 @@ def show(
         results.print(f"[bold]{problem.kind}[/bold]: {problem.summary} {first}", markup=True)
     if not data.problems:
         results.print("No problems found in the table and the file names.")
+
+
+@app.command()
+@command
+def add(
+    path: Annotated[Path, typer.Argument(help="Dataset folder or table.")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name in the workspace; else the folder's.")] = None,
+    workspace_root: InWorkspace = None,
+) -> None:
+    """Name a dataset in the workspace; nothing is copied."""
+    space = workspace(workspace_root)
+    data = open_dataset(path)
+    space.register_dataset(name or path.resolve().stem, path)
+    results.print(f"{name or path.resolve().stem}: {len(data):,} images, {NAMES[data.layout]}")
 
 
 def parse_columns(pairs: Iterable[str] | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,23 @@ def test_looking_into_a_network(workspace: Workspace) -> None:
     shown = as_json("model", "show", "demo-honest", workspace=workspace)
     assert shown["default_layer"] == "features/re_lu_3" and shown["default_method"] == "grad-cam"
     assert shown["card"]["classes"][4] == "mel" and not shown["guessed"] and len(shown["sha256"]) == 64
+
+
+def test_naming_a_dataset(workspace: Workspace, small_dataset: Path) -> None:
+    assert run("dataset", "add", small_dataset, "--name", "mine", workspace=workspace).returncode == 0
+    assert workspace.dataset_names() == ["mine", "tiny"]
+    assert "cannot be a name" in run("dataset", "add", small_dataset, "--name", "../x", workspace=workspace).stderr
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    import typer.main
+
+    told = set(re.findall(r"^python cli\.py (\w+(?: (?:show|check|add))?)", (PROJECT / "README.md").read_text(), re.MULTILINE))
+    root = typer.main.get_command(app).commands
+    known = {n for n, c in root.items() if not hasattr(c, "commands")} | {
+        f"{n} {i}" for n, c in root.items() for i in getattr(c, "commands", {})
+    }
+    assert {t.replace("bench explain", "bench") for t in told} | {"model trust"} == known
 
 
 def test_auditing_composition(workspace: Workspace, tmp_path: Path) -> None:

@@ -52,9 +52,10 @@ def screen_size(image: np.ndarray, side: int = 1100) -> np.ndarray:
     return image if scale >= 1 else scale_image(image, (round(height * scale), round(width * scale)), "area")
 
 
-def shared_scale(maps: np.ndarray) -> float:
-    """The value that gets full colour: the strongest evidence for any class, so that classes can be compared."""
-    return float(np.abs(maps).max(initial=0))
+def shared_scale(maps: np.ndarray, signed: bool) -> float:
+    """The value that gets full colour: the strongest evidence for any class (signed: or against one), so
+    that the maps of all classes of an image can be compared."""
+    return float((np.abs(maps) if signed else maps).max(initial=0))
 
 
 def heatmap_panel(
@@ -68,7 +69,7 @@ def heatmap_panel(
     shown = screen_size(chosen.image)
     size = shown.shape[:2]
     large = enlarge(found.maps[target], size, seen_box(size, card.size, card.resize.geometry))
-    scale = shared_scale(found.maps)
+    scale = shared_scale(found.maps, view.signed)
     drawn = overlay(shown, large, scale, view.opacity, view.signed)
     if view.outline and mask is not None:
         drawn = draw_contour(drawn, mask)
@@ -78,7 +79,7 @@ def heatmap_panel(
     _legend(view.signed)
     st.caption(
         f"{name} for **{card.classes[target]}** at layer `{found.layer.path}`, {found.layer.height} × {found.layer.width} cells. "
-        "One colour scale for all classes of this image."
+        "Colours: evidence for the class, on one scale for all classes of this image."
     )
     _warnings(explanation)
     if mask is not None:
@@ -87,9 +88,9 @@ def heatmap_panel(
 
 def _legend(signed: bool) -> None:
     left, middle, right = st.columns([2, 3, 2])
-    left.caption("against" if signed else "no evidence")
+    left.caption("against" if signed else "none")
     middle.image(colour_bar(signed), width="stretch", alt="Colour scale from no evidence to strongest evidence for the class")
-    right.caption("strongest for")
+    right.caption("for" if signed else "most")
 
 
 def _warnings(explanation: Explanation) -> None:
@@ -146,7 +147,7 @@ def downloads(opened: services.OpenModel, chosen: Chosen, found: Inspection, tar
     if found.maps is None or found.layer is None:
         return
     card = opened.card
-    scale = shared_scale(found.maps)
+    scale = shared_scale(found.maps, view.signed)
     heatmap = found.maps[target]
     about = {
         "software": f"LesionLens {__version__}", "model": opened.facts.path.name, "model_sha256": opened.facts.sha256,
