@@ -24,7 +24,6 @@ from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
 from errors import WorkspaceError
 from imaging.decode import encode_png
-from models.card import ModelCard, card_path, guess_card, read_card
 from models.files import FileFacts, file_sha256, inspect_file
 from models.predictions import PredictionTable, read_predictions, write_predictions
 
@@ -129,11 +128,6 @@ class Workspace:
         """`inspect_file`, letting through what was trusted; repeated calls on an unchanged file are cheap."""
         stamp = path.stat()
         return _facts(path, stamp.st_mtime_ns, stamp.st_size, self._trusted_hash(path) in self.trusted())
-
-    def card(self, path: Path) -> ModelCard:
-        """The card beside the file, else the guessed one."""
-        beside = card_path(path)
-        return read_card(beside) if beside.exists() else guess_card(self.facts(path))
 
     def trusted(self) -> set[str]:
         file = self.root / "trusted.json"

@@ -19,6 +19,7 @@ from commands.console import (
     workspace,
 )  # fmt: skip
 from models.card import card_path, read_card
+from version import __version__
 
 app = typer.Typer(help="Look into network files.", no_args_is_help=True)
 File = Annotated[str, typer.Argument(help="Network file or SavedModel folder, or a name of the workspace.")]
@@ -104,7 +105,7 @@ def check(
                 "margin": checked.margin, "margin_low": checked.margin_low,
                 "winner": vars(winner) if checked.verdict == "found" else None,
                 "candidates": [vars(c) for c in checked.candidates],
-                "model_sha256": classifier.facts.sha256, "dataset_sha256": data.sha256,
+                "lesionlens_version": __version__, "model_sha256": classifier.facts.sha256, "dataset_sha256": data.sha256,
             }
         )  # fmt: skip
         return

@@ -172,7 +172,7 @@ def guess_card(facts: FileFacts) -> ModelCard:
     output: Output = "sigmoid" if single else "softmax"
     if not single and facts.activation == "sigmoid":
         output = "multi-label"
-    elif not single and facts.activation in (None, "linear") and facts.format != "savedmodel":
+    elif not single and facts.activation in (None, "linear"):
         output = "logits"
     if facts.format == "savedmodel":
         guessed.append("output")

@@ -205,9 +205,9 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     if facts.input_shape is None and len(shape) == 4:
         facts = replace(facts, input_shape=(shape[1], shape[2], shape[3]))
     if facts.n_outputs is None or facts.activation is None:
-        activation = find_head(network).activation if network.layers else None
-        size = guess_card(facts).size
-        facts = replace(facts, n_outputs=_count_outputs(network, size), activation=activation)
+        n_outputs, looks_like = _try_outputs(network, guess_card(facts).size)
+        activation = find_head(network).activation if network.layers else looks_like
+        facts = replace(facts, n_outputs=n_outputs, activation=activation)
     channels = facts.input_shape[2] if facts.input_shape else None
     if channels not in (3, None):
         raise ModelFileError(
@@ -217,11 +217,14 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     return guess_card(facts)
 
 
-def _count_outputs(network: Any, size: tuple[int, int]) -> int:
-    import tensorflow as tf
-
-    outputs = single_output(network(tf.zeros((1, *size, 3)), training=False))
-    return int(outputs.shape[-1])
+def _try_outputs(network: Any, size: tuple[int, int]) -> tuple[int, str]:
+    """How many outputs a network gives, and which activation they look like, on four pictures of noise."""
+    noise = np.random.default_rng(0).random((4, *size, 3), np.float32)
+    outputs = np.asarray(single_output(network(noise, training=False)), np.float32)
+    if outputs.min() < 0 or outputs.max() > 1:
+        return outputs.shape[1], "linear"
+    adds_up = outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
+    return outputs.shape[1], "softmax" if adds_up else "sigmoid"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ data = services.dataset(need(choice.dataset(), "dataset"))
 kept = services.kept_predictions(opened, data)
 key = str(services.result_path(opened, data))
 task = services.task(key)
-if kept is None and (task is None or task.finished):
+if kept is None and (task is None or task.error is not None):
     st.write(f"**{opened.card.name}** has not been run over **{data.name}** ({len(data):,} images) yet.")
     if task is not None and task.error is not None:
         st.warning(str(task.error))
@@ -30,7 +30,7 @@ if kept is None and (task is None or task.finished):
     )
     st.stop()
 if kept is None:
-    follow(key, "Predicting")
+    follow(key, "Predicting", lambda: services.kept_predictions(opened, data) is not None)
     st.stop()
 
 splits = sorted(data.table["split"].dropna().unique())

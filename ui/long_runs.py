@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
 from ui import services
 
 
-def follow(key: str, what: str) -> None:
-    """Show the run under this key until it ends, then draw the page anew."""
-    _follow(key, what)
-
-
 @st.fragment(run_every=1.0)
-def _follow(key: str, what: str) -> None:
+def follow(key: str, what: str, kept: Callable[[], bool] = lambda: True) -> None:
+    """Show the run under this key until it has ended (and its result is kept), then draw the page anew."""
     task = services.task(key)
-    if task is None or task.finished:
+    if task is None or task.error is not None or (task.finished and kept()):
         st.rerun()
         return
     done, total = task.progress

@@ -218,6 +218,10 @@ def _keep(begun: Task, path: Path) -> None:
         workspace().keep_predictions(path, begun.result())
     except LesionLensError:
         return  # the page shows the task's error
+    except OSError as error:
+        begun.error = LesionLensError(
+            f"The result could not be kept ({error.strerror}).", todo="Free some disk space and run it again."
+        )
 
 
 def start_check(opened: OpenModel, data: Dataset) -> Task:

@@ -123,6 +123,8 @@ def test_a_saved_model_predicts_and_says_that_it_shows_no_layers(tmp_path: Path)
     classifier = open_classifier(tmp_path / "folder", card)
     prepared = classifier.prepare(pictures())
     np.testing.assert_allclose(classifier.predict(prepared).probabilities, np.asarray(network(prepared)), atol=1e-5)
+    guessed = open_classifier(tmp_path / "folder").card
+    assert (guessed.output, len(guessed.classes), guessed.height) == ("softmax", 3, 24) and "output" in guessed.guessed
     assert not classifier.explainable
     with pytest.raises(NoSpatialLayer):
         classifier.layer()

@@ -82,8 +82,8 @@ def describe(spec: ModelSpec) -> Description:
     from explain.cam import default_method
 
     classifier = _classifier(spec)
-    method, reason = default_method(classifier)
     layer = classifier.layer() if classifier.explainable else None
+    method, reason = default_method(classifier) if layer else ("", "It shows no layers that keep a picture.")
     return Description(classifier.layers, layer, method, reason, classifier.head.activation, classifier.flattens)
 
 
