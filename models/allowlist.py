@@ -12,6 +12,7 @@ import re
 
 LAYERS = frozenset(
     """
+CustomScaleLayer LayerScale StochasticDepth
 Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
 AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
 AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D

@@ -33,6 +33,9 @@ _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
 _CAFFE_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
 
+# layers that bring raw pixels to a range of their own; Keras 2 calls a division of tensors tf.math.truediv
+_SCALING_LAYERS = ("Rescaling", "Normalization", "TrueDivide", "Divide")
+
 # scaling -> function of float32 RGB 0–255
 SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "0..1": lambda x: x * np.float32(1 / 255),
@@ -165,7 +168,7 @@ def guess_card(facts: FileFacts) -> ModelCard:
     n = facts.n_outputs
     shape = facts.input_shape or (None, None, None)
     own_resize = any(kind in ("Resizing", "CenterCrop") for _, kind in facts.layers)
-    own_scaling = any(kind in ("Rescaling", "Normalization") for _, kind in facts.layers)
+    own_scaling = any(kind in _SCALING_LAYERS or "truediv" in path for path, kind in facts.layers)
     guessed = ["classes", "resize", "scaling", "colour_order"]
     if shape[0] is None or shape[1] is None:
         guessed += ["height", "width"]

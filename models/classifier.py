@@ -49,7 +49,7 @@ class Classifier:
         self.compiled: dict[tuple, Any] = {}
         self.head = find_head(network) if network.layers else Head(None, "unknown", exact=False)
         try:
-            self.layers: tuple[LayerInfo, ...] = trace_layers(network, card.size) if network.layers else ()
+            self.layers, outputs = trace_layers(network, card.size)
         except (ValueError, TypeError) as error:
             raise CardError(
                 f"asks for {card.height} × {card.width} RGB pictures, which the network does not take "
@@ -57,7 +57,7 @@ class Classifier:
                 facts.path.name,
                 "Correct height and width in the card.",
             ) from error
-        self._check_card()
+        self._check_card(int(single_output(outputs).shape[-1] or 0))
 
     @property
     def explainable(self) -> bool:
@@ -147,8 +147,8 @@ class Classifier:
 
         return run
 
-    def _check_card(self) -> None:
-        card, units = self.card, self._units()
+    def _check_card(self, units: int) -> None:
+        card = self.card
         wanted = 1 if card.output == "sigmoid" else len(card.classes)
         where = f"{self.facts.path.name} and its card"
         if units != wanted:
@@ -166,25 +166,6 @@ class Classifier:
                 where,
                 f"Set output to {allowed[0]}.",
             )
-
-    def _units(self) -> int:
-        import tensorflow as tf
-
-        @tf.function
-        def run(images: Any) -> Any:
-            return single_output(self.network(images, training=False))
-
-        try:
-            outputs = run.get_concrete_function(self.input_spec()).output_shapes
-        except (ValueError, TypeError) as error:
-            raise CardError(
-                f"does not take {self.card.height} × {self.card.width} pictures ({str(error).strip().splitlines()[0][:160]}).",
-                self.facts.path.name,
-                "Correct height and width in the card.",
-            ) from error
-        if outputs[-1] is None:
-            raise ModelFileError("does not say how many outputs it has.", self.facts.path.name)
-        return int(outputs[-1])
 
 
 def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = False) -> Classifier:

@@ -67,7 +67,7 @@ def _objection(node: dict[str, Any]) -> str | None:
         if TF_FUNCTIONS.fullmatch(function):
             return None
         return f"a call of the TensorFlow function {function!r}"
-    if module is not None and not re.fullmatch(r"keras(\.\w+)*", str(module)):
+    if module is not None and not re.fullmatch(r"(tf_)?keras(\.\w+)*", str(module)):
         if not (module == "builtins" and kind in VALUES | {"function"} and _plain_function(node)):
             return f"the custom object {kind!r} from {module!r}"
         return None

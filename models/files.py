@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,8 +138,12 @@ def _read_zip(path: Path, size: int) -> FileFacts:
             weights = next((n for n in names if n.endswith("model.weights.h5")), None)
             if weights is None:
                 raise ModelFileError("holds no weights.", todo=_SAVE_AGAIN)
-            with archive.open(weights) as stream, h5py.File(stream, "r") as h5:
-                _check_hdf5(h5, unpacked)
+            with archive.open(weights) as stream, tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / "weights.h5"  # HDF5 jumps about in its file, which is slow inside a zip
+                with copy.open("wb") as target:
+                    shutil.copyfileobj(stream, target, 1 << 20)
+                with h5py.File(copy, "r") as h5:
+                    _check_hdf5(h5, unpacked)
     except zipfile.BadZipFile as error:
         raise ModelFileError("is a broken or cut-off .keras archive.", todo="Copy the file again.") from error
     except (OSError, KeyError, RuntimeError, EOFError) as error:

@@ -79,8 +79,9 @@ def listening(layer: Any, listen: Callable[[tuple, Any], Any]) -> Iterator[None]
             object.__setattr__(layer, "call", own)
 
 
-def trace_layers(model: Any, size: tuple[int, int], channels: int = 3) -> tuple[LayerInfo, ...]:
-    """All innermost layers in the order they run, with their output sizes at this input size."""
+def trace_layers(model: Any, size: tuple[int, int], channels: int = 3) -> tuple[tuple[LayerInfo, ...], Any]:
+    """All innermost layers in the order they run, with their output sizes at this input size; and the
+    symbolic outputs of the network."""
     import tensorflow as tf
 
     order: dict[str, LayerInfo] = {}
@@ -101,8 +102,8 @@ def trace_layers(model: Any, size: tuple[int, int], channels: int = 3) -> tuple[
                     stack.enter_context(listening(layer, note(path, layer)))
             return model(images, training=False)
 
-    run.get_concrete_function(tf.TensorSpec((None, *size, channels), tf.float32))
-    return tuple(order.values())
+    traced = run.get_concrete_function(tf.TensorSpec((None, *size, channels), tf.float32))
+    return tuple(order.values()), traced.structured_outputs
 
 
 def default_layer(layers: tuple[LayerInfo, ...]) -> LayerInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
@@ -90,13 +91,24 @@ class SavedModelNetwork:
 def _read_keras3(facts: FileFacts) -> Any:
     import keras
 
-    return keras.models.load_model(str(facts.path), compile=False, safe_mode=not facts.unsafe)
+    own = _application_layers("keras.src.applications")
+    return keras.models.load_model(str(facts.path), custom_objects=own, compile=False, safe_mode=not facts.unsafe)
 
 
 def _read_keras2(facts: FileFacts) -> Any:
     import tf_keras
 
-    return tf_keras.models.load_model(str(facts.path), compile=False)
+    own = _application_layers("tf_keras.src.applications")
+    return tf_keras.models.load_model(str(facts.path), custom_objects=own, compile=False)
+
+
+def _application_layers(package: str) -> dict[str, Any]:
+    """Layers that Keras' own Inception-ResNet and ConvNeXt define for themselves, which HDF5 files do not find."""
+    found: dict[str, Any] = {}
+    for module, names in (("inception_resnet_v2", ("CustomScaleLayer",)), ("convnext", ("LayerScale", "StochasticDepth"))):
+        holder = importlib.import_module(f"{package}.{module}")
+        found |= {name: getattr(holder, name) for name in names if hasattr(holder, name)}
+    return found
 
 
 def _read_saved_model(facts: FileFacts) -> Any:

@@ -204,3 +204,38 @@ def test_what_the_file_says_without_tensorflow(tmp_path: Path) -> None:
     facts = inspect_file(save("nested_twice", tmp_path / "net.keras"))
     assert (facts.input_shape, facts.n_outputs, facts.activation) == ((24, 24, 3), 3, "softmax")
     assert ("middle/inner/last_conv", "Conv2D") in [(p.split("/", 0)[0], k) for p, k in facts.layers]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_layers_of_keras_own_applications_open(tmp_path: Path, suffix: str) -> None:
+    """Inception-ResNet and ConvNeXt bring layers of their own, which HDF5 files do not find by themselves."""
+    import keras
+    from keras.src.applications.convnext import LayerScale
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    inputs = keras.Input((*SIZE, 3))
+    maps = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    maps = CustomScaleLayer(0.1)([maps, LayerScale(1e-6, 4)(maps)])
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(maps))
+    path = tmp_path / f"net{suffix}"
+    keras.Model(inputs, outputs).save(path)
+    assert open_classifier(path).layer().kind == "CustomScaleLayer"
+
+
+def test_a_network_of_keras_2_that_computes_with_tensors(tmp_path: Path) -> None:
+    """`x / 127.5 - 1` inside the network becomes layers named after TensorFlow's functions."""
+    import tensorflow as tf
+    import tf_keras
+
+    inputs = tf_keras.Input((*SIZE, 3))
+    maps = tf_keras.layers.Conv2D(4, 3, activation="relu")(tf.cast(inputs, tf.float32) / 127.5 - 1.0)
+    outputs = tf_keras.layers.Dense(1, activation="sigmoid")(tf_keras.layers.GlobalAveragePooling2D()(maps))
+    network = tf_keras.Model(inputs, outputs)
+    network.save(tmp_path / "net.keras")
+    with pytest.warns(UserWarning, match="HDF5"):
+        network.save(tmp_path / "net.h5")
+    for name in ("net.keras", "net.h5"):
+        classifier = open_classifier(tmp_path / name)
+        assert (classifier.card.scaling, classifier.card.output, classifier.layer().kind) == ("0..255", "sigmoid", "Conv2D")
+        prepared = classifier.prepare(pictures())
+        np.testing.assert_allclose(classifier.predict(prepared).probabilities[:, 1:], np.asarray(network(prepared)), atol=1e-5)
