@@ -2,27 +2,27 @@
 
 import streamlit as st
 
-from ui import navigation, services
+from ui import first_start, navigation, services
 from ui.components import page_title
 
 page_title("LesionLens", "What a trained skin-lesion classifier looks at, and whether its data taught it to cheat.")
 
 
 @st.fragment(run_every=0.5)
-def drawing(task: services.DemoTask) -> None:
+def drawing(task: first_start.DemoTask) -> None:
     """Progress of the demo; reruns the page when it is whole."""
     if task.error:
         st.error(f"The demo could not be drawn: {task.error}. Free some disk space and start again; what is drawn is kept.")
         return
     if task.finished:
-        services.demo_task.clear()
+        first_start.demo_task.clear()
         st.rerun()
     done, total, what = task.progress
     st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {what or 'getting ready'}, {done:,} of {total:,} images")
     st.caption("This happens once and takes under a minute. The images are drawings; no patient was photographed.")
 
 
-task = services.demo_task()
+task = first_start.demo_task()
 if task is not None:
     drawing(task)
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from models.files import FileFacts
 from models.policy import Policy, read_policy
 from models.predictions import PredictionTable
 from models.trial import try_model
-from ui.worker.client import PROJECT, Task, Worker
+from ui.worker.client import Task, Worker
 from ui.worker.jobs import Description, Inspection, ModelSpec
 from workspace import Workspace
 
@@ -271,47 +269,6 @@ def policy(opened: OpenModel) -> Policy | None:
     """The policy switched on for this very classifier, or None."""
     path = workspace().policy_path(opened.facts.sha256)
     return read_policy(path) if path.exists() else None
-
-
-# --- the demo workspace -------------------------------------------------------------------------------
-
-
-@dataclass
-class DemoTask:
-    """The drawing of the demo in a process of its own. progress: (done, total, what)."""
-
-    progress: tuple[int, int, str] = (0, 1, "")
-    error: str = ""
-    finished: bool = False
-    _lines: list[str] = field(default_factory=list)
-
-
-@st.cache_resource(max_entries=1)
-def demo_task() -> DemoTask | None:
-    """Starts drawing the demo if this workspace is new or its demo half done; None if there is nothing to do."""
-    from demo.datasets import COHORTS
-    from demo.make import is_made
-
-    space = workspace()
-    begun = any((space.datasets / name).exists() for name in COHORTS)
-    new = not space.model_names() and not space.dataset_names()
-    if is_made(space) or not (begun or new):
-        return None
-    drawing = DemoTask()
-    threading.Thread(target=_draw_demo, args=(drawing, space.root), daemon=True).start()
-    return drawing
-
-
-def _draw_demo(drawing: DemoTask, root: Path) -> None:
-    command = [sys.executable, "-m", "demo.make", str(root)]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stderr is not None
-    for line in process.stdout:
-        done, total, what = line.split(maxsplit=2)
-        drawing.progress = int(done), int(total), what.strip()
-    if process.wait() != 0:
-        drawing.error = (process.stderr.read().strip().splitlines() or ["it ended without a word"])[-1]
-    drawing.finished = True
 
 
 def is_local() -> bool:

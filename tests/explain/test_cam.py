@@ -118,7 +118,7 @@ def tf_keras_vis_maps(network: Any, images: np.ndarray, targets: list[int], laye
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("layer", [None, "re_lu_6", "re_lu_5"])
+@pytest.mark.parametrize("layer", [None, "re_lu_3", "re_lu_2"])
 def test_equals_tf_keras_vis_on_a_trained_network(shortcut: Path, small_dataset: Path, layer: str | None) -> None:
     from imaging.decode import read_image
 
