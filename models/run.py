@@ -63,17 +63,22 @@ def predict_dataset(
     todo = [(i, f) for i, f in files.items() if i not in done and f is not None]
     yield len(files) - len(todo), len(files)
     finished = len(files) - len(todo)
-    for number, batch in enumerate(stream_batches(classifier, [f for _, f in todo])):
-        if batch.rows:
-            scores = classifier.predict(batch.images)
-            logits.append(scores.logits)
-            probabilities.append(scores.probabilities)
-            ids += [todo[row][0] for row in batch.rows]
-        errors |= {todo[row][0]: reason for row, reason in batch.errors.items()}
-        finished += len(batch.rows) + len(batch.errors)
-        if kept is not None and number % SAVE_EVERY == SAVE_EVERY - 1:
+    try:
+        for number, batch in enumerate(stream_batches(classifier, [f for _, f in todo])):
+            if batch.rows:
+                scores = classifier.predict(batch.images)
+                logits.append(scores.logits)
+                probabilities.append(scores.probabilities)
+                ids += [todo[row][0] for row in batch.rows]
+            errors |= {todo[row][0]: reason for row, reason in batch.errors.items()}
+            finished += len(batch.rows) + len(batch.errors)
+            if kept is not None and number % SAVE_EVERY == SAVE_EVERY - 1:
+                write_predictions(table(), kept)
+            yield finished, len(files)
+    except GeneratorExit:  # the run is stopped
+        if kept is not None and ids:
             write_predictions(table(), kept)
-        yield finished, len(files)
+        raise
     if kept is not None:
         kept.unlink(missing_ok=True)
     return table()

@@ -132,6 +132,20 @@ def test_a_model_file_that_is_none_says_so(workspace: Workspace, tmp_path: Path)
     assert done.returncode == 2 and "pickle" in done.stderr
 
 
+def test_a_stopped_prediction_keeps_what_was_done(workspace: Workspace, tmp_path: Path, honest: Path) -> None:
+    from models.classifier import open_classifier
+    from models.predictions import read_predictions
+    from models.run import predict_dataset
+
+    data = workspace.open_dataset("tiny")
+    run = predict_dataset(
+        open_classifier(honest), {i: data.path(i) for i in data.table["image_id"]}, {}, tmp_path / "part.parquet"
+    )
+    assert [next(run)[0], next(run)[0]] == [0, 32]
+    run.close()
+    assert read_predictions(tmp_path / "part.parquet").image_ids == tuple(data.table["image_id"][:32])
+
+
 def test_a_killed_prediction_goes_on(workspace: Workspace, tmp_path: Path, honest: Path) -> None:
     from models.classifier import open_classifier
     from models.predictions import read_predictions

@@ -40,8 +40,10 @@ def workspace() -> Workspace:
 
 @st.cache_resource(max_entries=1)
 def worker() -> Worker:
-    """The one process that runs networks, for all sessions."""
-    return Worker()
+    """The one process that runs networks, for all sessions; it starts behind the first page."""
+    one = Worker()
+    threading.Thread(target=one.start, daemon=True).start()
+    return one
 
 
 @dataclass(frozen=True)
