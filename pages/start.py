@@ -18,7 +18,8 @@ def drawing(task: first_start.DemoTask) -> None:
         first_start.demo_task.clear()
         st.rerun()
     done, total, what = task.progress
-    st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {what or 'getting ready'}, {done:,} of {total:,} images")
+    told = f"{what}, {done:,} of {total:,} images" if what else "getting ready"
+    st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {told}")
     st.caption("This happens once and takes under a minute. The images are drawings; no patient was photographed.")
 
 
@@ -32,16 +33,16 @@ cards = (
     ("inspect", "Inspect an image", "What did the network look at? Heatmap beside the photograph, scores of all classes, facts."),
     (
         "dataset",
-        "Look through a dataset",
+        "Look at a dataset",
         "What does it consist of? Classes, ages, sites, splits, missing values; charts filter the gallery.",
     ),
     (
         "evaluate",
-        "Evaluate a classifier",
+        "Evaluate",
         "How well does it do, class by class? Confusion matrix with the images behind every cell.",
     ),
     ("classifier", "Open a classifier", "What is in the file, what does its card say, and do labelled images support the card?"),
-    ("learn", "Learn how a heatmap is made", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
+    ("learn", "Learn", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
 )
 columns = st.columns(3)
 for k, (page, title, what) in enumerate(cards):
