@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from demo.drawing.fields import Rng, smooth_noise
@@ -24,7 +25,8 @@ YELLOW = np.array([0.05, 0.18, 0.75], np.float32)
 
 def absorb(image: np.ndarray, amount: np.ndarray, pigment: np.ndarray) -> np.ndarray:
     """Light left after a pigment of an amount (H, W) (Beer–Lambert); image float32 (H, W, 3)."""
-    return image * np.exp(-amount[..., None] * pigment)
+    thickness = np.asarray(amount, np.float32)[..., None]
+    return image * cv2.exp(-thickness * pigment)
 
 
 def draw_skin(rng: Rng, size: tuple[int, int], tone: str) -> np.ndarray:

@@ -24,14 +24,15 @@ def heatmap(page: Page):
     return page.get_by_role("img", name=re.compile("heatmap of"))
 
 
-def click_until(page: Page, chart: Locator, at: tuple[float, float], seen: Locator) -> None:
-    """Click a chart (share of its width; share of its height, or pixels) until it answers: a chart that has
-    just been drawn does not listen yet."""
+def click_until(page: Page, target: Locator, at: tuple[float, float], seen: Locator) -> None:
+    """Click into a chart or table (pixels from its corner, or below 1 shares of its size) until it answers:
+    one that has just been drawn does not listen yet."""
     for _ in range(10):
-        chart.scroll_into_view_if_needed()
-        box = chart.bounding_box()
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
         assert box is not None
-        page.mouse.click(box["x"] + box["width"] * at[0], box["y"] + (at[1] if at[1] > 1 else box["height"] * at[1]))
+        x, y = (a if a > 1 else a * box[side] for a, side in zip(at, ("width", "height"), strict=True))
+        page.mouse.click(box["x"] + x, box["y"] + y)
         try:
             seen.wait_for(timeout=4_000)
             return
@@ -76,13 +77,9 @@ def test_choosing_another_image_by_search_and_row(page: Page, server: Server, re
     page.get_by_role("textbox", name="Search").press("Enter")
     expect(page.get_by_text("Page of 1 (1 images)")).to_be_visible()
     ready(page)
-    table = page.get_by_test_id("stDataFrame").first
-    table.hover()
-    box = table.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 12, box["y"] + 35 + 28)
+    shown = page.get_by_role("img", name=f"Photograph {wanted}")
+    click_until(page, page.get_by_test_id("stDataFrame").first, (12, 35 + 28), shown)
     page.wait_for_url(re.compile(f"image={wanted}"))
-    expect(page.get_by_role("img", name=f"Photograph {wanted}")).to_be_visible()
 
 
 def test_a_link_to_what_is_not_there_says_so(page: Page, server: Server) -> None:
