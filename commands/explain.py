@@ -63,7 +63,7 @@ def explain(
     path = out_folder(out) / "explanations.parquet"
     told = with_progress("explaining", _write(classifier, files, chosen, target, info.path, path, about))
     if image is not None and not told["errors"]:
-        told["overlay"] = str(_write_overlay(path, image, classifier, out))
+        told["overlay"] = str(_write_overlay(path, image, classifier, about))
     told |= {"file": str(path), "method": chosen, "layer": info.path, "resolution": [info.height, info.width], "about": about}
     if as_json:
         say_json(told)
@@ -100,9 +100,9 @@ def _write(
     return {"images": written, "empty": empty, "empty_share": empty / max(written, 1), "errors": errors}
 
 
-def _write_overlay(path: Path, image: Path, classifier: Any, out: Path) -> Path:
+def _write_overlay(path: Path, image: Path, classifier: Any, about: dict[str, str]) -> Path:
     from explain.run import read_maps
-    from imaging.decode import encode_png, read_image
+    from imaging.decode import encode_png_with, read_image
     from imaging.overlay import overlay
     from imaging.resize import enlarge, seen_box
 
@@ -110,6 +110,7 @@ def _write_overlay(path: Path, image: Path, classifier: Any, out: Path) -> Path:
     picture = read_image(image)
     size = picture.shape[:2]
     box = seen_box(size, classifier.card.size, classifier.card.resize.geometry)
-    target = out / f"{image.stem}.overlay.png"
-    write_bytes(target, encode_png(overlay(picture, enlarge(heatmap, size, box), float(abs(heatmap).max()))))
+    target = path.with_name(f"{image.stem}.overlay.png")
+    drawn = overlay(picture, enlarge(heatmap, size, box), float(abs(heatmap).max()))
+    write_bytes(target, encode_png_with(drawn, about))
     return target

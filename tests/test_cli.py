@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cli import app
 from tests.conftest import PROJECT
@@ -67,6 +68,8 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
         "explain", "--model", "demo-shortcut", "--image", image, "--target", "mel", "--out", tmp_path / "one", workspace=workspace
     )
     assert (one["images"], one["method"], Path(one["overlay"]).suffix) == (1, "grad-cam", ".png")
+    with Image.open(one["overlay"]) as picture:
+        assert picture.text["model_sha256"] == one["about"]["model_sha256"] and picture.text["lesionlens_version"]
     row = pd.read_parquet(one["file"]).iloc[0]
     assert (row["target"], row["height"], row["width"]) == ("mel", 12, 12)
     assert np.abs(np.frombuffer(row["map"], np.float16)).max() == pytest.approx(1)
