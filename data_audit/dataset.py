@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -43,16 +43,13 @@ class Dataset:
     layout: str
     table: pd.DataFrame
     problems: tuple[Problem, ...] = ()
-    masks: Mapping[str, str] = None  # type: ignore[assignment]  # image_id -> file, relative to root
-    marker_masks: Mapping[str, str] = None  # type: ignore[assignment]
+    masks: Mapping[str, str] = field(default_factory=dict)  # image_id -> file, relative to root
+    marker_masks: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()  # image ids in the order of the metadata table, doubles included
 
     def __post_init__(self) -> None:
         if self.table["image_id"].duplicated().any():
             raise ValueError("a dataset's image ids must differ")
-        for name in ("masks", "marker_masks"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, {})
 
     def __len__(self) -> int:
         return len(self.table)
@@ -119,9 +116,3 @@ class Dataset:
         bits = read_image(self.root / file)[..., 0]
         found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
         return {marker: mask for marker, mask in found.items() if mask.any()}
-
-    def subset(self, where: pd.Series | np.ndarray) -> Dataset:
-        """The rows where a boolean series holds, files and masks unchanged."""
-        from dataclasses import replace
-
-        return replace(self, table=self.table[where].reset_index(drop=True))

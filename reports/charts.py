@@ -8,6 +8,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from evaluation.confusion import row_percent
+
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#9aa3a6"
 TEXT = "#737f84"  # readable on the light and the dark page
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7f7f7f")
@@ -118,12 +120,12 @@ def age_boxes(frame: pd.DataFrame, order: Sequence[str]) -> alt.Chart:
 
 def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool) -> alt.Chart:
     """Diagnoses in rows, decisions in columns; colour is the share of the row, text counts or percent. Cells can be clicked."""
-    totals = matrix.sum(1)
+    shares = row_percent(matrix)
     rows = [
         {
             "diagnosis": d, "decision": c, "images": int(matrix[i, j]),
-            "share": float(matrix[i, j] / totals[i]) if totals[i] else 0.0,
-            "text": _cell_text(int(matrix[i, j]), int(totals[i]), percent),
+            "share": float(np.nan_to_num(shares[i, j])) / 100,
+            "text": _cell_text(int(matrix[i, j]), float(shares[i, j]), percent),
         }
         for i, d in enumerate(classes) for j, c in enumerate(classes)
     ]  # fmt: skip
@@ -153,10 +155,10 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     return (cells.add_params(pick) + texts).properties(height=alt.Step(side * 0.75))
 
 
-def _cell_text(n: int, total: int, percent: bool) -> str:
+def _cell_text(n: int, share: float, percent: bool) -> str:
     if not percent:
         return f"{n:,}"
-    return f"{100 * n / total:.0f} %" if total else "–"
+    return "–" if np.isnan(share) else f"{share:.0f} %"
 
 
 def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:

@@ -33,11 +33,10 @@ def add_model() -> None:
                 path = space.keep_model(file.name, file.getvalue())
                 try:
                     space.facts(path)
-                except Exception:
+                except Exception:  # whatever a strange file provokes, it is not kept
                     path.unlink()
                     raise
-                st.session_state[choice.MODEL + "-new"] = path.stem
-                st.success(f"{file.name} is in the workspace. Choose it in the sidebar.")
+                st.query_params[choice.MODEL] = path.stem if path.stem in space.model_names() else path.name
                 st.rerun()
 
 

@@ -181,3 +181,22 @@ def test_no_page_asks_another_machine_for_anything(page: Page, server: Server, r
         page.get_by_role("heading").first.wait_for()
         ready(page)
     assert {u for u in asked if not u.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws")))} == set()
+
+
+def test_an_uploaded_classifier_is_checked_kept_and_chosen(
+    page: Page, server: Server, tmp_path: Path, shortcut: Path, tiny_workspace: Path
+) -> None:
+    (tmp_path / "mine.keras").write_bytes(shortcut.read_bytes())
+    (tmp_path / "bad.h5").write_bytes(b"\x80\x04.")
+    page.goto(f"{server.url}/classifier")
+    page.get_by_text("Add a classifier", exact=True).click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "bad.h5")
+    page.get_by_role("button", name="Check and keep it").click()
+    expect(page.get_by_text(re.compile("is a Python pickle"))).to_be_visible()
+    assert not (tiny_workspace / "models" / "bad.h5").exists()
+    page.get_by_role("button", name=re.compile("Remove bad")).click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.keras")
+    page.get_by_role("button", name="Check and keep it").click()
+    page.wait_for_url(re.compile("model=mine"))
+    expect(page.get_by_text(re.compile(r"mine\.keras · sha256"))).to_be_visible()
+    (tiny_workspace / "models" / "mine.keras").unlink()
