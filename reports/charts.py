@@ -135,7 +135,12 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     side = 62 if len(classes) <= 9 else 40
     base = alt.Chart(frame).encode(
         x=alt.X(
-            "decision:N", sort=None, scale=order, axis=alt.Axis(orient="top", labelAngle=0, title="decision of the classifier")
+            "decision:N",
+            sort=None,
+            scale=order,
+            axis=alt.Axis(
+                orient="top", labelAngle=0 if len(classes) <= 3 else -40, labelOverlap=False, title="decision of the classifier"
+            ),
         ),
         y=alt.Y("diagnosis:N", sort=None, scale=order, title="diagnosis in the dataset", axis=alt.Axis(labelOverlap=False)),
         tooltip=[

@@ -35,10 +35,10 @@ def headline(assessment: Assessment) -> None:
     one, two, three = st.columns(3)
     _metric(one, "Accuracy", e.accuracy)
     two.metric(
-        f"Always deciding for {e.majority_class}",
+        f"Always {e.majority_class}",
         f"{e.majority_baseline:.1%}",
         border=True,
-        help="Accuracy without looking at any image.",
+        help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )
     _metric(three, "Balanced accuracy", e.balanced_accuracy)
     st.caption(
