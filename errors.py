@@ -39,6 +39,10 @@ class NoSpatialLayer(LesionLensError):
     """A network in which no layer keeps a picture, so that there is nothing to explain with CAM."""
 
 
+class NoGradient(LesionLensError):
+    """A network that cannot be differentiated, or not at the picture."""
+
+
 class DatasetError(LesionLensError):
     """A folder or table in which no dataset was recognised."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 T = TypeVar("T")
+WHOLE = 1000
 Run = Generator[tuple[int, int], None, T]
 
 
@@ -20,3 +21,13 @@ def finish(run: Run[T], progress: Callable[[int, int], None] = lambda done, tota
             progress(*next(run))
         except StopIteration as end:
             return end.value
+
+
+def part(run: Run[T], start: float, end: float) -> Run[T]:
+    """A run as a part of a larger one, which is told as `WHOLE` steps: this one goes from start to end, 0…1."""
+    while True:
+        try:
+            done, total = next(run)
+            yield round(WHOLE * (start + (end - start) * done / max(total, 1))), WHOLE
+        except StopIteration as stop:
+            return stop.value

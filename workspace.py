@@ -144,6 +144,11 @@ class Workspace:
         """Where predictions of a model under a card on a dataset are kept."""
         return self.root / "results" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}" / "predictions.parquet"
 
+    def sanity_path(self, model_sha: str, card_sha: str, method: str, layer: str) -> Path:
+        """Where the sanity check of a classifier × method × layer is kept."""
+        place = hashlib.sha256(layer.encode()).hexdigest()[:8]
+        return self.root / "results" / "sanity" / f"{model_sha[:16]}-{card_sha[:12]}-{method}-{place}.json"
+
     def policy_path(self, model_sha: str) -> Path:
         """Where an operator's policy for one classifier is, if it was switched on."""
         return self.root / "policies" / f"{model_sha}.yaml"

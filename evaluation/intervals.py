@@ -60,6 +60,26 @@ def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str)
     return Figure(value, *wilson(value, effective))
 
 
+def mean(values: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
+    """Mean of N values with a t interval on the variance between groups (Cameron & Miller 2015, doi:10.3368/jhr.50.2.317).
+
+    values float (N,), groups int (N,). Undefined, with the reason given, without values.
+    """
+    if len(values) == 0:
+        return undefined(reason)
+    value = float(values.mean())
+    _, group = np.unique(groups, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    if n_groups < 2:
+        return Figure(value, reason="fewer than two lesions: no interval")
+    from scipy.stats import t
+
+    residual = np.bincount(group, values - value)
+    spread = np.sqrt(n_groups / (n_groups - 1) * float((residual**2).sum())) / len(values)
+    half = float(t.ppf(0.975, n_groups - 1) * spread)
+    return Figure(value, value - half, value + half)
+
+
 def wilson(value: float, n: float) -> tuple[float, float]:
     """95 % score interval of a proportion of n trials (Wilson 1927)."""
     centre = (value + Z**2 / (2 * n)) / (1 + Z**2 / n)

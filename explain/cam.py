@@ -1,8 +1,8 @@
 """The CAM family: a weighted sum of one layer's feature maps, at the price of a prediction.
 
-The network runs once. Only the chosen layer's output is watched, so that just the part of the
-network above it is differentiated; all images and the last, smaller batch share one compiled
-function, as do all target classes.
+Every member is Σ_k w_k ⊙ A_k and differs in its weights alone (`WEIGHTS`). The network runs once. Only
+the chosen layer's output is watched, so that just the part of the network above it is differentiated;
+all images and the last, smaller batch share one compiled function, as do all target classes.
 """
 
 from __future__ import annotations
@@ -14,48 +14,73 @@ from typing import Any
 import numpy as np
 
 from errors import NoSpatialLayer
+from explain.engine import Engine, open_engine
 from models.classifier import Classifier, Prediction
-from models.layers import LayerInfo, listening, sublayers
+from models.layers import LayerInfo
+
+# All weights are functions of feature maps A (N, h, w, k) and gradients G of the logit of the same shape, and
+# give one weight a map (N, k) or one a cell (N, h, w, k), signed.
 
 
-@dataclass(frozen=True)
-class Method:
-    """One way of weighing feature maps A (N, h, w, k) by gradients G of the logit, to maps (N, h, w)."""
-
-    key: str
-    name: str
-    paper: str
-    weigh: Callable[[Any, Any], Any]
-
-
-def grad_cam_weigh(maps: Any, gradients: Any) -> Any:
-    """Σ_k mean(G_k) A_k (Selvaraju 2017, arXiv:1610.02391, before its ReLU)."""
+def grad_cam_weights(maps: Any, gradients: Any) -> Any:
+    """mean G_k (Selvaraju 2017, arXiv:1610.02391)."""
     import tensorflow as tf
 
-    return tf.einsum("nhwk,nk->nhw", maps, tf.reduce_mean(gradients, axis=[1, 2]))
+    return tf.reduce_mean(gradients, axis=[1, 2])
 
 
-def hires_cam_weigh(maps: Any, gradients: Any) -> Any:
-    """Σ_k G_k ⊙ A_k (Draelos & Carin 2020, arXiv:2011.08891): exact for heads that flatten."""
+def grad_cam_plus_plus_weights(maps: Any, gradients: Any) -> Any:
+    """Σ α_k relu(G_k), α = G² / (2 G² + G³ ΣA), normed to 1 a map (Chattopadhay 2018, arXiv:1710.11063).
+
+    The paper differentiates exp(logit), which multiplies the whole map by exp(logit) > 0: left out.
+    """
     import tensorflow as tf
 
-    return tf.reduce_sum(maps * gradients, axis=-1)
+    squared = gradients**2
+    below = 2 * squared + squared * gradients * tf.reduce_sum(maps, axis=[1, 2], keepdims=True)
+    alpha = tf.math.divide_no_nan(squared, below)
+    alpha = tf.math.divide_no_nan(alpha, tf.reduce_sum(alpha, axis=[1, 2], keepdims=True))
+    return tf.reduce_sum(alpha * tf.nn.relu(gradients), axis=[1, 2])
 
 
-METHODS: dict[str, Method] = {
-    "grad-cam": Method("grad-cam", "Grad-CAM", "Selvaraju 2017, arXiv:1610.02391", grad_cam_weigh),
-    "hirescam": Method("hirescam", "HiResCAM", "Draelos & Carin 2020, arXiv:2011.08891", hires_cam_weigh),
+def hires_cam_weights(maps: Any, gradients: Any) -> Any:
+    """G_k (Draelos & Carin 2020, arXiv:2011.08891): exact for heads that flatten."""
+    return gradients
+
+
+def layer_cam_weights(maps: Any, gradients: Any) -> Any:
+    """relu(G_k) (Jiang 2021, doi:10.1109/TIP.2021.3089943): fine enough for early layers, too."""
+    import tensorflow as tf
+
+    return tf.nn.relu(gradients)
+
+
+def eigen_cam_weights(maps: Any, gradients: Any) -> Any:
+    """First right singular vector of A as (h·w, k) (Muhammad & Yeasin 2020, arXiv:2008.00299).
+
+    No gradient, and so no class. Its sign is free and chosen so that the map's sum is positive.
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(maps)
+    flat = tf.reshape(maps, (shape[0], shape[1] * shape[2], shape[3]))
+    cells = (maps.shape[1] or 0) * (maps.shape[2] or 0)
+    if 0 < cells < maps.shape[3]:  # the smaller of the two products has the same vector
+        left = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))[1][..., -1]
+        first = tf.math.l2_normalize(tf.einsum("npk,np->nk", flat, left), axis=-1)
+    else:
+        first = tf.linalg.eigh(tf.matmul(flat, flat, transpose_a=True))[1][..., -1]
+    total = tf.einsum("npk,nk->n", flat, first)
+    return first * tf.where(total < 0, -1.0, 1.0)[:, None]
+
+
+WEIGHTS: dict[str, Callable[[Any, Any], Any]] = {
+    "grad-cam": grad_cam_weights,
+    "grad-cam++": grad_cam_plus_plus_weights,
+    "hirescam": hires_cam_weights,
+    "layercam": layer_cam_weights,
+    "eigen-cam": eigen_cam_weights,
 }
-
-
-def default_method(classifier: Classifier) -> tuple[str, str]:
-    """(method, reason): HiResCAM where the head flattens the maps, else Grad-CAM."""
-    if classifier.flattens:
-        return "hirescam", (
-            "This network flattens its last feature maps. Grad-CAM averages over them and can point at the "
-            "wrong place or at nothing, HiResCAM does not."
-        )
-    return "grad-cam", "This network pools its last feature maps, which Grad-CAM is made for."
 
 
 def cam(
@@ -64,35 +89,36 @@ def cam(
     targets: np.ndarray | None = None,
     method: str = "grad-cam",
     layer: str | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Prediction, np.ndarray]:
     """Prediction and heatmap of one class an image.
 
     prepared: float32 (N, H, W, 3) as `Classifier.prepare` gives them.
     targets: int (N,) class indices; None explains each image's predicted class.
+    engine: what runs the network below the layer; None is TensorFlow.
     Returns the scores and float32 (N, h, w), signed, at the layer's resolution, not rescaled.
     Raises NoSpatialLayer if no 4-D activation lies between input and output.
     """
-    info = _layer(classifier, layer)
-    run = classifier.function(("cam", method, info.path), lambda: _build(classifier, info, METHODS[method], False))
     wanted = np.full(len(prepared), -1, np.int32) if targets is None else np.asarray(targets, np.int32)
-    logits, probabilities, maps = run(prepared, wanted)
-    return Prediction(logits.numpy(), probabilities.numpy()), maps.numpy()
+    return _run(classifier, prepared, wanted, method, layer, engine, all_classes=False)
 
 
 def cam_all_classes(
-    classifier: Classifier, prepared: np.ndarray, method: str = "grad-cam", layer: str | None = None
+    classifier: Classifier,
+    prepared: np.ndarray,
+    method: str = "grad-cam",
+    layer: str | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Prediction, np.ndarray]:
     """As `cam`, for every class at once: float32 (N, C, h, w) on one shared scale an image."""
-    info = _layer(classifier, layer)
-    run = classifier.function(("cams", method, info.path), lambda: _build(classifier, info, METHODS[method], True))
-    logits, probabilities, maps = run(prepared, np.zeros(len(prepared), np.int32))
-    return Prediction(logits.numpy(), probabilities.numpy()), maps.numpy()
+    return _run(classifier, prepared, np.zeros(len(prepared), np.int32), method, layer, engine, all_classes=True)
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Grad-CAM of one image in its steps: maps A and gradients G (h, w, k), weights (k,), sum (h, w)."""
+    """A CAM of one image in its steps: maps A and gradients G (h, w, k), weights (k,) or (h, w, k), sum (h, w)."""
 
+    method: str
     maps: np.ndarray
     gradients: np.ndarray
     weights: np.ndarray
@@ -100,78 +126,94 @@ class Steps:
     logit: float
 
 
-def grad_cam_steps(classifier: Classifier, prepared: np.ndarray, target: int, layer: str | None = None) -> Steps:
-    """Everything Grad-CAM computes on its way, for one prepared image (1, H, W, 3)."""
-    info = _layer(classifier, layer)
-    run = classifier.function(("steps", info.path), lambda: _build_steps(classifier, info))
-    maps, gradients, logit = (x.numpy() for x in run(prepared, np.array([target], np.int32)))
-    weights = gradients[0].mean(axis=(0, 1))
-    return Steps(maps[0], gradients[0], weights, maps[0] @ weights, float(logit))
+def cam_steps(
+    classifier: Classifier, prepared: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None
+) -> Steps:
+    """Everything a CAM computes on its way, for one prepared image (1, H, W, 3)."""
+    info = spatial_layer(classifier, layer)
+    run = classifier.function(("steps", method, info.path), lambda: _build_steps(classifier, info, method))
+    maps, gradients, weights, heatmap, logit = (x.numpy() for x in run(prepared, np.array([target], np.int32)))
+    return Steps(method, maps[0], gradients[0], weights[0], heatmap[0], float(logit))
 
 
-def _layer(classifier: Classifier, name: str | None) -> LayerInfo:
+def spatial_layer(classifier: Classifier, name: str | None = None) -> LayerInfo:
+    """The layer to explain at; raises NoSpatialLayer for a network that shows none."""
     if not classifier.layers:
         raise NoSpatialLayer(
             "shows no layers (it is a SavedModel), so class activation maps are not possible.",
             classifier.facts.path.name,
-            "It can predict here; save it as .keras to explain it.",
+            "Explain it by occlusion or RISE, or save it as .keras.",
         )
     return classifier.layer(name)
 
 
-def _build(classifier: Classifier, info: LayerInfo, method: Method, all_classes: bool) -> Any:
+def _run(
+    classifier: Classifier,
+    prepared: np.ndarray,
+    targets: np.ndarray,
+    method: str,
+    layer: str | None,
+    engine: Engine | None,
+    all_classes: bool,
+) -> tuple[Prediction, np.ndarray]:
+    info = spatial_layer(classifier, layer)
+    engine = engine or open_engine("tensorflow", classifier, info)
+    key = ("cam", method, info.path, all_classes, engine.name)
+    run = classifier.function(key, lambda: _build(classifier, engine, method, all_classes))
+    logits, probabilities, embedding, maps = run(engine.below(prepared), targets)
+    known = embedding.numpy() if classifier.embedded is not None else None
+    return Prediction(logits.numpy(), probabilities.numpy(), known), maps.numpy()
+
+
+def _build(classifier: Classifier, engine: Engine, method: str, all_classes: bool) -> Any:
     import tensorflow as tf
 
-    spec = [classifier.input_spec(), tf.TensorSpec((None,), tf.int32)]
-
-    @tf.function(input_signature=spec)
+    @tf.function(input_signature=[engine.spec, tf.TensorSpec((None,), tf.int32)])
     def run(images: Any, targets: Any) -> Any:
         with tf.GradientTape(persistent=all_classes, watch_accessed_variables=False) as tape:
-            maps, outputs = _watched(classifier, info, tape, images)
+            maps, outputs, embedding = engine.above(images, tape)
             logits = classifier.class_logits(outputs)
-            n = logits.shape[-1]
             if all_classes:
-                scores = [tf.reduce_sum(logits[:, c]) for c in range(n)]
+                scores = [tf.reduce_sum(logits[:, c]) for c in range(logits.shape[-1])]
             else:
                 chosen = tf.where(targets < 0, tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
                 scores = [tf.reduce_sum(tf.gather(logits, chosen, batch_dims=1))]
         maps32 = tf.cast(maps, tf.float32)
-        heat = [method.weigh(maps32, tf.cast(_gradient(tape, s, maps, info), tf.float32)) for s in scores]
-        return logits, classifier.probabilities(outputs), tf.stack(heat, axis=1) if all_classes else heat[0]
+        heat = [_sum(maps32, WEIGHTS[method](maps32, _gradient(tape, s, maps, engine.layer))) for s in scores]
+        return logits, classifier.probabilities(outputs), embedding, tf.stack(heat, axis=1) if all_classes else heat[0]
 
     return run
 
 
-def _build_steps(classifier: Classifier, info: LayerInfo) -> Any:
+def _build_steps(classifier: Classifier, info: LayerInfo, method: str) -> Any:
     import tensorflow as tf
 
-    @tf.function(input_signature=[classifier.input_spec(), tf.TensorSpec((None,), tf.int32)])
+    engine = open_engine("tensorflow", classifier, info)
+
+    @tf.function(input_signature=[engine.spec, tf.TensorSpec((None,), tf.int32)])
     def run(images: Any, targets: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            maps, outputs = _watched(classifier, info, tape, images)
+            maps, outputs, _ = engine.above(images, tape)
             score = tf.reduce_sum(tf.gather(classifier.class_logits(outputs), targets, batch_dims=1))
-        return tf.cast(maps, tf.float32), tf.cast(_gradient(tape, score, maps, info), tf.float32), score
+        maps32, gradient = tf.cast(maps, tf.float32), _gradient(tape, score, maps, info)
+        weights = WEIGHTS[method](maps32, gradient)
+        return maps32, gradient, weights, _sum(maps32, weights), score
 
     return run
 
 
-def _watched(classifier: Classifier, info: LayerInfo, tape: Any, images: Any) -> tuple[Any, Any]:
-    """The layer's output, watched by the tape from there on, and the network's logits."""
-    heard: list[Any] = []
+def _sum(maps: Any, weights: Any) -> Any:
+    import tensorflow as tf
 
-    def watch(_: tuple, output: Any) -> Any:
-        tape.watch(output)
-        heard.append(output)
-        return output
-
-    layer = dict(sublayers(classifier.network))[info.path]
-    with listening(layer, watch):
-        outputs = classifier.logits(images)
-    return heard[-1], outputs
+    if len(weights.shape) == 2:
+        return tf.einsum("nhwk,nk->nhw", maps, weights)
+    return tf.reduce_sum(maps * weights, axis=-1)
 
 
 def _gradient(tape: Any, score: Any, maps: Any, info: LayerInfo) -> Any:
+    import tensorflow as tf
+
     gradient = tape.gradient(score, maps)
     if gradient is None:
         raise NoSpatialLayer(f"layer {info.path!r} does not lead to the output.", todo="Choose another layer.")
-    return gradient
+    return tf.cast(gradient, tf.float32)

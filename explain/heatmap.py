@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explain.methods import METHODS
+from models.layers import MIN_READABLE
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -28,19 +31,9 @@ class Explanation:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing speaks for the class: what ReLU would leave is nothing."""
-        return not bool((self.heatmap > 0).any())
+        """Whether nothing speaks for the class (a sensitivity: whether nothing matters)."""
+        return not bool((METHODS[self.method].evidence(self.heatmap) > 0).any())
 
     @property
     def coarse(self) -> bool:
-        return min(self.heatmap.shape) < 5
-
-
-def share_inside(heatmap: np.ndarray, mask: np.ndarray) -> float:
-    """Share of the positive evidence that lies in the mask, 0…1; NaN for an empty map.
-
-    heatmap: float (H, W), already enlarged to the mask's size; mask: bool (H, W).
-    """
-    positive = np.clip(np.nan_to_num(heatmap, nan=0.0), 0, None)
-    total = float(positive.sum())
-    return float(positive[mask].sum()) / total if total > 0 else float("nan")
+        return min(self.heatmap.shape) < MIN_READABLE

@@ -1,8 +1,14 @@
-"""A dataset or a picture explained: raw maps with their predictions, kept as Parquet."""
+"""A dataset or a picture explained: raw maps, predictions and embeddings, kept as Parquet.
+
+A run is saved in parts, each whole or not there, so that a killed run goes on where it stopped; at the end
+the parts become one file a kind. Memory does not grow with the number of images.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atomic import part_name
-from explain.cam import cam
+from explain.cam import WEIGHTS, cam_all_classes
+from explain.engine import Engine, open_engine
+from explain.methods import METHODS, Settings, attribute
 from models.classifier import BATCH, Classifier, Prediction, stream_batches
+from models.predictions import PredictionTable, column_names, write_predictions
+from runs import Run
+
+SAVE_EVERY = 20  # batches a part
+ALL = "all"  # the target that stands for every class
 
 SCHEMA = pa.schema(
     [
@@ -27,49 +40,107 @@ SCHEMA = pa.schema(
         ("map", pa.binary()),
     ]
 )
+SCORES = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("logits", pa.list_(pa.float32())),
+        ("probabilities", pa.list_(pa.float32())),
+        ("embedding", pa.list_(pa.float32())),
+    ]
+)
+EMBEDDINGS = pa.schema([("image_id", pa.string()), ("embedding", pa.list_(pa.float32()))])
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be explained and how. target: a class, `all`, or None for each image's own decision."""
+
+    method: str
+    target: str | None = None
+    layer: str | None = None
+    settings: Settings = Settings()
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
 class ExplainedBatch:
-    """rows: places in the list of files; maps float32 (n, h, w) signed; targets: class names; errors by row."""
+    """rows: places in the list of files; maps float32 (n, t, h, w) signed; targets: int (n, t); errors by row."""
 
     rows: list[int]
     prediction: Prediction
     maps: np.ndarray
-    targets: list[str]
+    targets: np.ndarray
     errors: dict[int, str]
 
 
+@dataclass(frozen=True)
+class Explained:
+    """What a run leaves: how many maps, how many of them say nothing for their class, what could not be read."""
+
+    images: int
+    maps: int
+    empty: int
+    errors: Mapping[str, str]
+    note: str = ""
+
+    @property
+    def empty_share(self) -> float:
+        return self.empty / self.maps if self.maps else float("nan")
+
+
 def explain_files(
-    classifier: Classifier,
-    paths: Sequence[Path],
-    method: str,
-    target: str | None = None,
-    layer: str | None = None,
-    batch: int = BATCH,
+    classifier: Classifier, paths: Sequence[Path], request: Request, batch: int = BATCH
 ) -> Iterator[ExplainedBatch]:
-    """Predict and explain picture files batch by batch; target None explains each image's own decision."""
-    index = None if target is None else classifier.target_index(target)
+    """Predict and explain picture files batch by batch."""
+    engine = _engine(classifier, request)
     for loaded in stream_batches(classifier, paths, batch):
-        n = len(loaded.rows)
-        targets = None if index is None else np.full(n, index, np.int32)
-        if n:
-            prediction, maps = cam(classifier, loaded.images, targets, method, layer)
+        if loaded.rows:
+            prediction, maps, targets = _explain(classifier, loaded.images, request, engine)
         else:
             nothing = np.zeros((0, len(classifier.card.classes)), np.float32)
-            prediction, maps = Prediction(nothing, nothing), np.zeros((0, 1, 1), np.float32)
-        decided = prediction.logits.argmax(1) if targets is None else targets
-        names = [classifier.card.classes[int(k)] for k in decided]
-        yield ExplainedBatch(loaded.rows, prediction, maps, names, loaded.errors)
+            prediction, maps, targets = Prediction(nothing, nothing), np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), int)
+        yield ExplainedBatch(loaded.rows, prediction, maps, targets, loaded.errors)
+
+
+def explain_dataset(
+    classifier: Classifier, files: Mapping[str, Path], about: Mapping[str, str], out: Path, request: Request
+) -> Run[Explained]:
+    """Explain image_id → file into `explanations.parquet`, `predictions.parquet` and `embeddings.parquet` of a folder.
+
+    about: version, hashes, parameters; a killed run with the same ones in the same folder goes on.
+    """
+    ids, n_files = list(files), len(files)
+    engine = _engine(classifier, request)
+    kept = out / f".explaining-{_digest(about, ids)}"
+    kept.mkdir(parents=True, exist_ok=True)
+    span = SAVE_EVERY * BATCH
+    parts = -(-n_files // span)
+    first = next((k for k in range(parts) if not _scores_file(kept, k).exists()), parts)
+    done = min(first * span, n_files)
+    yield done, n_files
+    part = _Part(kept, first, about)
+    try:
+        for number, batch in enumerate(explain_files(classifier, list(files.values())[done:], request), 1):
+            part.add([ids[first * span + r] for r in batch.rows], batch, classifier, request)
+            part.errors |= {ids[first * span + r]: reason for r, reason in batch.errors.items()}
+            done += len(batch.rows) + len(batch.errors)
+            if number % SAVE_EVERY == 0 or done == n_files:
+                part.close()
+                part = _Part(kept, part.number + 1, about)
+            yield done, n_files
+    finally:
+        part.discard()
+    explained = _join(kept, parts, out, classifier, about, engine.note if engine else "")
+    shutil.rmtree(kept)
+    return explained
 
 
 class MapWriter:
-    """Writes `explanations.parquet` as batches come; the file appears when it is whole."""
+    """Writes maps as batches come; the file appears when it is whole."""
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self.path, self._part = path, part_name(path)
-        self._schema = SCHEMA.with_metadata({"lesionlens": json.dumps({"about": dict(about)})})
-        self._writer = pq.ParquetWriter(self._part, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._part, _described(SCHEMA, about), compression="zstd")
 
     def write(self, image_ids: Sequence[str], method: str, layer: str, targets: Sequence[str], maps: np.ndarray) -> None:
         """maps float32 (n, h, w): stored as float16 of map / scale, row-major, scale = largest absolute value."""
@@ -80,7 +151,7 @@ class MapWriter:
             list(image_ids), [method] * n, [layer] * n, list(targets), [maps.shape[1]] * n, [maps.shape[2]] * n,
             scales, [m.astype(np.float16).tobytes() for m in unit],
         ]  # fmt: skip
-        self._writer.write_table(pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=self._schema))
+        self._writer.write_table(pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=self._writer.schema))
 
     def close(self, keep: bool = True) -> None:
         self._writer.close()
@@ -88,7 +159,138 @@ class MapWriter:
 
 
 def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`."""
-    for row in pq.read_table(path).to_pylist():
-        unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])
-        yield row["image_id"], row["target"], unit.astype(np.float32) * row["scale"]
+    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in its order."""
+    for batch in pq.ParquetFile(path).iter_batches(1024):
+        for row in batch.to_pylist():
+            unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])
+            yield row["image_id"], row["target"], unit.astype(np.float32) * row["scale"]
+
+
+def shown_layer(classifier: Classifier, request: Request) -> str:
+    """The layer a request is answered at; `picture` where the method works on the picture itself."""
+    if METHODS[request.method].needs != "layer":
+        return "picture"
+    return classifier.layer(request.layer).path
+
+
+def _explain(
+    classifier: Classifier, prepared: np.ndarray, request: Request, engine: Engine | None
+) -> tuple[Prediction, np.ndarray, np.ndarray]:
+    """Scores, maps (n, t, h, w), targets (n, t)."""
+    n, classes = len(prepared), len(classifier.card.classes)
+    if request.target == ALL and request.method in WEIGHTS:
+        prediction, maps = cam_all_classes(classifier, prepared, request.method, request.layer, engine)
+        return prediction, maps, np.tile(np.arange(classes), (n, 1))
+    index = {None: [None], ALL: list(range(classes))}.get(request.target) or [classifier.target_index(str(request.target))]
+    found = [
+        attribute(
+            classifier, prepared, None if k is None else np.full(n, k, np.int32), request.method, request.layer,
+            request.settings, engine,
+        )
+        for k in index
+    ]  # fmt: skip
+    return found[0].prediction, np.stack([f.maps for f in found], axis=1), np.stack([f.targets for f in found], axis=1)
+
+
+def _engine(classifier: Classifier, request: Request) -> Engine | None:
+    if request.method not in WEIGHTS:
+        return None
+    return open_engine(request.engine, classifier, classifier.layer(request.layer))
+
+
+class _Part:
+    """Some batches of a run on their way to two files; there when its scores are."""
+
+    def __init__(self, folder: Path, number: int, about: Mapping[str, str]) -> None:
+        self.folder, self.number, self.errors = folder, number, dict[str, str]()
+        self._maps = MapWriter(_maps_file(folder, number), about)
+        self._scores: list[pa.Table] = []
+        self._count = {"maps": 0, "empty": 0}
+        self._open = True
+
+    def add(self, image_ids: list[str], batch: ExplainedBatch, classifier: Classifier, request: Request) -> None:
+        if not image_ids:
+            return
+        n, t = batch.targets.shape
+        names = [classifier.card.classes[int(k)] for k in batch.targets.ravel()]
+        flat = batch.maps.reshape(n * t, *batch.maps.shape[2:])
+        self._maps.write(np.repeat(image_ids, t).tolist(), request.method, shown_layer(classifier, request), names, flat)
+        evidence = METHODS[request.method].evidence(flat)
+        self._count["maps"] += n * t
+        self._count["empty"] += int((evidence.max(axis=(1, 2)) <= 0).sum())
+        p = batch.prediction
+        embedding = list(p.embedding) if p.embedding is not None else [None] * n
+        columns = [image_ids, list(p.logits), list(p.probabilities), embedding]
+        self._scores.append(pa.table(dict(zip(SCORES.names, columns, strict=True)), schema=SCORES))
+
+    def close(self) -> None:
+        self._maps.close()
+        about = {"errors": json.dumps(self.errors), **{k: str(v) for k, v in self._count.items()}}
+        path = _scores_file(self.folder, self.number)
+        whole = pa.concat_tables([SCORES.empty_table(), *self._scores]).replace_schema_metadata(about)
+        pq.write_table(whole, part_name(path))
+        part_name(path).replace(path)
+        self._open = False
+
+    def discard(self) -> None:
+        if self._open:
+            self._maps.close(keep=False)
+            self._open = False
+
+
+def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapping[str, str], note: str) -> Explained:
+    """The parts as one file a kind; predictions come last, so that where they are, everything is."""
+    ids, logits, probabilities = [], [], []
+    errors: dict[str, str] = {}
+    count = {"maps": 0, "empty": 0}
+    embeddings = out / "embeddings.parquet"
+    with (
+        pq.ParquetWriter(part_name(out / "explanations.parquet"), _described(SCHEMA, about), compression="zstd") as maps,
+        pq.ParquetWriter(part_name(embeddings), _described(EMBEDDINGS, about), compression="zstd") as vectors,
+    ):
+        for k in range(parts):
+            stored = pq.ParquetFile(_maps_file(kept, k))
+            for group in stored.iter_batches(1024):
+                maps.write_batch(group)
+            scores = pq.read_table(_scores_file(kept, k))
+            meta = {key.decode(): value.decode() for key, value in (scores.schema.metadata or {}).items()}
+            errors |= json.loads(meta["errors"])
+            count = {key: count[key] + int(meta[key]) for key in count}
+            if len(scores):
+                ids += scores["image_id"].to_pylist()
+                logits.append(_matrix(scores["logits"]))
+                probabilities.append(_matrix(scores["probabilities"]))
+                if classifier.embedded is not None:
+                    vectors.write_table(scores.select(["image_id", "embedding"]).cast(vectors.schema))
+    part_name(out / "explanations.parquet").replace(out / "explanations.parquet")
+    if classifier.embedded is not None:
+        part_name(embeddings).replace(embeddings)
+    else:
+        part_name(embeddings).unlink()
+    codes = column_names(classifier.card)
+    empty = np.zeros((0, len(codes)), np.float32)
+    table = PredictionTable(
+        tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about
+    )
+    write_predictions(table, out / "predictions.parquet")
+    return Explained(len(ids), count["maps"], count["empty"], errors, note)
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    return np.stack(column.to_numpy())
+
+
+def _described(schema: pa.Schema, about: Mapping[str, str]) -> pa.Schema:
+    return schema.with_metadata({"lesionlens": json.dumps({"about": dict(about)})})
+
+
+def _digest(about: Mapping[str, str], ids: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([dict(about), list(ids)], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _maps_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.maps.parquet"
+
+
+def _scores_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.scores.parquet"

@@ -69,6 +69,7 @@ class ModelCard(BaseModel):
     scaling: Scaling = "0..1"
     colour_order: ColourOrder = "rgb"
     output: Output = "softmax"
+    output_name: str | None = Field(default=None, description="of several outputs: which one holds the classes")
     positive: str | None = Field(default=None, description="with one sigmoid unit: the class it is the probability of")
     malignant: tuple[str, ...] = ()
     training_data: str = ""
@@ -118,6 +119,7 @@ class ModelCard(BaseModel):
     def sha256(self) -> str:
         """Of the fields a prediction depends on, so that an edited licence keeps results."""
         fields = ["classes", "height", "width", "resize", "scaling", "colour_order", "output", "positive"]
+        fields += ["output_name"] if self.output_name else []
         return hashlib.sha256(repr([getattr(self, f) for f in fields]).encode()).hexdigest()
 
 

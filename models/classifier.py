@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +18,8 @@ from imaging.decode import read_image
 from imaging.resize import fit_image
 from models.card import ModelCard, card_path, guess_card, read_card, scale_pixels
 from models.files import FileFacts, inspect_file
-from models.head import FLATTENING, POOLING, Head, bare_logits, find_head, single_output
-from models.layers import LayerInfo, default_layer, find_layer, trace_layers
+from models.head import FLATTENING, POOLING, Head, bare_logits, class_output, find_head, named_outputs
+from models.layers import LayerInfo, default_layer, find_layer, listening, sublayers, trace_layers
 from models.network import open_network
 
 BATCH = 32
@@ -31,10 +32,12 @@ class Prediction:
 
     A single sigmoid unit z gives both classes: logits (−z, z), probabilities (1 − p, p).
     Probabilities of `multi-label` networks need not add up to 1.
+    embedding: float32 (N, D), what the last dense layer reads; None where the network shows no layers.
     """
 
     logits: np.ndarray
     probabilities: np.ndarray
+    embedding: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.logits.shape != self.probabilities.shape or self.logits.ndim != 2:
@@ -47,7 +50,7 @@ class Classifier:
     def __init__(self, network: Any, card: ModelCard, facts: FileFacts) -> None:
         self.network, self.card, self.facts = network, card, facts
         self.compiled: dict[tuple, Any] = {}
-        self.head = find_head(network) if network.layers else Head(None, "unknown", exact=False)
+        self.head = find_head(network, card.output_name) if network.layers else Head(None, "unknown", exact=False)
         try:
             self.layers, outputs = trace_layers(network, card.size)
         except (ValueError, TypeError) as error:
@@ -57,7 +60,9 @@ class Classifier:
                 facts.path.name,
                 "Correct height and width in the card.",
             ) from error
-        self._check_card(int(single_output(outputs).shape[-1] or 0))
+        dense = [layer for layer in self.layers if layer.kind == "Dense"]
+        self.embedded = dict(sublayers(network))[dense[-1].path] if dense and not dense[-1].spatial else None
+        self._check_card(int(class_output(network, outputs, card.output_name).shape[-1] or 0))
 
     @property
     def explainable(self) -> bool:
@@ -84,16 +89,43 @@ class Classifier:
 
     def prepare(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """uint8 RGB pictures of any size -> float32 (N, H, W, 3) as the network wants them."""
-        rule = self.card.resize
-        fitted = [fit_image(image, self.card.size, rule.geometry, rule.interpolation) for image in images]
-        return scale_pixels(self.card, np.stack(fitted))
+        return self.scale(np.stack([self.fit(image) for image in images]))
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """A uint8 RGB picture of any size -> uint8 (H, W, 3) at the network's input size."""
+        return fit_image(image, self.card.size, self.card.resize.geometry, self.card.resize.interpolation)
+
+    def scale(self, fitted: np.ndarray) -> np.ndarray:
+        """Fitted uint8 pictures -> float32 in the network's range and colour order."""
+        return scale_pixels(self.card, fitted)
 
     def logits(self, images: Any) -> Any:
         """TensorFlow: prepared images (N, H, W, 3) -> logits (N, outputs), float32."""
+        return self.logits_and_embedding(images)[0]
+
+    def logits_and_embedding(self, images: Any) -> tuple[Any, Any]:
+        """TensorFlow: prepared images -> logits (N, outputs) and embedding (N, D), float32.
+
+        The embedding is what the last dense layer reads (0 wide where there is no such layer).
+        """
+        import tensorflow as tf
+
+        heard: list[Any] = []
+
+        def note(arguments: tuple, output: Any) -> Any:
+            heard.append(arguments[0])
+            return output
+
+        with listening(self.embedded, note) if self.embedded is not None else nullcontext():
+            logits = self._logits(images)
+        embedding = tf.cast(heard[-1], tf.float32) if heard else tf.zeros((tf.shape(logits)[0], 0))
+        return logits, embedding
+
+    def _logits(self, images: Any) -> Any:
         import tensorflow as tf
 
         with bare_logits(self.head):
-            outputs = single_output(self.network(images, training=False))
+            outputs = class_output(self.network, self.network(images, training=False), self.card.output_name)
         outputs = tf.cast(outputs, tf.float32)
         if self.head.exact or self.card.output == "logits":
             return outputs
@@ -121,8 +153,8 @@ class Classifier:
 
     def predict(self, prepared: np.ndarray) -> Prediction:
         """Scores of one batch of prepared images."""
-        logits, probabilities = self.function(("predict",), self._build_predict)(prepared)
-        return Prediction(logits.numpy(), probabilities.numpy())
+        logits, probabilities, embedding = self.function(("predict",), self._build_predict)(prepared)
+        return Prediction(logits.numpy(), probabilities.numpy(), embedding.numpy() if self.embedded is not None else None)
 
     def function(self, key: tuple, build: Callable[[], Any]) -> Any:
         """The compiled function kept under a key, built when it is first asked for."""
@@ -142,8 +174,8 @@ class Classifier:
 
         @tf.function(input_signature=[self.input_spec()])
         def run(images: Any) -> Any:
-            outputs = self.logits(images)
-            return self.class_logits(outputs), self.probabilities(outputs)
+            outputs, embedding = self.logits_and_embedding(images)
+            return self.class_logits(outputs), self.probabilities(outputs), embedding
 
         return run
 
@@ -185,9 +217,11 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     shape = tuple(network.inputs[0].shape)
     if facts.input_shape is None and len(shape) == 4:
         facts = replace(facts, input_shape=(shape[1], shape[2], shape[3]))
-    if facts.n_outputs is None or facts.activation is None:
-        n_outputs, looks_like = _try_outputs(network, guess_card(facts).size)
-        activation = find_head(network).activation if network.layers else looks_like
+    outputs = None
+    if facts.n_outputs is None or facts.activation is None or len(getattr(network, "outputs", [])) > 1:
+        outputs = _try_outputs(network, guess_card(facts).size)
+        name, (n_outputs, looks_like) = next(iter(outputs.items()))
+        activation = find_head(network, name).activation if network.layers else looks_like
         facts = replace(facts, n_outputs=n_outputs, activation=activation)
     channels = facts.input_shape[2] if facts.input_shape else None
     if channels not in (3, None):
@@ -195,13 +229,27 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
             f"takes pictures of {channels} channel{'s' if channels != 1 else ''}; LesionLens shows it RGB.",
             facts.path.name,
         )
-    return guess_card(facts)
+    card = guess_card(facts)
+    if outputs is None or len(outputs) == 1:
+        return card
+    return card.model_copy(update={"output_name": next(iter(outputs)), "guessed": (*card.guessed, "output_name")})
 
 
-def _try_outputs(network: Any, size: tuple[int, int]) -> tuple[int, str]:
-    """How many outputs a network gives, and which activation they look like, on four pictures of noise."""
+def _try_outputs(network: Any, size: tuple[int, int]) -> dict[str, tuple[int, str]]:
+    """Every output that gives scores: how many, and which activation they look like, on four pictures of noise."""
     noise = np.random.default_rng(0).random((4, *size, 3), np.float32)
-    outputs = np.asarray(single_output(network(noise, training=False)), np.float32)
+    named = named_outputs(network, network(noise, training=False))
+    flat = {name: np.asarray(x, np.float32) for name, x in named.items() if len(x.shape) == 2}
+    if not flat:
+        shapes = ", ".join(str(tuple(x.shape)) for x in named.values())
+        raise ModelFileError(
+            f"gives output of shape {shapes}, not one score a class.",
+            todo="Open a classifier; segmentation and detection networks do not fit.",
+        )
+    return {name: _looks_like(outputs) for name, outputs in flat.items()}
+
+
+def _looks_like(outputs: np.ndarray) -> tuple[int, str]:
     if outputs.min() < 0 or outputs.max() > 1:
         return outputs.shape[1], "linear"
     adds_up = outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)

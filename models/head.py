@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from errors import ModelFileError
+from errors import CardError, ModelFileError
 from models.layers import listening
 
 FLATTENING = frozenset({"Flatten", "Reshape"})
@@ -34,9 +34,10 @@ class Head:
     exact: bool = True
 
 
-def find_head(model: Any) -> Head:
-    """The output layer, looked for through nested networks."""
-    layer = _output_layer(model)
+def find_head(model: Any, name: str | None = None) -> Head:
+    """The layer that gives the output (of several: the named one), looked for through nested networks."""
+    names = output_names(model)
+    layer = _output_layer(model, names.index(name) if name in names else 0)
     kind = type(layer).__name__
     if kind == "Softmax":
         return Head(layer, "softmax")
@@ -64,36 +65,57 @@ def bare_logits(head: Head) -> Iterator[None]:
             head.layer.activation = activation
 
 
-def single_output(outputs: Any) -> Any:
-    """The one tensor (N, classes) of a network's outputs; raises ModelFileError if there are several."""
+def output_names(model: Any) -> list[str]:
+    """What a network calls its outputs, in order; empty for a SavedModel, whose outputs name themselves."""
+    return [str(name) for name in getattr(model, "output_names", None) or []]
+
+
+def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
+    """A network's outputs by name; double names get their number behind them."""
     if isinstance(outputs, dict):
-        outputs = list(outputs.values())
-    if isinstance(outputs, (list, tuple)):
-        if len(outputs) != 1:
-            raise ModelFileError(
-                f"has {len(outputs)} outputs; a classifier has one.", todo="Save the network with that output alone."
-            )
-        outputs = outputs[0]
-    if len(outputs.shape) != 2:
+        return {str(k): v for k, v in outputs.items()}
+    if not isinstance(outputs, (list, tuple)):
+        outputs = [outputs]
+    names = output_names(model)
+    if len(names) != len(outputs) or len(set(names)) != len(names):
+        names = [f"output {k}" for k in range(len(outputs))]
+    return dict(zip(names, outputs, strict=True))
+
+
+def class_output(model: Any, outputs: Any, name: str | None = None) -> Any:
+    """The tensor (N, classes) of a network's outputs that is the classifier's.
+
+    name: which of several; a network with one output needs none.
+    Raises CardError where a choice is missing or wrong, ModelFileError where it gives no scores.
+    """
+    named = named_outputs(model, outputs)
+    if len(named) == 1:
+        chosen = next(iter(named.values()))
+    elif name in named:
+        chosen = named[name]
+    else:
+        said = f"output {name!r} is not there" if name else f"the network has {len(named)} outputs"
+        raise CardError(f"does not say which output to read: {said}.", "card", f"Set output_name to one of: {', '.join(named)}.")
+    if len(chosen.shape) != 2:
         raise ModelFileError(
-            f"gives output of shape {tuple(outputs.shape)}, not one score a class.",
+            f"gives output of shape {tuple(chosen.shape)}, not one score a class.",
             todo="Open a classifier; segmentation and detection networks do not fit.",
         )
-    return outputs
+    return chosen
 
 
 def _linear(x: Any) -> Any:
     return x
 
 
-def _output_layer(model: Any) -> Any:
+def _output_layer(model: Any, index: int = 0) -> Any:
     layers = getattr(model, "layers", None)
     if not layers:
         return model
     outputs = getattr(model, "outputs", None)
     if type(model).__name__ != "Sequential" and outputs:
-        history = getattr(outputs[0], "_keras_history", None)
+        history = getattr(outputs[index], "_keras_history", None)
         operation = getattr(history, "operation", None) or getattr(history, "layer", None)
         if operation is not None and operation is not model:
-            return _output_layer(operation)
+            return _output_layer(operation, getattr(history, "tensor_index", 0))
     return _output_layer(layers[-1])

@@ -28,7 +28,7 @@ PASSIVE = frozenset(
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer as it runs. height, width, channels of its output; 0 where that is no picture."""
+    """One layer as it runs. height, width, channels of its output, 0 where that is no picture; used: how often it runs."""
 
     path: str
     kind: str
@@ -36,6 +36,7 @@ class LayerInfo:
     width: int
     channels: int
     passive: bool = False
+    used: int = 1
 
     @property
     def spatial(self) -> bool:
@@ -88,8 +89,8 @@ def trace_layers(model: Any, size: tuple[int, int], channels: int = 3) -> tuple[
 
     def note(path: str, layer: Any) -> Callable[[tuple, Any], Any]:
         def listen(_: tuple, output: Any) -> Any:
-            order.pop(path, None)  # a layer used twice counts where it runs last
-            order[path] = _info(path, layer, output)
+            before = order.pop(path, None)  # a layer used twice counts where it runs last
+            order[path] = _info(path, layer, output, 1 + (before.used if before else 0))
             return output
 
         return listen
@@ -136,7 +137,7 @@ def find_layer(layers: tuple[LayerInfo, ...], name: str) -> LayerInfo:
     return matches[0]
 
 
-def _info(path: str, layer: Any, output: Any) -> LayerInfo:
+def _info(path: str, layer: Any, output: Any, used: int) -> LayerInfo:
     kind = type(layer).__name__
     shape = getattr(output, "shape", None)
     sizes = list(shape) if shape is not None and len(shape) == 4 else [None] * 4
@@ -144,4 +145,4 @@ def _info(path: str, layer: Any, output: Any) -> LayerInfo:
         sizes = [sizes[0], None, None, None]  # CAM reads maps with channels last only
     height, width, channels = (int(s) if s else 0 for s in sizes[1:])
     linear = kind == "Activation" and getattr(getattr(layer, "activation", None), "__name__", "") == "linear"
-    return LayerInfo(path, kind, height, width, channels, kind in PASSIVE or linear)
+    return LayerInfo(path, kind, height, width, channels, kind in PASSIVE or linear, used)

@@ -1,0 +1,54 @@
+"""What a picture is replaced by where something is taken away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, cast, get_args
+
+import cv2
+import numpy as np
+
+from errors import LesionLensError
+from models.card import scale_pixels
+from models.classifier import Classifier
+
+Baseline = Literal["blur", "mean", "black"]
+BLUR = 0.1  # standard deviation of the blur, as a share of the shorter side
+
+
+def baseline_images(
+    classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: np.ndarray | None = None
+) -> np.ndarray:
+    """The pictures with nothing to see in them, float32 (N, H, W, 3) in the network's range.
+
+    blur: each picture blurred until its lesion is a stain (Fong & Vedaldi 2017, arXiv:1704.03296).
+    mean: one colour; colour (3,) RGB 0–255 of a dataset's mean, else each picture's own mean.
+    black: what networks are mostly given, and the worst here: dark is what lesions are.
+    Raises LesionLensError for another kind.
+    """
+    fills: dict[str, Callable[[], np.ndarray]] = {
+        "blur": lambda: np.stack([_blur(image) for image in prepared]),
+        "mean": lambda: np.broadcast_to(_mean(classifier, prepared, colour), prepared.shape).copy(),
+        "black": lambda: np.broadcast_to(_scaled(classifier, np.zeros(3)), prepared.shape).copy(),
+    }
+    return fills[checked_baseline(kind)]() if len(prepared) else prepared
+
+
+def checked_baseline(kind: str) -> Baseline:
+    """The kind, if there is such a one; raises LesionLensError."""
+    if kind not in get_args(Baseline):
+        raise LesionLensError(f"{kind!r} is no baseline.", todo=f"Choose: {', '.join(get_args(Baseline))}.")
+    return cast(Baseline, kind)
+
+
+def _blur(image: np.ndarray) -> np.ndarray:
+    sigma = BLUR * min(image.shape[:2])
+    return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.5), borderType=cv2.BORDER_REFLECT)
+
+
+def _mean(classifier: Classifier, prepared: np.ndarray, colour: np.ndarray | None) -> np.ndarray:
+    return prepared.mean(axis=(1, 2), keepdims=True) if colour is None else _scaled(classifier, np.asarray(colour))
+
+
+def _scaled(classifier: Classifier, colour: np.ndarray) -> np.ndarray:
+    return scale_pixels(classifier.card, colour.reshape(1, 1, 1, 3).astype(np.float32))

@@ -1,0 +1,213 @@
+"""Many images examined: the trust of every map over a dataset, and which method suits this classifier best."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atomic import part_name
+from errors import ImageError
+from evaluation.intervals import Figure, mean, ratio
+from explain.methods import METHODS, Settings, unsupported
+from explain.sanity import Sanity
+from explain.stability import CHANGES
+from explain.trust import as_row, badge, examine
+from imaging.decode import read_image
+from imaging.resize import scale_image
+from models.classifier import Classifier
+from runs import Run, finish
+
+QUICK = {"steps": 10, "random_maps": 3}  # of the curves, when many images are examined
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image to examine. group: what counts as one (its lesion); masks: bool by name, read when asked for."""
+
+    image_id: str
+    path: Path
+    group: str
+    masks: Callable[[], Mapping[str, np.ndarray]] = dict
+
+
+@dataclass(frozen=True)
+class MethodScore:
+    """One method over a sample, each figure a mean with its 95 % interval over lesions.
+
+    over_random, over_centre: insertion minus deletion area, above the controls. steady: lowest Spearman under
+    harmless changes. in_lesion: share of evidence in the lesion minus share of area. verdicts: counts. passes:
+    forward passes an image, at least.
+    """
+
+    method: str
+    images: int
+    over_random: Figure
+    over_centre: Figure
+    steady: Figure
+    in_lesion: Figure
+    empty: Figure
+    verdicts: Mapping[str, int]
+    passes: int
+    sanity: float
+    reason: str = ""
+
+
+def examine_dataset(
+    classifier: Classifier,
+    subjects: Sequence[Subject],
+    about: Mapping[str, str],
+    path: Path,
+    method: str,
+    target: int | None = None,
+    layer: str | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    sanity: Sanity | None = None,
+    colour: np.ndarray | None = None,
+) -> Run[list[dict[str, Any]]]:
+    """`trust.parquet`: one row an image with everything measured and the verdict; unreadable images have an error.
+
+    A killed run goes on: rows are written down as they come, beside the file, and removed when it is whole.
+    """
+    digest = hashlib.sha256(json.dumps([dict(about), [s.image_id for s in subjects]], sort_keys=True).encode()).hexdigest()
+    kept = path.with_name(f".{path.name}-{digest[:16]}.jsonl")
+    rows = _known(kept)
+    with kept.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+        for subject in subjects[len(rows) :]:
+            yield len(rows), len(subjects)
+            row = _examined(classifier, subject, method, target, layer, settings, sanity, colour)
+            rows.append(row)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+    yield len(rows), len(subjects)
+    table = pa.Table.from_pylist(rows, schema=None) if rows else pa.table({"image_id": []})
+    table = table.replace_schema_metadata({"lesionlens": json.dumps({"about": dict(about)})})
+    pq.write_table(table, part_name(path), compression="zstd")
+    part_name(path).replace(path)
+    kept.unlink()
+    return rows
+
+
+def compare_methods(
+    classifier: Classifier,
+    subjects: Sequence[Subject],
+    methods: Sequence[str],
+    layer: str | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    sanity: Mapping[str, Sanity] | None = None,
+    colour: np.ndarray | None = None,
+) -> Run[list[MethodScore]]:
+    """Every method on the same images, the best first: by how far its maps beat the image centre.
+
+    Each image's decision is explained. sanity: kept checks by method. Methods the network does not support come
+    last, with the reason. Images that cannot be read are left out.
+    """
+    possible = [m for m in methods if not unsupported(classifier, m)]
+    done, total = 0, len(possible) * len(subjects)
+    scores = []
+    for method in possible:
+        rows = []
+        for subject in subjects:
+            yield done, total
+            kept = (sanity or {}).get(method)
+            row = _examined(classifier, subject, method, None, layer, settings, kept, colour, **QUICK)
+            done += 1
+            if "error" not in row:
+                rows.append({**row, "group": subject.group})
+        scores.append(_score(classifier, method, rows, layer, (sanity or {}).get(method)))
+    yield total, total
+    scores.sort(key=lambda s: -np.nan_to_num(s.over_centre.value, nan=-math.inf))
+    nothing = Figure(math.nan, reason="not possible here")
+    return scores + [
+        MethodScore(m, 0, nothing, nothing, nothing, nothing, nothing, {}, METHODS[m].passes, math.nan, reason)
+        for m in methods if (reason := unsupported(classifier, m))
+    ]  # fmt: skip
+
+
+def as_json(score: MethodScore) -> dict[str, Any]:
+    """A method's figures as plain values."""
+    figures = ("over_random", "over_centre", "steady", "in_lesion", "empty")
+    return {
+        "method": score.method, "name": METHODS[score.method].name, "paper": METHODS[score.method].paper,
+        "images": score.images,
+        **{k: {"value": f.value, "low": f.low, "high": f.high, "reason": f.reason}
+           for k in figures for f in [getattr(score, k)]},
+        "verdicts": dict(score.verdicts), "forward_passes": score.passes, "sanity_spearman": score.sanity,
+        "not_possible": score.reason,
+    }  # fmt: skip
+
+
+def _examined(
+    classifier: Classifier,
+    subject: Subject,
+    method: str,
+    target: int | None,
+    layer: str | None,
+    settings: Settings,
+    sanity: Sanity | None,
+    colour: np.ndarray | None,
+    **effort: int,
+) -> dict[str, Any]:
+    try:
+        image = read_image(subject.path)
+        masks = {k: _fit(m, image) for k, m in subject.masks().items()}
+    except ImageError as error:
+        return {"image_id": subject.image_id, "error": str(error)}
+    evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, colour, **effort))
+    decided = classifier.card.classes[int(prediction.logits[0].argmax())]
+    row = {"image_id": subject.image_id, "decision": decided, **as_row(evidence, badge(evidence))}
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+
+
+def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+    return scale_image(mask.astype(np.uint8), image.shape[:2], "nearest").astype(bool)
+
+
+def _score(
+    classifier: Classifier, method: str, rows: list[dict[str, Any]], layer: str | None, sanity: Sanity | None
+) -> MethodScore:
+    groups = np.unique([r["group"] for r in rows], return_inverse=True)[1] if rows else np.zeros(0, int)
+
+    def column(name: str) -> np.ndarray:
+        return np.array([r.get(name, math.nan) for r in rows], float)
+
+    def over(values: np.ndarray, reason: str) -> Figure:
+        known = ~np.isnan(values)
+        return mean(values[known], groups[known], reason)
+
+    steady = np.array([[r[f"stability_{k}"] for k in CHANGES] for r in rows], float).reshape(-1, len(CHANGES)).min(axis=1)
+    empty = column("empty")
+    entry = METHODS[method]
+    channels = classifier.layer(layer).channels if entry.needs == "layer" else 0
+    verdicts = [r["verdict"] for r in rows]
+    return MethodScore(
+        method, len(rows),
+        over(column("over_random"), "no map to test"), over(column("over_centre"), "no map to test"),
+        over(steady, "no map to test"),
+        over(column("lesion_share") - column("lesion_area"), "no lesion masks"),
+        ratio(empty, np.ones(len(rows)), groups, "no images"),
+        {v: verdicts.count(v) for v in ("supported", "weak", "don't read")},
+        entry.cost(channels), sanity.spearman[-1] if sanity else math.nan,
+    )  # fmt: skip
+
+
+def _known(kept: Path) -> list[dict[str, Any]]:
+    """The rows a killed run left, without the one it was writing."""
+    if not kept.exists():
+        return []
+    rows = []
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows

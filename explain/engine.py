@@ -1,0 +1,149 @@
+"""What runs the network below the explained layer: TensorFlow, or OpenVINO where it is installed.
+
+The network is cut at the layer without taking it apart: its layers are called as they are, and only the
+chosen one's output is listened to (TensorFlow: watched by the tape) or replaced by maps that OpenVINO has
+computed. What lies below a replaced output has no effect left and is pruned from the compiled function.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from errors import LesionLensError
+from models.classifier import Classifier
+from models.layers import LayerInfo, listening, sublayers
+
+TOLERANCE = 1e-4  # how far probabilities may lie from TensorFlow's before an engine is not used
+
+
+@dataclass(frozen=True)
+class Engine:
+    """below: prepared images float32 (N, H, W, 3) → what `above` reads, of the given `spec`.
+
+    above: TensorFlow, (that, tape) → (watched maps (N, h, w, k), logits of the outputs, embedding).
+    note: why this is not the engine that was asked for; empty otherwise.
+    """
+
+    name: str
+    layer: LayerInfo
+    spec: Any
+    below: Callable[[np.ndarray], Any]
+    above: Callable[[Any, Any], tuple[Any, Any, Any]]
+    note: str = ""
+
+
+def open_engine(wanted: str, classifier: Classifier, layer: LayerInfo) -> Engine:
+    """`tensorflow`, `openvino`, or `auto`: OpenVINO where it is installed and gives the same predictions.
+
+    Falls back to TensorFlow with a note. Raises LesionLensError for an unknown name.
+    """
+    if wanted not in ENGINES:
+        raise LesionLensError(f"{wanted!r} is no engine.", todo=f"Choose: {', '.join(ENGINES)}.")
+    plain = _tensorflow(classifier, layer)
+    if wanted == "tensorflow" or (wanted == "auto" and importlib.util.find_spec("openvino") is None):
+        return plain
+    return classifier.function(("engine", layer.path), lambda: _checked_openvino(classifier, layer, plain))
+
+
+ENGINES = ("auto", "tensorflow", "openvino")
+
+
+def _tensorflow(classifier: Classifier, layer: LayerInfo) -> Engine:
+    def above(images: Any, tape: Any) -> tuple[Any, Any, Any]:
+        heard: list[Any] = []
+
+        def watch(_: tuple, output: Any) -> Any:
+            tape.watch(output)
+            heard.append(output)
+            return output
+
+        with listening(_layer_itself(classifier, layer), watch):
+            outputs, embedding = classifier.logits_and_embedding(images)
+        return heard[-1], outputs, embedding
+
+    return Engine("tensorflow", layer, classifier.input_spec(), lambda prepared: prepared, above)
+
+
+def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -> Engine:
+    """OpenVINO's engine, if it can be built and agrees with TensorFlow on four pictures of noise; else TensorFlow's."""
+    from dataclasses import replace
+
+    try:
+        engine = _openvino(classifier, layer)
+        noise = np.random.default_rng(0).uniform(0, 255, (4, *classifier.card.size, 3)).astype(np.uint8)
+        prepared = classifier.prepare(list(noise))
+        logits = _head(classifier, engine)(engine.below(prepared)).numpy()
+        apart = np.abs(_softmax(logits) - _softmax(classifier.predict(prepared).logits)).max()
+        if not apart <= TOLERANCE:
+            return replace(plain, note=f"OpenVINO's scores differ by {apart:.1e}, so TensorFlow runs this network.")
+        return engine
+    except Exception as error:  # whatever a compiler stumbles over, TensorFlow still runs the network
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        return replace(plain, note=f"OpenVINO cannot run this network ({first}), so TensorFlow does.")
+
+
+def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
+    import openvino
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    if layer.used > 1:
+        raise ValueError(f"layer {layer.path!r} is used {layer.used} times")
+
+    @tf.function(input_signature=[classifier.input_spec()])
+    def below(images: Any) -> Any:
+        heard: list[Any] = []
+        with listening(_layer_itself(classifier, layer), lambda _, output: heard.append(output) or output):
+            classifier.logits(images)
+        return tf.cast(heard[-1], tf.float32)
+
+    def above(maps: Any, tape: Any) -> tuple[Any, Any, Any]:
+        tape.watch(maps)
+        dtype: list[Any] = []
+
+        def give(_: tuple, output: Any) -> Any:
+            dtype.append(output.dtype)
+            return tf.ensure_shape(tf.cast(maps, output.dtype), output.shape)
+
+        unused = tf.zeros((tf.shape(maps)[0], *classifier.card.size, 3))
+        with tf.GradientTape(watch_accessed_variables=False) as bypass, listening(_layer_itself(classifier, layer), give):
+            bypass.watch(unused)
+            outputs, embedding = classifier.logits_and_embedding(unused)
+        if bypass.gradient(outputs, unused) is not None:
+            raise ValueError(f"a branch goes round layer {layer.path!r}")
+        return maps, outputs, embedding
+
+    frozen = convert_variables_to_constants_v2(below.get_concrete_function())
+    network = openvino.convert_model(frozen.graph.as_graph_def(), share_weights=False)
+    compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
+
+    def run(prepared: np.ndarray) -> np.ndarray:
+        return compiled([prepared])[0]
+
+    spec = tf.TensorSpec((None, layer.height, layer.width, layer.channels), tf.float32)
+    return Engine("openvino", layer, spec, run, above)
+
+
+def _head(classifier: Classifier, engine: Engine) -> Any:
+    import tensorflow as tf
+
+    @tf.function(input_signature=[engine.spec])
+    def run(maps: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            return classifier.class_logits(engine.above(maps, tape)[1])
+
+    return run
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _layer_itself(classifier: Classifier, layer: LayerInfo) -> Any:
+    return dict(sublayers(classifier.network))[layer.path]

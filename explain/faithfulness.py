@@ -1,0 +1,123 @@
+"""Does the map name what the network uses? Deletion and insertion, beside controls that look at nothing.
+
+A map is faithful if the score falls fast when its strongest places are taken away, and rises fast when they
+are put back (Petsiuk 2018, arXiv:1806.07421). Lesions lie in the middle, so any map that points at the middle does
+well: the control is not only a random map but the image centre, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from explain.baselines import Baseline, baseline_images
+from imaging.resize import enlarge
+from models.classifier import BATCH, Classifier
+from runs import Run
+
+STEPS, RANDOM_MAPS = 20, 5
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Curves of the target's probability, float (steps + 1,), over the share 0…1 of the picture taken away
+    (deletion) or put back (insertion), most important places first.
+
+    random: insertion minus deletion area of each random map of the same grain; centre: of the image centre.
+    """
+
+    deletion: np.ndarray
+    insertion: np.ndarray
+    random: np.ndarray
+    centre: float
+    baseline: str
+
+    @property
+    def deletion_area(self) -> float:
+        """0…1, the lower the better."""
+        return area(self.deletion)
+
+    @property
+    def insertion_area(self) -> float:
+        """0…1, the higher the better."""
+        return area(self.insertion)
+
+    @property
+    def score(self) -> float:
+        """Insertion minus deletion area."""
+        return self.insertion_area - self.deletion_area
+
+    @property
+    def over_random(self) -> float:
+        return self.score - float(self.random.mean())
+
+    @property
+    def over_centre(self) -> float:
+        return self.score - self.centre
+
+
+def faithfulness(
+    classifier: Classifier,
+    image: np.ndarray,
+    target: int,
+    importance: np.ndarray,
+    baseline: Baseline = "blur",
+    colour: np.ndarray | None = None,
+    steps: int = STEPS,
+    random_maps: int = RANDOM_MAPS,
+    seed: int = 0,
+) -> Run[Faithfulness]:
+    """image: one prepared picture float32 (H, W, 3); importance: float (h, w), the higher the earlier it goes.
+
+    baseline, colour: what takes the place (see `baseline_images`). Costs 2 (steps − 1)(random_maps + 2) + 2 predictions.
+    """
+    size = image.shape[:2]
+    base = baseline_images(classifier, image[None], baseline, colour)[0]
+    rng = np.random.default_rng(seed)
+    controls = [enlarge(rng.standard_normal(importance.shape), size) for _ in range(random_maps)]
+    ranks = [_ranks(x) for x in (enlarge(importance, size), *controls, _centre(size))]
+    shares = np.arange(1, steps) / steps
+    pictures = (picture for rank in ranks for picture in _both_ways(image, base, rank, shares))
+    found = yield from _probabilities(classifier, pictures, target, 2 * len(ranks) * (steps - 1))
+    scores = found.reshape(len(ranks), 2, steps - 1)
+    whole, empty = classifier.predict(np.stack([image, base])).probabilities[:, target].astype(float)
+    deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
+    insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
+    gains = np.array([area(i) - area(d) for i, d in zip(insertion, deletion, strict=True)])
+    return Faithfulness(deletion[0], insertion[0], gains[1:-1], float(gains[-1]), baseline)
+
+
+def area(curve: np.ndarray) -> float:
+    """Area under a curve over equal steps from 0 to 1."""
+    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+
+
+def _both_ways(image: np.ndarray, base: np.ndarray, rank: np.ndarray, shares: np.ndarray) -> Iterator[np.ndarray]:
+    for share in shares:
+        yield np.where((rank < share)[..., None], base, image)
+    for share in shares:
+        yield np.where((rank < share)[..., None], image, base)
+
+
+def _ranks(importance: np.ndarray) -> np.ndarray:
+    """Each pixel's place in the order of falling importance, as a share 0…1 of all pixels."""
+    order = np.argsort(-importance, axis=None, kind="stable")
+    ranks = np.empty(order.size)
+    ranks[order] = np.arange(order.size) / order.size
+    return ranks.reshape(importance.shape)
+
+
+def _centre(size: tuple[int, int]) -> np.ndarray:
+    y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in size)
+    return -np.hypot(y[:, None], x[None, :])
+
+
+def _probabilities(classifier: Classifier, pictures: Iterator[np.ndarray], target: int, total: int) -> Run[np.ndarray]:
+    found: list[np.ndarray] = []
+    while batch := list(islice(pictures, BATCH)):
+        yield BATCH * len(found), total
+        found.append(classifier.predict(np.stack(batch)).probabilities[:, target])
+    return np.concatenate(found).astype(float)

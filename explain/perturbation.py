@@ -1,0 +1,113 @@
+"""Attribution by forward calls alone: cover parts of the picture and see what the logit does.
+
+Works for every network that predicts, a SavedModel too, at the price of hundreds of predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import cv2
+import numpy as np
+
+from explain.baselines import Baseline, baseline_images
+from models.classifier import BATCH, Classifier
+from runs import Run
+
+OCCLUSION_GRID = 14
+RISE_MASKS, RISE_GRID, RISE_SHOWN = 1000, 7, 28
+
+
+def occlusion(
+    classifier: Classifier,
+    prepared: np.ndarray,
+    targets: np.ndarray,
+    grid: int = OCCLUSION_GRID,
+    baseline: Baseline = "blur",
+) -> Run[np.ndarray]:
+    """Fall of the logit when a window is covered (Zeiler & Fergus 2014, arXiv:1311.2901).
+
+    The window is two cells of a grid × grid net wide and moves by one cell; a cell's value is the mean over
+    the windows that cover it. prepared: float32 (N, H, W, 3); targets: int (N,).
+    Returns float32 (N, grid, grid), signed, in units of the logit; positive: covering it lowers the logit.
+    """
+    rows, columns = _edges(prepared.shape[1], grid), _edges(prepared.shape[2], grid)
+    places = [(i, j) for i in range(-1, len(rows) - 1) for j in range(-1, len(columns) - 1)]
+    maps = []
+    bases = baseline_images(classifier, prepared, baseline)
+    for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
+        pictures = (_cover(image, base, rows, columns, place) for place in places)
+        covered = yield from _logits(classifier, pictures, int(target), k * len(places), len(prepared) * len(places))
+        whole = classifier.predict(image[None]).logits[0, int(target)]
+        total, count = np.zeros((2, len(rows) - 1, len(columns) - 1))
+        for (i, j), logit in zip(places, covered, strict=True):
+            window = np.s_[max(i, 0) : i + 2, max(j, 0) : j + 2]
+            total[window] += whole - logit
+            count[window] += 1
+        maps.append(total / count)
+    return np.stack(maps).astype(np.float32) if maps else np.zeros((0, len(rows) - 1, len(columns) - 1), np.float32)
+
+
+def rise(
+    classifier: Classifier,
+    prepared: np.ndarray,
+    targets: np.ndarray,
+    masks: int = RISE_MASKS,
+    grid: int = RISE_GRID,
+    baseline: Baseline = "blur",
+    seed: int = 0,
+) -> Run[np.ndarray]:
+    """Mean logit of pictures in which a place was left visible, minus their mean logit (Petsiuk 2018, arXiv:1806.07421).
+
+    masks: random pictures an image, each half visible through a coarse grid that is enlarged and shifted.
+    The paper takes the probability and no mean off; the logit does not saturate, and the mean makes it signed.
+    Returns float32 (N, h, w), h and w at most 28, in units of the logit.
+    """
+    size = prepared.shape[1:3]
+    shown = (min(RISE_SHOWN, size[0]), min(RISE_SHOWN, size[1]))
+    small = np.stack([_shrink(mask, shown) for mask in _rise_masks(seed, masks, size, grid)]).reshape(masks, -1)
+    maps = []
+    bases = baseline_images(classifier, prepared, baseline)
+    for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
+        pictures = (base + mask[..., None] * (image - base) for mask in _rise_masks(seed, masks, size, grid))
+        logits = yield from _logits(classifier, pictures, int(target), k * masks, len(prepared) * masks)
+        visible = small.sum(axis=0)
+        maps.append(((logits - logits.mean()) @ small / np.maximum(visible, 1e-6)).reshape(shown))
+    return np.stack(maps).astype(np.float32) if maps else np.zeros((0, *shown), np.float32)
+
+
+def _logits(classifier: Classifier, pictures: Iterator[np.ndarray], target: int, done: int, total: int) -> Run[np.ndarray]:
+    """Logit of the target for a stream of pictures, a batch at a time."""
+    logits: list[np.ndarray] = []
+    while batch := list(islice(pictures, BATCH)):
+        yield done + BATCH * len(logits), total
+        logits.append(classifier.predict(np.stack(batch)).logits[:, target])
+    return np.concatenate(logits)
+
+
+def _edges(size: int, grid: int) -> np.ndarray:
+    return np.linspace(0, size, min(grid, size) + 1).round().astype(int)
+
+
+def _cover(image: np.ndarray, base: np.ndarray, rows: np.ndarray, columns: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    i, j = place
+    window = np.s_[rows[max(i, 0)] : rows[min(i + 2, len(rows) - 1)], columns[max(j, 0)] : columns[min(j + 2, len(columns) - 1)]]
+    covered = image.copy()
+    covered[window] = base[window]
+    return covered
+
+
+def _rise_masks(seed: int, masks: int, size: tuple[int, int], grid: int) -> Iterator[np.ndarray]:
+    """Random coarse nets, enlarged smoothly and shifted by up to one cell; float32 (H, W) in 0…1. One at a time, to spare memory."""
+    rng = np.random.default_rng(seed)
+    cell = (-(-size[0] // grid), -(-size[1] // grid))
+    for _ in range(masks):
+        coarse = (rng.random((grid + 1, grid + 1)) < 0.5).astype(np.float32)
+        large = cv2.resize(coarse, ((grid + 1) * cell[1], (grid + 1) * cell[0]), interpolation=cv2.INTER_LINEAR)
+        y, x = rng.integers(0, cell[0]), rng.integers(0, cell[1])
+        yield large[y : y + size[0], x : x + size[1]]
+
+
+def _shrink(mask: np.ndarray, shown: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(mask, (shown[1], shown[0]), interpolation=cv2.INTER_AREA)

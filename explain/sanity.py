@@ -1,0 +1,177 @@
+"""Does the map depend on what the network has learned? Scramble its weights from the top down and look.
+
+Cascading randomisation (Adebayo 2018, arXiv:1810.03292): a map that stays as it is while the network
+forgets everything shows the picture, not the decision.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from atomic import write_bytes
+from explain.methods import Settings, attribute, find_method
+from explain.similarity import spearman, ssim
+from models.classifier import BATCH, Classifier, stream_batches
+from models.layers import sublayers
+from models.network import open_network
+from runs import Run
+
+IMAGES, SEEDS, STAGES = 100, 5, 8
+FAILED = 0.3  # mean Spearman after everything is scrambled that is too much
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """Similarity of the maps to the trained network's, by how much of it is scrambled.
+
+    stages: the lowest layer scrambled so far, from the output down; spearman, ssim: means over images × seeds, NaN
+    where all are undefined; undefined: pairs without a rank correlation (a map is constant), of images × seeds.
+    """
+
+    method: str
+    layer: str
+    stages: tuple[str, ...]
+    spearman: tuple[float, ...]
+    ssim: tuple[float, ...]
+    undefined: tuple[int, ...]
+    images: int
+    seeds: int
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether nothing much of the map is left at the end; None if that cannot be said (most maps constant)."""
+        if 2 * self.undefined[-1] > self.images * self.seeds or math.isnan(self.spearman[-1]):
+            return None
+        return abs(self.spearman[-1]) < FAILED
+
+
+def check_sanity(
+    classifier: Classifier,
+    prepared: np.ndarray,
+    method: str,
+    layer: str | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    seeds: int = SEEDS,
+    stages: int = STAGES,
+) -> Run[Sanity]:
+    """prepared: float32 (N, H, W, 3), at least 100 for a figure worth quoting. Each image's decision is explained.
+
+    The weights of a copy are scrambled; the classifier itself is not touched. Raises what opening its file raises.
+    """
+    find_method(method)
+    batches = [prepared[i : i + BATCH] for i in range(0, len(prepared), BATCH)]
+    cuts = _cuts(classifier, stages)
+    total, done = len(batches) * (1 + seeds * len(cuts)), 0
+    trained, targets = [], []
+    for batch in batches:
+        found = attribute(classifier, batch, None, method, layer, settings)
+        trained.append(found.maps)
+        targets.append(found.targets)
+        done += 1
+        yield done, total
+    rank: list[list[np.ndarray]] = [[] for _ in cuts]
+    structure: list[list[np.ndarray]] = [[] for _ in cuts]
+    copy = scrambled_copy(classifier)
+    for seed in range(seeds):
+        copy.restore()
+        for stage, paths in enumerate(cuts):
+            copy.scramble(paths, seed)
+            for batch, map_before, target in zip(batches, trained, targets, strict=True):
+                now = attribute(copy.classifier, batch, target, method, layer, settings).maps
+                rank[stage].append(spearman(map_before, now))
+                structure[stage].append(ssim(map_before, now))
+                done += 1
+                yield done, total
+    ranks, structures = ([np.concatenate(values) for values in s] for s in (rank, structure))
+    return Sanity(
+        method,
+        classifier.layer(layer).path if find_method(method).needs == "layer" else "picture",
+        tuple(paths[-1] for paths in cuts),
+        tuple(_mean(r) for r in ranks),
+        tuple(_mean(s) for s in structures),
+        tuple(int(np.isnan(r).sum()) for r in ranks),
+        len(prepared),
+        seeds,
+    )
+
+
+def sanity_images(classifier: Classifier, files: Sequence[Path], images: int = IMAGES) -> np.ndarray:
+    """Prepared pictures for the check, float32 (N, H, W, 3): drawn at random, unreadable ones left out."""
+    order = np.random.default_rng(0).permutation(len(files))[:images]
+    batches = [b.images for b in stream_batches(classifier, [files[k] for k in sorted(order)])]
+    return np.concatenate(batches) if batches else np.zeros((0, *classifier.card.size, 3), np.float32)
+
+
+def write_sanity(sanity: Sanity, path: Path, about: Mapping[str, str]) -> None:
+    """Keep a check as JSON; NaN becomes null."""
+    values = {k: [None if isinstance(x, float) and math.isnan(x) else x for x in v] if isinstance(v, tuple) else v
+              for k, v in vars(sanity).items()}  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, json.dumps({**values, "about": dict(about)}, indent=1).encode())
+
+
+def read_sanity(path: Path) -> Sanity | None:
+    """A kept check, None if there is none."""
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    numbers = {k: tuple(math.nan if x is None else x for x in kept[k]) for k in ("spearman", "ssim")}
+    rest = {k: kept[k] for k in ("method", "layer", "images", "seeds")}
+    return Sanity(stages=tuple(kept["stages"]), undefined=tuple(kept["undefined"]), **numbers, **rest)
+
+
+@dataclass
+class ScrambledCopy:
+    """A second network from the same file, whose weights may be scrambled and restored."""
+
+    classifier: Classifier
+    trained: dict[str, list[np.ndarray]]
+
+    def restore(self) -> None:
+        layers = dict(sublayers(self.classifier.network))
+        for path, weights in self.trained.items():
+            layers[path].set_weights(weights)
+
+    def scramble(self, paths: list[str], seed: int) -> None:
+        """Every weight tensor of these layers gets its trained values in random order, kernels around mean 0: their
+        scale stays, so that activations stay finite, and nothing learned does."""
+        layers = dict(sublayers(self.classifier.network))
+        for path in paths:
+            rng = np.random.default_rng((seed, *path.encode()))
+            layers[path].set_weights([_shuffled(rng, w) for w in self.trained[path]])
+
+
+def scrambled_copy(classifier: Classifier) -> ScrambledCopy:
+    """A copy with its trained weights still in place."""
+    copy = Classifier(open_network(classifier.facts), classifier.card, classifier.facts)
+    weights = {path: layer.get_weights() for path, layer in sublayers(copy.network)}
+    return ScrambledCopy(copy, {path: w for path, w in weights.items() if w})
+
+
+def weighted_layers(classifier: Classifier) -> list[str]:
+    """The layers that have learned something, from the output down."""
+    layers = dict(sublayers(classifier.network))
+    return [info.path for info in reversed(classifier.layers) if layers[info.path].weights]
+
+
+def _cuts(classifier: Classifier, stages: int) -> list[list[str]]:
+    """The layers scrambled at each stage besides those before, the output's first, at most so many stages."""
+    paths = weighted_layers(classifier)
+    ends = np.unique(np.linspace(1, len(paths), min(stages, len(paths))).round().astype(int))
+    return [paths[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _shuffled(rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
+    mixed = rng.permutation(weights.ravel()).reshape(weights.shape)
+    return mixed - mixed.mean() if weights.ndim > 1 else mixed
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,222 @@
+"""Whether to believe a map: everything measured about it, one table of rules, one badge with its reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from explain.baselines import Baseline
+from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness, faithfulness
+from explain.gradients import COMPLETE, Completeness
+from explain.heatmap import Explanation
+from explain.localisation import Localisation, localise
+from explain.methods import METHODS, Settings, attribution
+from explain.sanity import FAILED, Sanity
+from explain.stability import CHANGES, Stability, stability
+from imaging.resize import enlarge, seen_box
+from models.classifier import Classifier, Prediction
+from runs import Run, part
+
+Verdict = Literal["supported", "weak", "don't read"]
+STEADY = 0.7  # Spearman correlation below which a map has moved under a change that does not matter
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured about one map; None: not measured. localisation: by mask (lesion, ink, …)."""
+
+    explanation: Explanation
+    faithfulness: Faithfulness | None = None
+    stability: Stability | None = None
+    sanity: Sanity | None = None
+    completeness: Completeness | None = None
+    localisation: dict[str, Localisation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """applies → the verdict cannot be better than this one, and why."""
+
+    key: str
+    verdict: Verdict
+    applies: Callable[[Evidence], bool]
+    reason: Callable[[Evidence], str]
+
+
+@dataclass(frozen=True)
+class Badge:
+    """verdict: the worst of the rules that apply; reasons: what each says, worst first."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def _size(e: Evidence) -> str:
+    return "{} × {}".format(*e.explanation.heatmap.shape)
+
+
+def _lowest(e: Evidence) -> tuple[str, float]:
+    assert e.stability is not None
+    change, value = e.stability.lowest
+    return CHANGES[change][0], value
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "empty", "don't read", lambda e: e.explanation.empty,
+        lambda e: "The map is empty: nothing in it speaks for the class.",
+    ),
+    Rule(
+        "coarse", "don't read", lambda e: e.explanation.coarse,
+        lambda e: f"The map has {_size(e)} cells, which say hardly more than left or right.",
+    ),
+    Rule(
+        "no better than random", "don't read", lambda e: e.faithfulness is not None and e.faithfulness.over_random <= 0,
+        lambda e: f"Covering what it marks changes the score no more than covering random places "
+                  f"({_over(e, 'over_random')} against random maps).",
+    ),
+    Rule(
+        "no better than the centre", "don't read", lambda e: e.faithfulness is not None and e.faithfulness.over_centre <= 0,
+        lambda e: f"Pointing at the middle of the image does as well ({_over(e, 'over_centre')} against the centre).",
+    ),
+    Rule(
+        "within random spread", "weak",
+        lambda e: e.faithfulness is not None and e.faithfulness.score <= e.faithfulness.random.max(),
+        lambda e: "One of the random maps does as well.",
+    ),
+    Rule(
+        "faithfulness not measured", "weak", lambda e: e.faithfulness is None and not e.explanation.empty,
+        lambda e: "Not yet tested whether covering what it marks changes the score.",
+    ),
+    Rule(
+        "sanity failed", "weak", lambda e: e.sanity is not None and e.sanity.passed is False,
+        lambda e: f"Scrambling the whole network leaves much of the map as it was (Spearman {_left(e):.2f}; "
+                  f"under {FAILED} passes): it shows the picture more than the decision.",
+    ),
+    Rule(
+        "sanity undefined", "weak", lambda e: e.sanity is not None and e.sanity.passed is None,
+        lambda e: "The sanity check cannot be judged: most maps of the scrambled network are constant.",
+    ),
+    Rule(
+        "sanity not tested", "weak", lambda e: e.sanity is None,
+        lambda e: "Not yet tested whether the map depends on the network's weights (sanity check).",
+    ),
+    Rule(
+        "unstable", "weak", lambda e: e.stability is not None and not _lowest(e)[1] >= STEADY,
+        lambda e: f"The map moves under {_lowest(e)[0]} (Spearman {_lowest(e)[1]:.2f}; {STEADY} and more is steady).",
+    ),
+    Rule(
+        "decision turns", "weak", lambda e: e.stability is not None and any(e.stability.flips.values()),
+        lambda e: "The decision itself turns under " + ", ".join(
+            CHANGES[k][0] for k, flip in (e.stability.flips if e.stability else {}).items() if flip) + ".",
+    ),
+    Rule(
+        "incomplete", "weak", lambda e: e.completeness is not None and not e.completeness.holds,
+        lambda e: f"The map does not add up to the difference it explains: off by {_gap(e):.1%}, "
+                  f"{COMPLETE:.0%} is allowed.",
+    ),
+    Rule(
+        "not of a class", "weak", lambda e: not METHODS[e.explanation.method].by_class,
+        lambda e: "This method gives every class the same map.",
+    ),
+)  # fmt: skip
+
+_ORDER: tuple[Verdict, ...] = ("don't read", "weak", "supported")
+
+
+def badge(evidence: Evidence) -> Badge:
+    """The table of rules, applied."""
+    found = sorted((r for r in RULES if r.applies(evidence)), key=lambda r: _ORDER.index(r.verdict))
+    verdict: Verdict = found[0].verdict if found else "supported"
+    reasons = tuple(r.reason(evidence) for r in found) or (_why_supported(evidence),)
+    return Badge(verdict, reasons, tuple(r.key for r in found))
+
+
+def examine(
+    classifier: Classifier,
+    image: np.ndarray,
+    target: int | None,
+    method: str,
+    layer: str | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    sanity: Sanity | None = None,
+    masks: dict[str, np.ndarray] | None = None,
+    colour: np.ndarray | None = None,
+    steps: int = STEPS,
+    random_maps: int = RANDOM_MAPS,
+) -> Run[tuple[Evidence, Prediction]]:
+    """Explain one photograph, uint8 RGB (H, W, 3), and measure what the rules ask for.
+
+    target: class index, None for the decision. masks: bool (H, W) by name, in the photograph's own pixels.
+    sanity: kept from `check_sanity`. colour: of the baseline `mean`, a dataset's mean RGB 0–255.
+    steps, random_maps: of the curves (see `faithfulness`).
+    """
+    fitted = classifier.fit(image)
+    prepared = classifier.scale(fitted[None])
+    wanted = None if target is None else np.array([target])
+    found = yield from part(attribution(classifier, prepared, wanted, method, layer, settings), 0, 0.15)
+    entry, heatmap, index = METHODS[method], found.maps[0], int(found.targets[0])
+    shown = classifier.layer(layer).path if entry.needs == "layer" else "picture"
+    explanation = Explanation(method, classifier.card.classes[index], shown, heatmap)
+    evidence = Evidence(explanation, sanity=sanity, completeness=found.complete[0] if found.complete else None)
+    box = seen_box(image.shape[:2], classifier.card.size, classifier.card.resize.geometry)
+    large = enlarge(heatmap, image.shape[:2], box)
+    evidence = replace(evidence, localisation={k: localise(entry.evidence(large), m) for k, m in (masks or {}).items()})
+    if not explanation.empty:
+        importance = np.abs(heatmap) if entry.reads == "sensitivity" else heatmap
+        baseline: Baseline = settings.baseline
+        faithful = yield from part(
+            faithfulness(classifier, prepared[0], index, importance, baseline, colour, steps, random_maps, settings.seed),
+            0.15,
+            0.5,
+        )
+        steady = yield from part(stability(classifier, fitted, index, method, layer, settings), 0.5, 1)
+        evidence = replace(evidence, faithfulness=faithful, stability=steady)
+    return evidence, found.prediction
+
+
+def as_row(evidence: Evidence, verdict: Badge) -> dict[str, Any]:
+    """One flat row of `trust.parquet`; NaN where a thing was not measured or is undefined."""
+    e, nan = evidence, math.nan
+    f, s = e.faithfulness, e.stability
+    row: dict[str, Any] = {
+        "method": e.explanation.method, "layer": e.explanation.layer, "target": e.explanation.target,
+        "verdict": verdict.verdict, "reasons": " ".join(verdict.reasons), "empty": e.explanation.empty,
+        "deletion_area": f.deletion_area if f else nan, "insertion_area": f.insertion_area if f else nan,
+        "over_random": f.over_random if f else nan, "over_centre": f.over_centre if f else nan,
+        "random_mean": float(f.random.mean()) if f else nan, "centre": f.centre if f else nan,
+        "completeness_gap": e.completeness.gap if e.completeness else nan,
+        "deletion": f.deletion.tolist() if f else None, "insertion": f.insertion.tolist() if f else None,
+    }  # fmt: skip
+    for change in CHANGES:
+        row[f"stability_{change}"] = s.correlation[change] if s else nan
+    for name, where in e.localisation.items():
+        row |= {f"{name}_share": where.share, f"{name}_area": where.area, f"{name}_hit": where.hit}
+    return row
+
+
+def _over(e: Evidence, what: str) -> str:
+    return f"{getattr(e.faithfulness, what):+.3f}"
+
+
+def _left(e: Evidence) -> float:
+    assert e.sanity is not None
+    return e.sanity.spearman[-1]
+
+
+def _gap(e: Evidence) -> float:
+    assert e.completeness is not None
+    return e.completeness.gap
+
+
+def _why_supported(e: Evidence) -> str:
+    assert e.faithfulness is not None
+    return (
+        f"Covering what it marks changes the score more than covering random places ({_over(e, 'over_random')}) or the middle "
+        f"({_over(e, 'over_centre')}), the map depends on the network's weights, and it stays under harmless changes."
+    )
