@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from atomic import write_bytes
-from commands.console import AsJson, InWorkspace, Out, command, out_folder, plain, results, say_json, table, workspace
+from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, table, workspace
 from data_audit.composition import composition_findings, imbalance
+from exports import plain
 from version import __version__
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from errors import LesionLensError
+from exports import plain
 from runs import Run, finish
 from workspace import Workspace
 
@@ -64,19 +64,6 @@ def with_progress(what: str, run: Run[T]) -> T:
 def say_json(content: Any) -> None:
     """The one JSON object on standard output; NaN becomes null."""
     print(json.dumps(plain(content), indent=1, ensure_ascii=False))
-
-
-def plain(value: Any) -> Any:
-    """NumPy and NaN -> what JSON can say."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:

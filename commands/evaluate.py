@@ -18,13 +18,12 @@ from commands.console import (
     Out,
     command,
     out_folder,
-    plain,
     results,
     say_json,
     table,
     workspace,
 )
-from exports import safe_csv
+from exports import plain, safe_csv
 from models.predictions import read_predictions, read_rename
 
 

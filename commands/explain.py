@@ -25,6 +25,7 @@ from commands.console import (
 )  # fmt: skip
 from data_audit.dataset import Dataset
 from errors import LesionLensError
+from exports import plain
 from workspace import Workspace
 
 if TYPE_CHECKING:
@@ -130,36 +131,16 @@ class _Images:
 
 
 def _images(space: Workspace, dataset: str | None, image: Path | None, sample: int | None, seed: int) -> _Images:
-    import numpy as np
-
     from explain.comparison import Subject
+    from subjects import drawn, subjects
 
     if image is not None:
         if not image.is_file():
             raise LesionLensError("is no file.", str(image), "Check the path.")
         return _Images([Subject(image.stem, image, image.stem)], image.name, "", None)
     data = space.open_dataset(str(dataset))
-    ids = [i for i in data.table["image_id"] if data.path(i) is not None]
-    if sample is not None and sample < len(ids):
-        chosen = np.random.default_rng(seed).choice(len(ids), sample, replace=False)
-        ids = [ids[k] for k in sorted(chosen)]
-    return _Images(subjects(data, ids), data.name, data.sha256, data)
-
-
-def subjects(data: Dataset, image_ids: list[str]) -> list[Subject]:
-    """Images of a dataset with their lesions and masks, for `explain.comparison`."""
-    from functools import partial
-
-    from explain.comparison import Subject
-
-    group = dict(zip(data.table["image_id"], data.groups.astype(str), strict=True))
-    found = [(i, data.path(i)) for i in image_ids]
-    return [Subject(i, path, group[i], partial(_masks, data, i)) for i, path in found if path is not None]
-
-
-def _masks(data: Dataset, image_id: str) -> dict[str, Any]:
-    lesion = data.mask(image_id)
-    return {**({"lesion": lesion} if lesion is not None else {}), **data.markers(image_id)}
+    chosen = drawn(data, sample, seed) if sample is not None else subjects(data, list(data.table["image_id"]))
+    return _Images(chosen, data.name, data.sha256, data)
 
 
 def _sanity(
@@ -219,7 +200,6 @@ def _compare(
 ) -> None:  # fmt: skip
     import json
 
-    from commands.console import plain
     from explain.comparison import as_json as as_plain
     from explain.comparison import compare_methods
     from explain.methods import METHODS, find_method, unsupported

@@ -34,7 +34,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What the file holds: format, input, outputs, layers that can be explained, guesses for the card."""
-    from explain.cam import default_method
+    from explain.methods import default_method
 
     classifier = open_named(workspace(workspace_root), file, card)
     facts, used = classifier.facts, classifier.card

@@ -22,7 +22,7 @@ from models.layers import LayerInfo
 # give one weight a map (N, k) or one a cell (N, h, w, k), signed.
 
 
-def grad_cam_weights(maps: Any, gradients: Any) -> Any:
+def grad_cam_weights(_maps: Any, gradients: Any) -> Any:
     """mean G_k (Selvaraju 2017, arXiv:1610.02391)."""
     import tensorflow as tf
 
@@ -43,19 +43,19 @@ def grad_cam_plus_plus_weights(maps: Any, gradients: Any) -> Any:
     return tf.reduce_sum(alpha * tf.nn.relu(gradients), axis=[1, 2])
 
 
-def hires_cam_weights(maps: Any, gradients: Any) -> Any:
+def hires_cam_weights(_maps: Any, gradients: Any) -> Any:
     """G_k (Draelos & Carin 2020, arXiv:2011.08891): exact for heads that flatten."""
     return gradients
 
 
-def layer_cam_weights(maps: Any, gradients: Any) -> Any:
+def layer_cam_weights(_maps: Any, gradients: Any) -> Any:
     """relu(G_k) (Jiang 2021, doi:10.1109/TIP.2021.3089943): fine enough for early layers, too."""
     import tensorflow as tf
 
     return tf.nn.relu(gradients)
 
 
-def eigen_cam_weights(maps: Any, gradients: Any) -> Any:
+def eigen_cam_weights(maps: Any, _gradients: Any) -> Any:
     """First right singular vector of A as (h·w, k) (Muhammad & Yeasin 2020, arXiv:2008.00299).
 
     No gradient, and so no class. Its sign is free and chosen so that the map's sum is positive.

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from atomic import part_name
 from errors import ImageError
 from evaluation.intervals import Figure, mean, ratio
-from explain.methods import METHODS, Settings, unsupported
+from explain.methods import DEFAULT, METHODS, Settings, unsupported
 from explain.sanity import Sanity
 from explain.stability import CHANGES
 from explain.trust import as_row, badge, examine
@@ -69,7 +69,7 @@ def examine_dataset(
     method: str,
     target: int | None = None,
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = DEFAULT,
     sanity: Sanity | None = None,
     colour: np.ndarray | None = None,
 ) -> Run[list[dict[str, Any]]]:
@@ -102,7 +102,7 @@ def compare_methods(
     subjects: Sequence[Subject],
     methods: Sequence[str],
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = DEFAULT,
     sanity: Mapping[str, Sanity] | None = None,
     colour: np.ndarray | None = None,
 ) -> Run[list[MethodScore]]:

@@ -98,7 +98,12 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
     @tf.function(input_signature=[classifier.input_spec()])
     def below(images: Any) -> Any:
         heard: list[Any] = []
-        with listening(_layer_itself(classifier, layer), lambda _, output: heard.append(output) or output):
+
+        def note(_: tuple, output: Any) -> Any:
+            heard.append(output)
+            return output
+
+        with listening(_layer_itself(classifier, layer), note):
             classifier.logits(images)
         return tf.cast(heard[-1], tf.float32)
 

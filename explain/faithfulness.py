@@ -26,14 +26,26 @@ class Faithfulness:
     """Curves of the target's probability, float (steps + 1,), over the share 0…1 of the picture taken away
     (deletion) or put back (insertion), most important places first.
 
-    random: insertion minus deletion area of each random map of the same grain; centre: of the image centre.
+    random_…: float (maps, steps + 1), of random maps of the same grain; centre_…: of the image centre.
     """
 
     deletion: np.ndarray
     insertion: np.ndarray
-    random: np.ndarray
-    centre: float
+    random_deletion: np.ndarray
+    random_insertion: np.ndarray
+    centre_deletion: np.ndarray
+    centre_insertion: np.ndarray
     baseline: str
+
+    @property
+    def random(self) -> np.ndarray:
+        """Insertion minus deletion area of each random map."""
+        return np.array([area(i) - area(d) for i, d in zip(self.random_insertion, self.random_deletion, strict=True)])
+
+    @property
+    def centre(self) -> float:
+        """Insertion minus deletion area of the image centre."""
+        return area(self.centre_insertion) - area(self.centre_deletion)
 
     @property
     def deletion_area(self) -> float:
@@ -86,8 +98,7 @@ def faithfulness(
     whole, empty = classifier.predict(np.stack([image, base])).probabilities[:, target].astype(float)
     deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
     insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
-    gains = np.array([area(i) - area(d) for i, d in zip(insertion, deletion, strict=True)])
-    return Faithfulness(deletion[0], insertion[0], gains[1:-1], float(gains[-1]), baseline)
+    return Faithfulness(deletion[0], insertion[0], deletion[1:-1], insertion[1:-1], deletion[-1], insertion[-1], baseline)
 
 
 def area(curve: np.ndarray) -> float:

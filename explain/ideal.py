@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,10 @@ import numpy as np
 from explain.standin import stand_in
 from models.classifier import Classifier
 from models.network import import_tensorflow
+from runs import Run
 
-STEPS = 200
+STEPS, AT_ONCE = 200, 25
+RATE = 3.0  # grey levels of 255 a step
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ def activation_maximisation(
     target: int,
     steps: int = STEPS,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Ideal:
+) -> Run[Ideal]:
     """A picture that raises the logit of a class as far as gradient ascent gets (Erhan 2009; Olah 2017, doi:10.23915/distill.00007).
 
     It shows what the network answers to, which may be nothing that occurs in skin. Noise at the start, jitter,
@@ -41,23 +41,23 @@ def activation_maximisation(
     import tensorflow as tf
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # it imports SciPy by an old name
         from tf_keras_vis.activation_maximization import ActivationMaximization
-        from tf_keras_vis.activation_maximization.callbacks import Callback
         from tf_keras_vis.utils.scores import CategoricalScore
 
-        class Told(Callback):
-            def __call__(self, i: int, *_: object, **__: object) -> None:
-                progress(i + 1, steps)
-
-        tf.random.set_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 (its modifiers draw from there)
-        network = classifier.function(("stand-in", "pixels"), lambda: stand_in(classifier, None, pixels=True))
-        start = np.random.default_rng(seed).uniform(112, 144, (1, *classifier.card.size, 3)).astype(np.float32)
-        found = ActivationMaximization(network)(
-            CategoricalScore([target]), seed_input=start, input_range=(0, 255), steps=steps, callbacks=[Told()],
-            optimizer=tf.keras.optimizers.RMSprop(1.0, 0.999),
-        )  # fmt: skip
+    tf.random.set_seed(seed)
+    np.random.seed(seed)
+    network = classifier.function(("stand-in", "pixels"), lambda: stand_in(classifier, None, pixels=True))
+    start = np.random.default_rng(seed).uniform(112, 144, (1, *classifier.card.size, 3)).astype(np.float32)
+    found = start
+    for done in range(0, steps, AT_ONCE):
+        yield done, steps
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = ActivationMaximization(network)(
+                CategoricalScore([target]), seed_input=found, input_range=(0, 255), steps=min(AT_ONCE, steps - done),
+                optimizer=tf.keras.optimizers.Adam(RATE),
+            )  # fmt: skip
     picture = np.asarray(found)[0].round().clip(0, 255).astype(np.uint8)
     scores = classifier.predict(classifier.prepare([picture, start[0].round().astype(np.uint8)]))
     return Ideal(

@@ -40,6 +40,9 @@ class Settings:
     seed: int = 0
 
 
+DEFAULT = Settings()
+
+
 @dataclass(frozen=True)
 class Attribution:
     """maps: float32 (N, h, w), signed. complete: for Integrated Gradients, whether each map adds up."""
@@ -181,7 +184,7 @@ def attribution(
     targets: np.ndarray | None = None,
     method: str = "grad-cam",
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
     engine: Engine | None = None,
 ) -> Run[Attribution]:
     """Scores and maps of one class an image, by any method of the table.
@@ -203,7 +206,7 @@ def attribute(
     targets: np.ndarray | None = None,
     method: str = "grad-cam",
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),
     engine: Engine | None = None,
 ) -> Attribution:
     """`attribution`, run to its end."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from atomic import part_name
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
-from explain.methods import METHODS, Settings, attribute
+from explain.methods import DEFAULT, METHODS, Settings, attribute
 from models.classifier import BATCH, Classifier, Prediction, stream_batches
 from models.predictions import PredictionTable, column_names, write_predictions
 from runs import Run
@@ -58,7 +58,7 @@ class Request:
     method: str
     target: str | None = None
     layer: str | None = None
-    settings: Settings = Settings()
+    settings: Settings = DEFAULT
     engine: str = "auto"
 
 
@@ -181,7 +181,9 @@ def _explain(
     if request.target == ALL and request.method in WEIGHTS:
         prediction, maps = cam_all_classes(classifier, prepared, request.method, request.layer, engine)
         return prediction, maps, np.tile(np.arange(classes), (n, 1))
-    index = {None: [None], ALL: list(range(classes))}.get(request.target) or [classifier.target_index(str(request.target))]
+    index: list[int | None] = [None]
+    if request.target is not None:
+        index = list(range(classes)) if request.target == ALL else [classifier.target_index(request.target)]
     found = [
         attribute(
             classifier, prepared, None if k is None else np.full(n, k, np.int32), request.method, request.layer,

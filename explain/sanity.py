@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from atomic import write_bytes
-from explain.methods import Settings, attribute, find_method
+from explain.methods import DEFAULT, Settings, attribute, find_method
 from explain.similarity import spearman, ssim
 from models.classifier import BATCH, Classifier, stream_batches
 from models.layers import sublayers
@@ -56,7 +56,7 @@ def check_sanity(
     prepared: np.ndarray,
     method: str,
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = DEFAULT,
     seeds: int = SEEDS,
     stages: int = STAGES,
 ) -> Run[Sanity]:
@@ -66,8 +66,8 @@ def check_sanity(
     """
     find_method(method)
     batches = [prepared[i : i + BATCH] for i in range(0, len(prepared), BATCH)]
-    cuts = _cuts(classifier, stages)
-    total, done = len(batches) * (1 + seeds * len(cuts)), 0
+    parts = cuts(classifier, stages)
+    total, done = len(batches) * (1 + seeds * len(parts)), 0
     trained, targets = [], []
     for batch in batches:
         found = attribute(classifier, batch, None, method, layer, settings)
@@ -75,12 +75,12 @@ def check_sanity(
         targets.append(found.targets)
         done += 1
         yield done, total
-    rank: list[list[np.ndarray]] = [[] for _ in cuts]
-    structure: list[list[np.ndarray]] = [[] for _ in cuts]
+    rank: list[list[np.ndarray]] = [[] for _ in parts]
+    structure: list[list[np.ndarray]] = [[] for _ in parts]
     copy = scrambled_copy(classifier)
     for seed in range(seeds):
         copy.restore()
-        for stage, paths in enumerate(cuts):
+        for stage, paths in enumerate(parts):
             copy.scramble(paths, seed)
             for batch, map_before, target in zip(batches, trained, targets, strict=True):
                 now = attribute(copy.classifier, batch, target, method, layer, settings).maps
@@ -92,7 +92,7 @@ def check_sanity(
     return Sanity(
         method,
         classifier.layer(layer).path if find_method(method).needs == "layer" else "picture",
-        tuple(paths[-1] for paths in cuts),
+        tuple(paths[-1] for paths in parts),
         tuple(_mean(r) for r in ranks),
         tuple(_mean(s) for s in structures),
         tuple(int(np.isnan(r).sum()) for r in ranks),
@@ -121,9 +121,17 @@ def read_sanity(path: Path) -> Sanity | None:
     if not path.exists():
         return None
     kept = json.loads(path.read_text(encoding="utf-8"))
-    numbers = {k: tuple(math.nan if x is None else x for x in kept[k]) for k in ("spearman", "ssim")}
-    rest = {k: kept[k] for k in ("method", "layer", "images", "seeds")}
-    return Sanity(stages=tuple(kept["stages"]), undefined=tuple(kept["undefined"]), **numbers, **rest)
+    ranks, structures = (tuple(math.nan if x is None else float(x) for x in kept[k]) for k in ("spearman", "ssim"))
+    return Sanity(
+        kept["method"],
+        kept["layer"],
+        tuple(kept["stages"]),
+        ranks,
+        structures,
+        tuple(kept["undefined"]),
+        kept["images"],
+        kept["seeds"],
+    )
 
 
 @dataclass
@@ -160,7 +168,7 @@ def weighted_layers(classifier: Classifier) -> list[str]:
     return [info.path for info in reversed(classifier.layers) if layers[info.path].weights]
 
 
-def _cuts(classifier: Classifier, stages: int) -> list[list[str]]:
+def cuts(classifier: Classifier, stages: int = STAGES) -> list[list[str]]:
     """The layers scrambled at each stage besides those before, the output's first, at most so many stages."""
     paths = weighted_layers(classifier)
     ends = np.unique(np.linspace(1, len(paths), min(stages, len(paths))).round().astype(int))

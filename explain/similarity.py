@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 WINDOW = 7
 
@@ -13,6 +12,8 @@ def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     a, b: float (N, h, w), pairs in order.
     """
+    from scipy.stats import rankdata
+
     x, y = (rankdata(m.reshape(len(m), -1), axis=1) for m in (a, b))
     x, y = (r - r.mean(axis=1, keepdims=True) for r in (x, y))
     below = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explain.methods import Settings, attribution
+from explain.methods import DEFAULT, Settings, attribution
 from explain.similarity import spearman
 from imaging.decode import decode, encode_jpeg
 from models.classifier import Classifier
@@ -68,7 +68,7 @@ def stability(
     target: int,
     method: str,
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = DEFAULT,
 ) -> Run[Stability]:
     """fitted: one picture uint8 (H, W, 3) at the network's input size."""
     changed = [fitted, *(change(fitted) for _, change in CHANGES.values())]

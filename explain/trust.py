@@ -14,7 +14,7 @@ from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness, faithfulness
 from explain.gradients import COMPLETE, Completeness
 from explain.heatmap import Explanation
 from explain.localisation import Localisation, localise
-from explain.methods import METHODS, Settings, attribution
+from explain.methods import DEFAULT, METHODS, Settings, attribution
 from explain.sanity import FAILED, Sanity
 from explain.stability import CHANGES, Stability, stability
 from imaging.resize import enlarge, seen_box
@@ -143,7 +143,7 @@ def examine(
     target: int | None,
     method: str,
     layer: str | None = None,
-    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    settings: Settings = DEFAULT,
     sanity: Sanity | None = None,
     masks: dict[str, np.ndarray] | None = None,
     colour: np.ndarray | None = None,

@@ -6,17 +6,22 @@ from ui import choice, services
 from ui.card_form import card_form
 from ui.classifier import add_model, card_check, file_facts, layers, policy_switch
 from ui.components import need, page_title
+from ui.method_choice import methods
 
 page_title("Classifier", "What is in the file, what does its card say, and do labelled images support it?")
 add_model()
 opened = services.model(need(choice.model(), "classifier"))
 file_facts(opened)
-card_tab, check_tab, layer_tab, policy_tab = st.tabs(["Model card", "Card check", "Layers", "Operator's policy"])
+card_tab, check_tab, layer_tab, method_tab, policy_tab = st.tabs(
+    ["Model card", "Card check", "Layers", "Methods of explanation", "Operator's policy"]
+)
 with card_tab:
     card_form(opened)
 with check_tab:
     card_check(opened, services.dataset(choice.dataset()) if choice.dataset() else None)
 with layer_tab:
     layers(opened)
+with method_tab:
+    methods(opened, services.dataset(choice.dataset()) if choice.dataset() else None)
 with policy_tab:
     policy_switch(opened)

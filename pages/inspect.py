@@ -6,31 +6,17 @@ import streamlit as st
 
 from imaging.overlay import draw_contour
 from ui import choice, services
+from ui.attribution import Shown, View, Wish, attribution, controls
 from ui.components import need, page_title, show_errors, show_picture
+from ui.covering import covering_panel
+from ui.grids import difference_panel, grid_panel
 from ui.image_choice import Chosen, choose_image
-from ui.inspection import View, downloads, heatmap_panel, score_panel, screen_size
+from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
+from ui.trusting import trust_panel
 
 page_title("Inspect an image", "What did the network look at, and what does it say?")
 name = need(choice.model(), "classifier")
 data = services.dataset(choice.dataset()) if choice.dataset() else None
-
-
-def controls(opened: services.OpenModel, masked: bool) -> tuple[str | None, View]:
-    """Class to explain and how to show it. None: each classifier's own decision."""
-    first, second, third = st.columns([2, 1.4, 1.6])
-    with first:
-        target = choice.target("Class to explain", opened.card.classes)
-    opacity = second.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
-    zoom = third.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
-    x = y = 0.5
-    if zoom > 1:
-        across, down = st.columns(2)
-        x = across.slider("Left to right", 0, 100, 50, 5, format="%d %%", key="zoom-x") / 100
-        y = down.slider("Top to bottom", 0, 100, 50, 5, format="%d %%", key="zoom-y") / 100
-    flags = st.columns(2)
-    signed = flags[0].toggle("Show evidence against the class, too", key="signed")
-    outline = flags[1].toggle("Outline of the lesion", value=True, key="outline", disabled=not masked)
-    return target, View(opacity / 100, signed, outline, zoom, x, y)
 
 
 def facts(chosen: Chosen) -> None:
@@ -52,24 +38,27 @@ def facts(chosen: Chosen) -> None:
     )  # fmt: skip
 
 
-def one_classifier(opened: services.OpenModel, chosen: Chosen, target: str | None, view: View, mask: np.ndarray | None) -> None:
+def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view: View, mask: np.ndarray | None) -> Shown | None:
     """Original and heatmap side by side, scores below."""
-    found = services.inspect(opened, chosen.image)
-    known = target if target in opened.card.classes else None
-    index = opened.card.classes.index(known) if known else int(found.probabilities.argmax())
     st.subheader(opened.card.name, anchor=False)
     left, right = st.columns(2)
+    with right:
+        shown = attribution(opened, chosen, wish)
+        if shown is not None:
+            heatmap_panel(opened, chosen, shown, view, mask)
+            trust_panel(opened, chosen, shown, data)
+            downloads(opened, chosen, shown, view)
     with left:
         original = screen_size(chosen.image)
         if view.outline and mask is not None:
             original = draw_contour(original, mask)
         show_picture(view.crop(original), f"Photograph {chosen.name}")
         st.caption(f"{chosen.name}, as it is" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
-        score_panel(opened, found, index)
-    with right:
-        heatmap_panel(opened, chosen, found, index, view, mask)
-        st.caption(f"Why this method: {opened.description.method_reason}")
-        downloads(opened, chosen, found, index, view)
+        probabilities, _ = services.predict(opened, chosen.image)
+        score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
+    if shown is not None:
+        grid_panel(opened, chosen, shown, view)
+    return shown
 
 
 chosen = choose_image(data)
@@ -84,10 +73,17 @@ also = st.multiselect(
     bind="query-params",
 )
 mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
-opened = services.model(name)
-target, view = controls(opened, mask is not None)
+wish, view = controls(services.model(name), mask is not None)
+drawn: list[tuple[services.OpenModel, Shown]] = []
 for each in [name, *also]:
     with show_errors():
-        one_classifier(services.model(each), chosen, target, view, mask)
+        opened = services.model(each)
+        shown = one_classifier(opened, chosen, wish, view, mask)
+        if shown is not None:
+            drawn.append((opened, shown))
+if len(drawn) == 2:
+    difference_panel(*drawn[0], *drawn[1], chosen, view)
+with st.expander("Cover a part and see what happens", icon=":material/brush:"), show_errors():
+    covering_panel(services.model(name), chosen)
 st.subheader("What the dataset knows of this image", anchor=False)
 facts(chosen)

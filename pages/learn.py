@@ -1,24 +1,39 @@
-"""Learn: Grad-CAM of one image, step by step, with the actual numbers."""
+"""Learn: class activation maps step by step with the actual numbers, and experiments that show what they are worth."""
 
 import streamlit as st
 
+from explain.methods import METHODS
 from ui import choice, services
 from ui.components import need, page_title
+from ui.experiments import by_depth, ideal, scrambling
 from ui.image_choice import choose_image
-from ui.learning import grad_cam_steps
+from ui.learning import LESSONS, cam_steps
 
-page_title(
-    "How a heatmap is made", "Grad-CAM (Selvaraju 2017) in six steps, on an image of your choice, with the actual numbers."
-)
+page_title("How a heatmap is made", "Step by step, on an image of your choice, with the actual numbers.")
 opened = services.model(need(choice.model(), "classifier"))
 chosen = choose_image(services.dataset(choice.dataset()) if choice.dataset() else None)
 if chosen is None:
     st.info("Choose an image above, or upload one.")
 elif opened.description.default_layer is None:
-    st.info("This network shows no layers, so there are no steps to show. Choose another in the sidebar.")
+    st.info("This network shows no layer that keeps a picture, so there are no steps to show. Choose another in the sidebar.")
 else:
-    found = services.inspect(opened, chosen.image, "grad-cam")
-    decided = opened.card.classes[int(found.probabilities.argmax())]
-    target = choice.target(f"Class to explain (decision: {decided})", opened.card.classes)
+    probabilities, _ = services.predict(opened, chosen.image)
+    decided = opened.card.classes[int(probabilities.argmax())]
+    one, two = st.columns(2)
+    with one:
+        target = choice.target(f"Class to explain (decision: {decided})", opened.card.classes)
+    with two:
+        method = choice.optional(choice.METHOD, "Method", list(LESSONS), "Grad-CAM", lambda m: METHODS[m].name) or "grad-cam"
     index = opened.card.classes.index(target or decided)
-    grad_cam_steps(opened, chosen, found, index)
+    lesson = st.segmented_control(
+        "Lesson", ["Step by step", "By depth", "Scrambled", "What the class looks like"], default="Step by step", key="lesson",
+        label_visibility="collapsed", bind="query-params",
+    )  # fmt: skip
+    if lesson == "By depth":
+        by_depth(opened, chosen, index, method)
+    elif lesson == "Scrambled":
+        scrambling(opened, chosen, index, method)
+    elif lesson == "What the class looks like":
+        ideal(opened, index)
+    else:
+        cam_steps(opened, chosen, index, method)

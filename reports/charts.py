@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 
 from evaluation.confusion import row_percent
+from evaluation.intervals import Figure
+from explain.faithfulness import Faithfulness
+from explain.sanity import Sanity
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#9aa3a6"
 TEXT = "#737f84"  # readable on the light and the dark page
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7f7f7f")
 ROW = 26  # pixels a bar
+WHEN = ("before", "after")
 
 
 def probability_bars(names: Sequence[str], probabilities: np.ndarray, decided: int, target: int) -> alt.Chart:
@@ -177,3 +181,109 @@ def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
     lines = base.mark_rule(strokeWidth=3, color=GREY).encode(x=x, x2=f"{high}:Q", tooltip=tooltip)
     points = base.mark_point(filled=True, size=80, color=BLUE, opacity=1).encode(x=f"{name}:Q", tooltip=tooltip)
     return (lines + points).properties(height=alt.Step(ROW))
+
+
+def before_after_bars(names: Sequence[str], scores: np.ndarray) -> alt.Chart:
+    """Scores float (2, C) of the classes, before in grey and after in blue, one row a class."""
+    frame = pd.DataFrame(
+        [{"class": n, "when": w, "score": float(scores[k, i])} for i, n in enumerate(names) for k, w in enumerate(WHEN)]
+    )
+    return (
+        alt.Chart(frame)
+        .mark_bar(height=9)
+        .encode(
+            y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+            yOffset=alt.YOffset("when:N", sort=list(WHEN)),
+            x=alt.X("score:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"), title="score"),
+            color=alt.Color(
+                "when:N", scale=alt.Scale(domain=list(WHEN), range=[GREY, BLUE]), legend=alt.Legend(orient="top", title=None)
+            ),
+            tooltip=["class", "when", alt.Tooltip("score:Q", format=".3f")],
+        )
+        .properties(height=alt.Step(14))
+    )
+
+
+def faithfulness_curves(f: Faithfulness) -> alt.HConcatChart:
+    """Score while the strongest places are covered (left) and uncovered (right): map, random maps, image centre."""
+    parts: dict[str, dict[str, Sequence[np.ndarray]]] = {
+        "covering": {"this map": [f.deletion], "image centre": [f.centre_deletion], "random maps": list(f.random_deletion)},
+        "uncovering": {"this map": [f.insertion], "image centre": [f.centre_insertion], "random maps": list(f.random_insertion)},
+    }
+    rows = [
+        {"way": way, "order": order, "run": f"{order} {k}", "share": i / (len(curve) - 1), "score": float(value)}
+        for way, orders in parts.items() for order, curves in orders.items() for k, curve in enumerate(curves)
+        for i, value in enumerate(curve)
+    ]  # fmt: skip
+    orders = ["this map", "image centre", "random maps"]
+    colour = alt.Color(
+        "order:N", scale=alt.Scale(domain=orders, range=[BLUE, ORANGE, GREY]), legend=alt.Legend(orient="top", title=None)
+    )
+    base = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line()
+        .encode(
+            x=alt.X("share:Q", axis=alt.Axis(format="%", tickCount=4), title="share of the picture"),
+            y=alt.Y("score:Q", axis=alt.Axis(format="%", tickCount=4), scale=alt.Scale(domain=[0, 1]), title="score"),
+            color=colour,
+            detail="run:N",
+            strokeDash=alt.StrokeDash("order:N", scale=alt.Scale(domain=orders, range=[[1, 0], [6, 3], [2, 2]]), legend=None),
+            strokeWidth=alt.condition("datum.order == 'this map'", alt.value(3), alt.value(1.2)),
+        )
+    )
+    left, right = (base.transform_filter(f"datum.way == '{w}'").properties(title=w, width=190, height=170) for w in parts)
+    return alt.hconcat(left, right)
+
+
+def sanity_curve(sanity: Sanity) -> alt.Chart:
+    """Similarity of the maps to the trained network's, by how far down the network is scrambled."""
+    stages = [f"{k + 1} · {s.split('/')[-1]}" for k, s in enumerate(sanity.stages)]
+    rows = [
+        {"stage": stage, "measure": measure, "similarity": float(v)}
+        for measure, values in (("Spearman", sanity.spearman), ("SSIM", sanity.ssim))
+        for stage, v in zip(stages, values, strict=True) if not np.isnan(v)
+    ]  # fmt: skip
+    return (
+        alt.Chart(pd.DataFrame(rows, columns=["stage", "measure", "similarity"]))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X(
+                "stage:N", sort=stages, title="scrambled from the output down to", axis=alt.Axis(labelAngle=-30, labelLimit=130)
+            ),
+            y=alt.Y("similarity:Q", scale=alt.Scale(domain=[-0.6, 1]), title="similarity to before"),
+            color=alt.Color(
+                "measure:N",
+                scale=alt.Scale(domain=["Spearman", "SSIM"], range=[BLUE, ORANGE]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            strokeDash=alt.StrokeDash("measure:N", legend=None),
+            tooltip=["stage", "measure", alt.Tooltip("similarity:Q", format=".2f")],
+        )
+        .properties(height=220)
+    )
+
+
+def method_forest(rows: Sequence[tuple[str, Figure, Figure]]) -> alt.LayerChart:
+    """(method, over the centre, over random maps): points with 95 % intervals, a line at no difference."""
+    controls = ("over the image centre", "over random maps")
+    frame = pd.DataFrame(
+        [
+            {"method": name, "control": control, "value": f.value, "low": f.low, "high": f.high}
+            for name, *figures in rows for control, f in zip(controls, figures, strict=True)
+        ]
+    )  # fmt: skip
+    order = [name for name, *_ in rows]
+    base = alt.Chart(frame).encode(
+        y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False, labelLimit=180)),
+        yOffset=alt.YOffset("control:N", sort=list(controls)),
+        color=alt.Color(
+            "control:N", scale=alt.Scale(domain=list(controls), range=[ORANGE, GREY]), legend=alt.Legend(orient="top", title=None)
+        ),
+        tooltip=["method", "control", *(alt.Tooltip(f"{c}:Q", format="+.3f") for c in ("value", "low", "high"))],
+    )
+    lines = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title="insertion minus deletion area, over the control"), x2="high:Q"
+    )
+    points = base.mark_point(filled=True, size=60).encode(x="value:Q", shape=alt.Shape("control:N", legend=None))
+    nothing = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=TEXT, strokeDash=[4, 3]).encode(x="x:Q")
+    return (nothing + lines + points).properties(height=alt.Step(18))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from ui import services
 from ui.components import lesion_name
 
-MODEL, DATASET, IMAGE, TARGET = "model", "dataset", "image", "target"
+MODEL, DATASET, IMAGE, TARGET, METHOD, LAYER = "model", "dataset", "image", "target", "method", "layer"
 
 
 def sidebar() -> None:
@@ -55,21 +55,29 @@ def _select(label: str, key: str, options: list[str], preferred: str, nothing: s
 
 
 def target(label: str, classes: Sequence[str]) -> str | None:
-    """The class to explain, or None for the decision. The address holds its plain name, whatever is shown."""
-    wanted = st.query_params.get(TARGET)
-    if wanted in classes:
-        st.session_state[TARGET] = wanted
-    elif st.session_state.get(TARGET) not in classes:
-        st.session_state[TARGET] = None
+    """The class to explain, or None for the decision."""
+    return optional(TARGET, label, classes, "the decision", lesion_name)
+
+
+def optional(
+    key: str, label: str, options: Sequence[str], placeholder: str, say: Callable[[str], str] = str, help: str | None = None
+) -> str | None:
+    """A choice that may be left open. The address holds its plain name, whatever is shown."""
+    wanted = st.query_params.get(key)
+    if wanted in options:
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in options:
+        st.session_state[key] = None
     return st.selectbox(
         label,
-        classes,
+        options,
         index=None,
-        key=TARGET,
-        placeholder="the decision",
-        format_func=lesion_name,
+        key=key,
+        placeholder=placeholder,
+        format_func=say,
         on_change=_to_address,
-        args=(TARGET,),
+        args=(key,),
+        help=help,
     )
 
 

@@ -12,13 +12,18 @@ from assess import Assessment, class_table
 from data_audit.dataset import Dataset
 from errors import ImageError
 from evaluation.intervals import Figure
-from imaging.overlay import overlay
-from imaging.resize import enlarge, seen_box, thumbnail
+from explain.centred import CentredMean
+from explain.methods import METHODS
+from imaging.overlay import colour_picture, draw_contour, overlay
+from imaging.resize import enlarge, scale_image, seen_box, thumbnail
 from reports.charts import confusion_heatmap, figures_by_class
 from ui import services
-from ui.components import gallery
+from ui.attribution import stopped_or_failed
+from ui.components import gallery, show_picture
+from ui.long_runs import follow
 
 CELL_IMAGES = 12
+MEAN_IMAGES = 200
 FIGURES = {
     "sensitivity": ("Sensitivity", "of the images with this diagnosis, the share the classifier decides for"),
     "specificity": ("Specificity", "of the images without this diagnosis, the share it does not decide for"),
@@ -137,6 +142,61 @@ def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessme
     captions = [f"{decided} {score:.0%}" for score in shown[decided]]
     gallery(ids, captions, _pictures(opened, data, ids, decided, maps_on))
     st.caption("Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes.")
+    mean_heatmap(opened, data, cell["image_id"].tolist(), decided)
+
+
+def mean_heatmap(opened: services.OpenModel, data: Dataset, image_ids: Sequence[str], decided: str) -> None:
+    """Where the classifier looks on average over a cell, measured from the lesions' centres."""
+    st.markdown("**Where it looks on average**")
+    targets = [k for k, code in enumerate(opened.card.codes) if code == decided]
+    masked = [i for i in image_ids if i in data.masks]
+    if not opened.description.default_layer or not targets:
+        st.caption("This network shows no layer that keeps a picture.")
+        return
+    if not masked:
+        st.caption("No image of this cell has a lesion mask, which the mean is centred on.")
+        return
+    drawn = np.random.default_rng(0).permutation(masked)[:MEAN_IMAGES]
+    ids = sorted(drawn.tolist())
+    key = f"mean {opened.spec.sha256} {opened.card.sha256} {data.sha256} {services.sha256(repr(ids).encode())} {decided}"
+    task = services.task(key)
+    if task is None:
+        if st.button(f"Average over {len(ids):,} image{'s' if len(ids) != 1 else ''} with a mask", icon=":material/blur_on:"):
+            items = [(data.path(i), data.root / data.masks[i]) for i in ids if data.path(i) is not None]
+            services.start(key, "mean_map", spec=opened.spec, items=items, target=targets[0])
+            st.rerun()
+        return
+    if not task.finished:
+        follow(key, "Averaging")
+        return
+    if task.error is not None:
+        stopped_or_failed(key, task.error, "Average again")
+        return
+    _show_mean(task.result(), decided, len(image_ids))
+
+
+def _show_mean(found: CentredMean, decided: str, of: int) -> None:
+    if not found.images:
+        st.caption("None of the images could be read with its mask.")
+        return
+    side = 420
+    top = float(np.nanmax(np.abs(found.heatmap), initial=0))
+    large = scale_image(colour_picture(np.nan_to_num(found.heatmap), top), (side, side), "bilinear")
+    large[scale_image(np.isnan(found.heatmap).astype(np.uint8), (side, side), "nearest").astype(bool)] = 128
+    outline = scale_image((found.lesion >= 0.5).astype(np.uint8), (side, side), "nearest").astype(bool)
+    left, right = st.columns([1, 2])
+    with left:
+        show_picture(draw_contour(large, outline), f"Mean heatmap for {decided}, centred on the lesion", lossless=True)
+    with right:
+        st.caption(
+            f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {decided}) of {of:,} images, each relative to its own "
+            "strongest value, moved and scaled so that the lesions lie on each other: three lesion radii to each side. The line is where "
+            "half of the lesions reach. Orange speaks for the decision, blue against it; grey is seen in less than half of the images."
+        )
+        inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)
+        if (inside & seen).any() and (~inside & seen).any():
+            within, around = found.heatmap[inside & seen].mean(), found.heatmap[~inside & seen].mean()
+            st.markdown(f"Mean inside the line **{within:+.2f}**, outside **{around:+.2f}** (1 is each image's strongest value).")
 
 
 def _pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:

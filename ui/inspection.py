@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from errors import CardError
-from explain.heatmap import Explanation, share_inside
+from explain.heatmap import Explanation
+from explain.localisation import localise
+from explain.methods import METHODS
 from imaging.decode import encode_png_with
 from imaging.overlay import colour_bar, draw_contour, overlay
-from imaging.resize import enlarge, scale_image, seen_box
+from imaging.resize import Box, enlarge, scale_image, seen_box
 from models.policy import apply_policy
 from reports.charts import probability_bars
 from ui import services
-from ui.components import MEANING, show_picture
+from ui.attribution import Shown, View
+from ui.components import MEANING
 from ui.image_choice import Chosen
-from ui.worker.jobs import Inspection
+from ui.viewer import read_map
 from version import __version__
-
-METHOD_NAMES = {"grad-cam": "Grad-CAM", "hirescam": "HiResCAM"}
-
-
-@dataclass(frozen=True)
-class View:
-    """How everything on the page is shown: the same for the original and every heatmap."""
-
-    opacity: float
-    signed: bool
-    outline: bool
-    zoom: float = 1.0
-    x: float = 0.5
-    y: float = 0.5
-
-    def crop(self, image: np.ndarray) -> np.ndarray:
-        """The part of a picture that is shown at this zoom."""
-        if self.zoom <= 1:
-            return image
-        height, width = image.shape[:2]
-        h, w = max(8, round(height / self.zoom)), max(8, round(width / self.zoom))
-        top, left = round((height - h) * self.y), round((width - w) * self.x)
-        return image[top : top + h, left : left + w]
 
 
 def screen_size(image: np.ndarray, side: int = 1100) -> np.ndarray:
@@ -52,76 +32,103 @@ def screen_size(image: np.ndarray, side: int = 1100) -> np.ndarray:
     return image if scale >= 1 else scale_image(image, (round(height * scale), round(width * scale)), "area")
 
 
-def shared_scale(maps: np.ndarray, signed: bool) -> float:
-    """The value that gets full colour: the strongest evidence for any class (signed: or against one), so
-    that the maps of all classes of an image can be compared."""
-    return float((np.abs(maps) if signed else maps).max(initial=0))
+def drawn_over(opened: services.OpenModel, image: np.ndarray, shown: Shown, view: View) -> np.ndarray:
+    """The picture under the colours of the map, with its line; sensitivities by their size."""
+    size, card = image.shape[:2], opened.card
+    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    signed = view.signed or shown.signed_only
+    if METHODS[shown.found.method].reads == "sensitivity" and not signed:
+        large = np.abs(large)
+    drawn = overlay(image, large, shown.scale, view.opacity, signed)
+    if view.contour and shown.scale > 0:
+        drawn = draw_contour(drawn, np.nan_to_num(large) >= view.contour * shown.scale)
+    return drawn
 
 
-def heatmap_panel(
-    opened: services.OpenModel, chosen: Chosen, found: Inspection, target: int, view: View, mask: np.ndarray | None
-) -> None:
+def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, mask: np.ndarray | None) -> None:
     """The overlay with its legend, the layer it was read at, and what warns against reading it."""
-    card = opened.card
-    if found.maps is None or found.layer is None:
-        st.info(f"{card.name} shows no layers, so there is no heatmap. It predicts.", icon=":material/visibility_off:")
-        return
-    shown = screen_size(chosen.image)
-    size = shown.shape[:2]
-    large = enlarge(found.maps[target], size, seen_box(size, card.size, card.resize.geometry))
-    scale = shared_scale(found.maps, view.signed)
-    drawn = overlay(shown, large, scale, view.opacity, view.signed)
+    card, found = opened.card, shown.found
+    entry = METHODS[found.method]
+    small = screen_size(chosen.image)
+    drawn = drawn_over(opened, small, shown, view)
     if view.outline and mask is not None:
         drawn = draw_contour(drawn, mask)
-    explanation = Explanation(found.method, card.classes[target], found.layer.path, found.maps[target])
-    name = METHOD_NAMES.get(found.method, found.method)
-    show_picture(view.crop(drawn), f"{name} heatmap of {chosen.name} for {card.classes[target]} by {card.name}")
-    _legend(view.signed)
-    st.caption(
-        f"{name} for **{card.classes[target]}** at layer `{found.layer.path}`, {found.layer.height} × {found.layer.width} cells. "
-        "Colours: evidence for the class, on one scale for all classes of this image."
-    )
-    _warnings(explanation)
-    if mask is not None:
-        _inside(large, mask, explanation)
+    name = card.classes[shown.target]
+    signed = view.signed or shown.signed_only
+    read_map(
+        view.crop(drawn), f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}", shown.heatmap,
+        _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2]), _visible(view),
+        shown.scale, entry.reads, key=f"viewer-{opened.name}",
+    )  # fmt: skip
+    _legend(signed, entry.reads, shown.contrast is not None)
+    height, width = shown.heatmap.shape
+    place = f"at layer `{found.layer.path}`" if found.layer else "on the picture itself"
+    scale = "on one scale for all classes of this image" if len(found.targets) > 2 else "on a scale of its own"
+    st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
+    if found.gap is not None:
+        st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (1 % is asked for).")
+    explanation = Explanation(found.method, name, found.place, shown.heatmap)
+    _warnings(explanation, opened.card.classes[shown.contrast] if shown.contrast is not None else None)
+    if mask is not None and shown.contrast is None:
+        _inside(opened, shown, mask)
 
 
-def _legend(signed: bool) -> None:
+def _legend(signed: bool, reads: str, contrast: bool) -> None:
+    words = {"evidence": ("against", "for"), "sensitivity": ("darker raises it", "brighter raises it")}[reads]
+    words = ("for the other", "for the class") if contrast else words
     left, middle, right = st.columns([2, 3, 2])
-    left.caption("against" if signed else "none")
+    left.caption(words[0] if signed else "none")
     middle.image(colour_bar(signed), width="stretch", alt="Colour scale from no evidence to strongest evidence for the class")
-    right.caption("for" if signed else "most")
+    right.caption(words[1] if signed else "most")
 
 
-def _warnings(explanation: Explanation) -> None:
+def _warnings(explanation: Explanation, contrast: str | None) -> None:
     if explanation.empty:
+        rather = f" rather than for {contrast}" if contrast else ""
         st.warning(
-            "Empty map: nothing in this layer speaks for this class. That is a result, not an error.", icon=":material/grid_off:"
-        )
+            f"Empty map: nothing in it speaks for {explanation.target}{rather}. That is a result, not an error.",
+            icon=":material/grid_off:",
+        )  # fmt: skip
     if explanation.coarse:
         h, w = explanation.heatmap.shape
-        st.warning(f"Too coarse to read: {h} × {w} cells say hardly more than left or right.", icon=":material/grid_view:")
+        st.warning(
+            f"Too coarse to read: {h} × {w} cells say hardly more than left or right. Occlusion does not depend on the layer.",
+            icon=":material/grid_view:",
+        )  # fmt: skip
 
 
-def _inside(large: np.ndarray, mask: np.ndarray, explanation: Explanation) -> None:
-    fitted = scale_image(mask.astype(np.uint8), large.shape, "nearest").astype(bool)
-    share, area = share_inside(large, fitted), float(fitted.mean())
-    if np.isnan(share):
+def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
+    card, size = opened.card, mask.shape
+    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    found = localise(METHODS[shown.found.method].evidence(large), mask)
+    if found.hit is None:
         st.caption("Share of the evidence inside the lesion: undefined, the map is empty.")
-    else:
-        st.caption(
-            f"**{share:.0%}** of the evidence for {explanation.target} lies inside the lesion's outline, "
-            f"which covers {area:.0%} of the picture (what chance would give)."
-        )
+        return
+    st.caption(
+        f"**{found.share:.0%}** of the evidence for {card.classes[shown.target]} lies inside the lesion's outline, "
+        f"which covers {found.area:.0%} of the picture (what chance would give)."
+    )
 
 
-def score_panel(opened: services.OpenModel, found: Inspection, target: int) -> None:
+def _in_shares(box: Box, size: tuple[int, int]) -> Box:
+    height, width = size
+    return Box(box.left / width, box.top / height, box.width / width, box.height / height)
+
+
+def _visible(view: View) -> Box:
+    if view.zoom <= 1:
+        return Box(0, 0, 1, 1)
+    side = 1 / view.zoom
+    return Box((1 - side) * view.x, (1 - side) * view.y, side, side)
+
+
+def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: int) -> None:
     """Bars of all classes, and what a score is, right beside the number."""
     card = opened.card
-    decided = int(found.probabilities.argmax())
-    st.markdown(f"Decision: **{card.classes[decided]}**, score {found.probabilities[decided]:.1%}")
-    told = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, found.probabilities, strict=True))
-    st.altair_chart(probability_bars(card.classes, found.probabilities, decided, target), width="stretch", alt=f"Scores: {told}")
+    decided = int(probabilities.argmax())
+    st.markdown(f"Decision: **{card.classes[decided]}**, score {probabilities[decided]:.1%}")
+    told = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, probabilities, strict=True))
+    st.altair_chart(probability_bars(card.classes, probabilities, decided, target), width="stretch", alt=f"Scores: {told}")
     st.caption(f"{MEANING} Decision rule: the highest score. Orange outline: the class explained.")
     if card.output == "multi-label":
         st.caption("This network scores each class on its own; the scores need not add up to 100 %.")
@@ -136,46 +143,47 @@ def score_panel(opened: services.OpenModel, found: Inspection, target: int) -> N
         with st.container(border=True):
             st.markdown(f"**Operator's policy: {policy.name}**")
             try:
-                st.write(apply_policy(policy, card, found.probabilities))
+                st.write(apply_policy(policy, card, probabilities))
             except CardError as error:
                 st.write(str(error))
             st.caption(f"Set by {policy.operator}. Source: {policy.source}. It is the operator's rule, not advice by LesionLens.")
 
 
-def downloads(opened: services.OpenModel, chosen: Chosen, found: Inspection, target: int, view: View) -> None:
-    """The overlay and the raw numbers, with version, hashes and parameters in both."""
-    if found.maps is None or found.layer is None:
-        return
-    card = opened.card
-    scale = shared_scale(found.maps, view.signed)
-    heatmap = found.maps[target]
+def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
+    """The overlay, the raw array and the numbers, with version, hashes and parameters."""
+    card, found = opened.card, shown.found
+    name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
     about = {
         "software": f"LesionLens {__version__}", "model": opened.facts.path.name, "model_sha256": opened.facts.sha256,
         "card_sha256": card.sha256, "image": chosen.name,
         "image_pixels_sha256": services.sha256(np.ascontiguousarray(chosen.image).tobytes()),
-        "dataset_sha256": chosen.data.sha256 if chosen.data else "", "method": found.method, "layer": found.layer.path,
-        "target": card.classes[target], "scale": repr(scale),
+        "dataset_sha256": chosen.data.sha256 if chosen.data else "", "method": found.method, "layer": found.place,
+        "target": name, "scale": repr(shown.scale),
         "note": "Not a medical device; a score is not a chance of disease.",
     }  # fmt: skip
-    size = chosen.image.shape[:2]
-    large = enlarge(heatmap, size, seen_box(size, card.size, card.resize.geometry))
     content = {
         "about": about,
         "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
         "logits": dict(zip(card.classes, found.logits.tolist(), strict=True)),
-        "heatmap": {"rows": heatmap.tolist(), "signed": True, "of": card.classes[target]},
+        "heatmap": {"rows": shown.heatmap.tolist(), "signed": True, "of": name},
     }
-    left, right = st.columns(2)
-    stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{card.classes[target]}"
+    left, middle, right = st.columns(3)
+    stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"
     left.download_button(
-        "Overlay (PNG)", lambda: encode_png_with(overlay(chosen.image, large, scale, view.opacity, view.signed), about),
+        "Overlay (PNG)", lambda: encode_png_with(drawn_over(opened, chosen.image, shown, view), about),
         f"{stem}.png", "image/png", width="stretch", key=f"png-{opened.name}",
     )  # fmt: skip
+    middle.download_button(
+        "Raw map (NPY)", lambda: _npy(shown.heatmap), f"{stem}.npy", "application/octet-stream", width="stretch",
+        key=f"npy-{opened.name}", help="The signed map as a NumPy array, float32, not rescaled.",
+    )  # fmt: skip
     right.download_button(
-        "Numbers (JSON)",
-        json.dumps(content, indent=1),
-        f"{stem}.json",
-        "application/json",
-        width="stretch",
+        "Numbers (JSON)", lambda: json.dumps(content, indent=1), f"{stem}.json", "application/json", width="stretch",
         key=f"json-{opened.name}",
-    )
+    )  # fmt: skip
+
+
+def _npy(heatmap: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, heatmap, allow_pickle=False)
+    return buffer.getvalue()

@@ -19,6 +19,7 @@ from assess import Assessment, assess
 from atomic import write_bytes
 from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
+from explain.sanity import Sanity, read_sanity
 from imaging.decode import decode, encode_jpeg
 from imaging.resize import thumbnail as shrink
 from models.card import ModelCard, card_path, make_card, read_card
@@ -28,9 +29,11 @@ from models.predictions import PredictionTable
 from models.trial import try_model
 from ui.worker.client import Task, Worker
 from ui.worker.jobs import Description, Inspection, ModelSpec
+from version import __version__
 from workspace import Workspace
 
 THUMBNAIL = 128
+MAX_ENDED = 64  # results of ended runs that are kept in memory
 
 
 @st.cache_resource(max_entries=1)
@@ -138,30 +141,61 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def inspect(opened: OpenModel, image: np.ndarray, method: str | None = None, layer: str | None = None) -> Inspection:
-    """Scores and maps of all classes of one image."""
-    image_sha = sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
-    return _inspected(opened.spec.sha256, opened.card.sha256, image_sha, method, layer, opened.spec, image)
+def predict(opened: OpenModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and logits (C,) of one image."""
+    return _predicted(opened.spec.sha256, opened.card.sha256, pixels_sha(image), opened.spec, image)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _predicted(model_sha: str, card_sha: str, image_sha: str, _spec: ModelSpec, _image: np.ndarray) -> Any:
+    return worker().ask("predict", spec=_spec, image=_image)
+
+
+def pixels_sha(image: np.ndarray) -> str:
+    return sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
+
+
+def inspect(opened: OpenModel, image: np.ndarray, method: str, layer: str | None = None) -> Inspection:
+    """Scores and maps of all classes of one image, by a method of the CAM family."""
+    return _inspected(opened.spec.sha256, opened.card.sha256, pixels_sha(image), method, layer, opened.spec, image)
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking…")
 def _inspected(
-    model_sha: str, card_sha: str, image_sha: str, method: str | None, layer: str | None, _spec: ModelSpec, _image: np.ndarray
+    model_sha: str, card_sha: str, image_sha: str, method: str, layer: str | None, _spec: ModelSpec, _image: np.ndarray
 ) -> Inspection:
     return worker().ask("inspect", spec=_spec, image=_image, method=method, layer=layer)
 
 
+def steps(opened: OpenModel, image: np.ndarray, target: int, method: str, layer: str | None = None) -> Any:
+    """Everything a CAM computes on its way (`explain.cam.Steps`)."""
+    return _stepped(opened.spec.sha256, opened.card.sha256, pixels_sha(image), target, method, layer, opened.spec, image)
+
+
 @st.cache_data(max_entries=16, show_spinner="Looking…")
 def _stepped(
-    model_sha: str, card_sha: str, image_sha: str, target: int, layer: str | None, _spec: ModelSpec, _image: np.ndarray
+    model_sha: str,
+    card_sha: str,
+    image_sha: str,
+    target: int,
+    method: str,
+    layer: str | None,
+    _spec: ModelSpec,
+    _image: np.ndarray,
 ) -> Any:
-    return worker().ask("steps", spec=_spec, image=_image, target=target, layer=layer)
+    return worker().ask("steps", spec=_spec, image=_image, target=target, method=method, layer=layer)
 
 
-def steps(opened: OpenModel, image: np.ndarray, target: int, layer: str | None = None) -> Any:
-    """Everything Grad-CAM computes on its way (`explain.cam.Steps`)."""
-    image_sha = sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
-    return _stepped(opened.spec.sha256, opened.card.sha256, image_sha, target, layer, opened.spec, image)
+def grid(opened: OpenModel, image: np.ndarray, target: int, cells: tuple[tuple[str, str | None], ...]) -> list[np.ndarray]:
+    """Maps of one class by (method, layer), for quick methods."""
+    return _gridded(opened.spec.sha256, opened.card.sha256, pixels_sha(image), target, cells, opened.spec, image)
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking…")
+def _gridded(
+    model_sha: str, card_sha: str, image_sha: str, target: int, cells: tuple, _spec: ModelSpec, _image: np.ndarray
+) -> list[np.ndarray]:
+    return worker().ask("grid", spec=_spec, image=_image, target=target, cells=list(cells))
 
 
 @st.cache_data(max_entries=200, show_spinner="Looking at these images…")
@@ -188,6 +222,36 @@ def task(key: str) -> Task | None:
 
 def forget_task(key: str) -> None:
     _tasks().pop(key, None)
+
+
+def start(key: str, job: str, **arguments: Any) -> Task:
+    """A long job of the worker under a key; several sessions share one run, and its result stays for a while."""
+    running = _tasks().get(key)
+    if running is not None and not running.finished:
+        return running
+    ended = [k for k, t in _tasks().items() if t.finished]
+    for old in ended[: max(0, len(ended) - MAX_ENDED)]:
+        del _tasks()[old]
+    _tasks()[key] = worker().submit(job, **arguments)
+    return _tasks()[key]
+
+
+def sanity_path(opened: OpenModel, method: str, place: str) -> Path:
+    return workspace().sanity_path(opened.facts.sha256, opened.card.sha256, method, place)
+
+
+def sanity(opened: OpenModel, method: str, place: str) -> Sanity | None:
+    """The kept sanity check of this classifier × method × layer."""
+    return read_sanity(sanity_path(opened, method, place))
+
+
+def start_sanity(opened: OpenModel, data: Dataset, method: str, layer: str | None, place: str) -> Task:
+    """Scramble a copy of the network and see what its maps do, on images of the dataset."""
+    path = sanity_path(opened, method, place)
+    files = [p for i in data.table["image_id"] if (p := data.path(i)) is not None]
+    about = {"lesionlens_version": __version__, "model_sha256": opened.facts.sha256, "card_sha256": opened.card.sha256,
+             "dataset": data.name, "dataset_sha256": data.sha256}  # fmt: skip
+    return start(str(path), "check_sanity", spec=opened.spec, files=files, method=method, layer=layer, path=path, about=about)
 
 
 def result_path(opened: OpenModel, data: Dataset) -> Path:
@@ -228,14 +292,9 @@ def start_check(opened: OpenModel, data: Dataset) -> Task:
     """Card check in the worker."""
     from models.check import sample_for_check
 
-    key = check_key(opened, data)
-    running = _tasks().get(key)
-    if running is not None and not running.finished:
-        return running
     sample = sample_for_check(data.table, opened.card.codes)
     groups = data.groups[sample.index].astype(str).tolist()
-    _tasks()[key] = worker().submit("check_card", spec=opened.spec, root=data.root, sample=sample, groups=groups)
-    return _tasks()[key]
+    return start(check_key(opened, data), "check_card", spec=opened.spec, root=data.root, sample=sample, groups=groups)
 
 
 def check_key(opened: OpenModel, data: Dataset) -> str:

@@ -43,17 +43,39 @@ class Description:
     method_reason: str
     activation: str
     flattens: bool
+    weighted: tuple[str, ...]  # layers that have learned something, from the output down
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """One image under one classifier. maps: float32 (C, h, w) signed, all classes on one scale; None without layers."""
+    """One image under one classifier. maps: float32 (T, h, w) signed, of the classes `targets`, all on one scale;
+    layer: None where the method works on the picture itself; gap: how far Integrated Gradients are from adding up."""
 
     probabilities: np.ndarray
     logits: np.ndarray
-    maps: np.ndarray | None
+    maps: np.ndarray
+    targets: tuple[int, ...]
     method: str
     layer: LayerInfo | None
+    gap: float | None = None
+
+    def of(self, target: int) -> np.ndarray:
+        """The map of one class."""
+        return self.maps[self.targets.index(target)]
+
+    @property
+    def place(self) -> str:
+        """Where the map was read: a layer's path, or the picture."""
+        return self.layer.path if self.layer else "picture"
+
+
+@dataclass(frozen=True)
+class Scrambled:
+    """One stage of the scrambling: the lowest layer reached, the map and the probability of the target."""
+
+    stage: str
+    heatmap: np.ndarray
+    probability: float
 
 
 _open: OrderedDict[tuple, Any] = OrderedDict()
@@ -79,43 +101,139 @@ def warm_up() -> None:
 
 
 def describe(spec: ModelSpec) -> Description:
-    from explain.cam import default_method
+    from explain.methods import default_method
+    from explain.sanity import weighted_layers
+
+    c = _classifier(spec)
+    layer = c.layer() if c.explainable else None
+    method, reason = default_method(c)
+    weighted = tuple(weighted_layers(c)) if c.layers else ()
+    return Description(c.layers, layer, method, reason, c.head.activation, c.flattens, weighted)
+
+
+def predict(spec: ModelSpec, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """image: uint8 RGB (H, W, 3). Probabilities and logits (C,)."""
+    classifier = _classifier(spec)
+    scores = classifier.predict(classifier.prepare([image]))
+    return scores.probabilities[0], scores.logits[0]
+
+
+def inspect(spec: ModelSpec, image: np.ndarray, method: str, layer: str | None = None) -> Inspection:
+    """Scores and the maps of all classes, by a method of the CAM family."""
+    from explain.cam import cam_all_classes
 
     classifier = _classifier(spec)
-    layer = classifier.layer() if classifier.explainable else None
-    method, reason = default_method(classifier) if layer else ("", "It shows no layers that keep a picture.")
-    return Description(classifier.layers, layer, method, reason, classifier.head.activation, classifier.flattens)
+    scores, maps = cam_all_classes(classifier, classifier.prepare([image]), method, layer)
+    targets = tuple(range(maps.shape[1]))
+    return Inspection(scores.probabilities[0], scores.logits[0], maps[0], targets, method, classifier.layer(layer))
 
 
-def inspect(spec: ModelSpec, image: np.ndarray, method: str | None = None, layer: str | None = None) -> Inspection:
-    """image: uint8 RGB (H, W, 3). Scores and the maps of all classes."""
-    from explain.cam import cam_all_classes, default_method
+def attribute_image(spec: ModelSpec, image: np.ndarray, target: int, method: str, layer: str | None = None) -> Run[Inspection]:
+    """Scores and the map of one class, by any method."""
+    from explain.methods import METHODS, attribution
+
+    c = _classifier(spec)
+    found = yield from attribution(c, c.prepare([image]), np.array([target]), method, layer)
+    scores, gap = found.prediction, found.complete[0].gap if found.complete else None
+    shown = c.layer(layer) if METHODS[method].needs == "layer" else None
+    return Inspection(scores.probabilities[0], scores.logits[0], found.maps, (target,), method, shown, gap)
+
+
+def examine_image(
+    spec: ModelSpec,
+    image: np.ndarray,
+    target: int,
+    method: str,
+    layer: str | None,
+    sanity: Any,
+    masks: dict[str, np.ndarray],
+) -> Run[Any]:
+    """(Evidence, Badge) of one map."""
+    from explain.trust import badge, examine
+
+    evidence, _ = yield from examine(_classifier(spec), image, target, method, layer, sanity=sanity, masks=masks)
+    return evidence, badge(evidence)
+
+
+def check_sanity(
+    spec: ModelSpec, files: list[Path], method: str, layer: str | None, path: Path, about: dict[str, str]
+) -> Run[Any]:
+    """Cascading randomisation, kept at path."""
+    from explain.sanity import check_sanity as run
+    from explain.sanity import sanity_images, write_sanity
 
     classifier = _classifier(spec)
-    prepared = classifier.prepare([image])
-    if not classifier.explainable:
-        scores = classifier.predict(prepared)
-        return Inspection(scores.probabilities[0], scores.logits[0], None, "", None)
-    chosen = method or default_method(classifier)[0]
-    scores, maps = cam_all_classes(classifier, prepared, chosen, layer)
-    return Inspection(scores.probabilities[0], scores.logits[0], maps[0], chosen, classifier.layer(layer))
+    yield 0, 0
+    found = yield from run(classifier, sanity_images(classifier, files), method, layer)
+    write_sanity(found, path, about)
+    return found
+
+
+def compare_methods(
+    spec: ModelSpec, data: Any, sample: int, methods: list[str], layer: str | None, sanity: dict[str, Any]
+) -> Run[Any]:
+    from explain.comparison import compare_methods as run
+    from subjects import drawn
+
+    return (yield from run(_classifier(spec), drawn(data, sample), methods, layer, sanity=sanity))
 
 
 def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int]) -> np.ndarray | None:
     """Maps float32 (N, h, w) of one class an image, for a gallery; None for a network without layers."""
-    from explain.cam import cam, default_method
+    from explain.cam import WEIGHTS, cam
+    from explain.methods import default_method
 
     classifier = _classifier(spec)
     if not classifier.explainable:
         return None
-    return cam(classifier, classifier.prepare(images), np.array(targets), default_method(classifier)[0])[1]
+    method = default_method(classifier)[0]
+    return cam(classifier, classifier.prepare(images), np.array(targets), method if method in WEIGHTS else "hirescam")[1]
 
 
-def steps(spec: ModelSpec, image: np.ndarray, target: int, layer: str | None = None) -> Any:
-    from explain.cam import grad_cam_steps
+def mean_map(spec: ModelSpec, items: list[tuple[Path, Path | None]], target: int) -> Run[Any]:
+    """Mean map of one class over photographs, in lesion-centred coordinates."""
+    from explain.centred import mean_centred_map
+
+    return (yield from mean_centred_map(_classifier(spec), items, target))
+
+
+def grid(spec: ModelSpec, image: np.ndarray, target: int, cells: list[tuple[str, str | None]]) -> list[np.ndarray]:
+    """Maps of one class by (method, layer), for the quick methods."""
+    from explain.methods import attribute
 
     classifier = _classifier(spec)
-    return grad_cam_steps(classifier, classifier.prepare([image]), target, layer)
+    prepared = classifier.prepare([image])
+    return [attribute(classifier, prepared, np.array([target]), method, layer).maps[0] for method, layer in cells]
+
+
+def steps(spec: ModelSpec, image: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None) -> Any:
+    from explain.cam import cam_steps
+
+    classifier = _classifier(spec)
+    return cam_steps(classifier, classifier.prepare([image]), target, method, layer)
+
+
+def scramble(spec: ModelSpec, image: np.ndarray, target: int, method: str, layer: str | None) -> Run[list[Scrambled]]:
+    """The map and score of one class as more and more of a copy of the network is scrambled; the first is untouched."""
+    from explain.methods import attribute
+    from explain.sanity import cuts, scrambled_copy
+
+    yield 0, 1
+    copy, stages = scrambled_copy(_classifier(spec)), cuts(_classifier(spec))
+    prepared, found = copy.classifier.prepare([image]), []
+    for number, paths in enumerate([[], *stages]):
+        copy.scramble(paths, seed=0)
+        one = attribute(copy.classifier, prepared, np.array([target]), method, layer)
+        found.append(Scrambled(paths[-1] if paths else "", one.maps[0], float(one.prediction.probabilities[0, target])))
+        yield number + 1, len(stages) + 1
+    return found
+
+
+def ideal(spec: ModelSpec, target: int) -> Run[Any]:
+    """What a class looks like to the network."""
+    from explain.ideal import activation_maximisation
+
+    return (yield from activation_maximisation(_classifier(spec), target))
 
 
 def predict_dataset(spec: ModelSpec, files: dict[str, Path | None], name: str, digest: str, kept: Path) -> Run[PredictionTable]:
@@ -136,8 +254,20 @@ def check_card(spec: ModelSpec, root: Path, sample: pd.DataFrame, groups: list[s
 QUICK: dict[str, Callable[..., Any]] = {
     "warm_up": warm_up,
     "describe": describe,
+    "predict": predict,
     "inspect": inspect,
     "explain_images": explain_images,
+    "grid": grid,
     "steps": steps,
 }
-LONG: dict[str, Callable[..., Run[Any]]] = {"predict_dataset": predict_dataset, "check_card": check_card}
+LONG: dict[str, Callable[..., Run[Any]]] = {
+    "predict_dataset": predict_dataset,
+    "check_card": check_card,
+    "attribute_image": attribute_image,
+    "examine_image": examine_image,
+    "check_sanity": check_sanity,
+    "compare_methods": compare_methods,
+    "mean_map": mean_map,
+    "scramble": scramble,
+    "ideal": ideal,
+}
