@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 from errors import NoGradient
 from explain.baselines import Baseline, baseline_images
 from models.classifier import BATCH, Classifier
-from runs import Run, part
+from runs import Run
 
 SMOOTH_SAMPLES, SMOOTH_NOISE = 25, 0.15
-IG_START, IG_MOST = 32, 2048
+IG_STEPS, IG_MOST = 32, 4096
+WORST = 8  # pieces that are cut at a time
 COMPLETE = 0.01  # of max(|Δlogit|, 0.1): how close Integrated Gradients must come
 
 
@@ -75,24 +77,25 @@ def integrated_gradients(
     prepared: np.ndarray,
     targets: np.ndarray,
     baseline: Baseline = "blur",
-    start: int = IG_START,
+    steps: int = IG_STEPS,
     most: int = IG_MOST,
 ) -> Run[tuple[np.ndarray, list[Completeness]]]:
     """Σ_channels (x − x₀) ∫ ∂logit/∂x along the line from the baseline x₀ to x (Sundararajan 2017, arXiv:1703.01365).
 
-    The number of steps doubles, keeping the points already computed, until the map adds up to the
-    difference of the logits (see `Completeness`) or `most` steps are reached.
+    The line is cut into `steps` pieces with the gradient of each middle. How much the logit rises along a piece is
+    known, so the pieces whose gradient is furthest from it are cut in three, until the map adds up to the difference
+    of the logits (see `Completeness`) or `most` gradients were computed.
     Returns signed maps float32 (N, H, W) in units of the logit, and how far each adds up.
     """
     bases = baseline_images(classifier, prepared, baseline)
     maps, checks = [], []
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         yield k, len(prepared)
-        heatmap, check = yield from part(
-            _integrate(classifier, image, base, int(target), start, most), k / len(prepared), (k + 1) / len(prepared)
-        )
-        maps.append(heatmap)
-        checks.append(check)
+        line = _Line(classifier, image, base, int(target))
+        for done in line.refine(steps, most):
+            yield k * most + done, len(prepared) * most
+        maps.append(line.heatmap)
+        checks.append(line.check)
     return np.stack(maps) if maps else np.zeros(prepared.shape[:3], np.float32), checks
 
 
@@ -111,34 +114,65 @@ def strongest_channel(gradients: np.ndarray) -> np.ndarray:
     return np.take_along_axis(gradients, at, axis=-1)[..., 0]
 
 
-def _integrate(
-    classifier: Classifier, image: np.ndarray, base: np.ndarray, target: int, steps: int, most: int
-) -> Run[tuple[np.ndarray, Completeness]]:
-    """Trapezoids: doubling the steps only adds the midpoints."""
-    ends = classifier.predict(np.stack([base, image])).logits[:, target].astype(float)
-    difference = float(ends[1] - ends[0])
-    edges = (yield from _path_sum(classifier, image, base, target, np.array([0.0, 1.0]), most)) / 2
-    inner = yield from _path_sum(classifier, image, base, target, np.arange(1, steps) / steps, most)
-    while True:
-        heatmap = ((edges + inner) / steps * (image - base)).sum(axis=-1)
-        check = Completeness(float(heatmap.sum(dtype=float)), difference, steps)
-        if check.gap <= COMPLETE / 2 or 2 * steps > most:
-            return heatmap.astype(np.float32), check
-        inner += yield from _path_sum(classifier, image, base, target, (np.arange(steps) + 0.5) / steps, most)
-        steps *= 2
+class _Line:
+    """The way from a baseline to a picture, in pieces (start, width), each with what its rise is misjudged by."""
 
+    def __init__(self, classifier: Classifier, image: np.ndarray, base: np.ndarray, target: int) -> None:
+        self._classifier, self._base, self._target = classifier, base, target
+        self._whole = image - base
+        self._sum = np.zeros(image.shape)  # Σ width × gradient
+        self._starts = self._widths = self._errors = np.zeros(0)
+        self._count = 0
+        ends = self._logits(np.array([0.0, 1.0]))
+        self._difference = float(ends[1] - ends[0])
 
-def _path_sum(
-    classifier: Classifier, image: np.ndarray, base: np.ndarray, target: int, at: np.ndarray, most: int
-) -> Run[np.ndarray]:
-    """Σ of the gradients at these shares of the way from the baseline to the picture, float64 (H, W, 3)."""
-    total = np.zeros(image.shape)
-    for start in range(0, len(at), BATCH):
-        yield len(at) + start, most  # of at most so many steps: half of them are behind when they double
-        share = at[start : start + BATCH].astype(np.float32)[:, None, None, None]
-        points = base + share * (image - base)
-        total += input_gradients(classifier, points, np.full(len(points), target)).sum(axis=0, dtype=float)
-    return total
+    @property
+    def heatmap(self) -> np.ndarray:
+        """float32 (H, W), signed."""
+        return (self._sum * self._whole).sum(axis=-1).astype(np.float32)
+
+    @property
+    def check(self) -> Completeness:
+        return Completeness(float((self._sum * self._whole).sum()), self._difference, self._count)
+
+    def refine(self, steps: int, most: int) -> Iterator[int]:
+        """Cut until the map adds up; yields how many gradients were computed."""
+        self._add(np.arange(steps) / steps, np.full(steps, 1 / steps))
+        while self.check.gap > COMPLETE / 2 and self._count + 3 * WORST <= most:
+            yield self._count
+            worst = np.argsort(-np.abs(self._errors))[:WORST]
+            starts, widths = self._starts[worst], self._widths[worst]
+            self._sum -= self._gradients(starts + widths / 2, widths)[0]
+            keep = np.setdiff1d(np.arange(len(self._starts)), worst)
+            self._starts, self._widths, self._errors = self._starts[keep], self._widths[keep], self._errors[keep]
+            third = widths / 3
+            self._add(np.concatenate([starts, starts + third, starts + 2 * third]), np.tile(third, 3))
+
+    def _add(self, starts: np.ndarray, widths: np.ndarray) -> None:
+        weighted, slopes = self._gradients(starts + widths / 2, widths)
+        rises = self._logits(starts + widths) - self._logits(starts)
+        self._sum += weighted
+        self._starts = np.concatenate([self._starts, starts])
+        self._widths = np.concatenate([self._widths, widths])
+        self._errors = np.concatenate([self._errors, widths * slopes - rises])
+
+    def _gradients(self, at: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ width × gradient, float64 (H, W, 3), and each point's slope of the logit along the line."""
+        total, slopes = np.zeros(self._whole.shape), []
+        for start in range(0, len(at), BATCH):
+            points = self._points(at[start : start + BATCH])
+            found = input_gradients(self._classifier, points, np.full(len(points), self._target)).astype(float)
+            total += np.tensordot(widths[start : start + BATCH], found, axes=1)
+            slopes.append((found * self._whole).sum(axis=(1, 2, 3)))
+        self._count += len(at)
+        return total, np.concatenate(slopes)
+
+    def _logits(self, at: np.ndarray) -> np.ndarray:
+        parts = [self._classifier.predict(self._points(at[i : i + BATCH])).logits for i in range(0, len(at), BATCH)]
+        return np.concatenate(parts)[:, self._target].astype(float)
+
+    def _points(self, at: np.ndarray) -> np.ndarray:
+        return self._base + at.astype(np.float32)[:, None, None, None] * self._whole
 
 
 def _build(classifier: Classifier) -> Any:

@@ -17,7 +17,7 @@ from errors import LesionLensError
 from explain.baselines import Baseline
 from explain.cam import cam
 from explain.engine import Engine
-from explain.gradients import IG_START, SMOOTH_SAMPLES, Completeness, integrated_gradients, smooth_grad, vanilla_gradient
+from explain.gradients import IG_STEPS, SMOOTH_SAMPLES, Completeness, integrated_gradients, smooth_grad, vanilla_gradient
 from explain.perturbation import OCCLUSION_GRID, RISE_MASKS, occlusion, rise
 from explain.score_cam import FASTER, score_cam
 from models.classifier import Classifier, Prediction
@@ -155,7 +155,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "integrated-gradients", "Integrated Gradients", "Sundararajan 2017, arXiv:1703.01365", "gradients",
-            3 * IG_START, _integrated,
+            3 * IG_STEPS, _integrated,
         ),
         Method(
             "occlusion", "Occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901", "forward", (OCCLUSION_GRID + 1) ** 2 + 1,

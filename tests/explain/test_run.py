@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from explain.cam import cam
-from explain.run import MapWriter, explain_files, read_maps
+from explain.run import MapWriter, Request, explain_dataset, explain_files, read_maps
 from imaging.decode import read_image
 from models.classifier import open_classifier
+from models.predictions import read_predictions
+from runs import finish
 
 
 def test_maps_survive_being_kept(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -32,19 +34,72 @@ def test_files_are_explained_in_order_and_broken_ones_named(tmp_path: Path, hone
     classifier = open_classifier(honest)
     paths = sorted((small_dataset / "images").iterdir())[:5]
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    batches = list(explain_files(classifier, [*paths[:2], tmp_path / "broken.jpg", *paths[2:]], "grad-cam", "mel", batch=4))
+    files = [*paths[:2], tmp_path / "broken.jpg", *paths[2:]]
+    batches = list(explain_files(classifier, files, Request("grad-cam", "mel"), batch=4))
     rows = [r for b in batches for r in b.rows]
     assert rows == [0, 1, 3, 4, 5] and list(batches[0].errors) == [2]
     expected = cam(classifier, classifier.prepare([read_image(p) for p in paths]), np.full(5, 4))[1]
-    np.testing.assert_allclose(np.concatenate([b.maps for b in batches]), expected, atol=1e-5)
-    assert {t for b in batches for t in b.targets} == {"mel"}
+    np.testing.assert_allclose(np.concatenate([b.maps[:, 0] for b in batches]), expected, atol=1e-4)
+    assert {int(t) for b in batches for t in b.targets.ravel()} == {4}
 
 
-def test_without_a_target_each_decision_is_explained(honest: Path, small_dataset: Path) -> None:
+def test_without_a_target_each_decision_is_explained_and_all_explains_every_class(honest: Path, small_dataset: Path) -> None:
     classifier = open_classifier(honest)
     paths = sorted((small_dataset / "images").iterdir())[:6]
-    batch = next(iter(explain_files(classifier, paths, "grad-cam")))
-    assert batch.targets == [classifier.card.classes[k] for k in batch.prediction.logits.argmax(1)]
+    batch = next(iter(explain_files(classifier, paths, Request("grad-cam"))))
+    decided = batch.prediction.logits.argmax(1)
+    np.testing.assert_array_equal(batch.targets[:, 0], decided)
+    every = next(iter(explain_files(classifier, paths, Request("grad-cam", "all"))))
+    assert every.maps.shape[:2] == (6, 7)
+    np.testing.assert_allclose(every.maps[np.arange(6), decided], batch.maps[:, 0], atol=1e-4)
+    slow = next(iter(explain_files(classifier, paths[:1], Request("gradient", "all"))))
+    assert slow.maps.shape == (1, 7, 96, 96) and np.abs(slow.maps[0, 0] - slow.maps[0, 1]).max() > 0
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path):
+    """Explain the small dataset in parts of two batches of 8; one file is broken."""
+    monkeypatch.setattr("explain.run.SAVE_EVERY", 2)
+    monkeypatch.setattr("explain.run.BATCH", 8)
+    monkeypatch.setattr("explain.run.explain_files.__defaults__", (8,))
+    classifier = open_classifier(honest)
+    files = {p.stem: p for p in sorted((small_dataset / "images").iterdir())}
+    broken = small_dataset / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    files = {**dict(list(files.items())[:10]), "broken": broken, **dict(list(files.items())[10:])}
+    return lambda out, target=None: explain_dataset(classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)), files
+
+
+def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path, run) -> None:
+    begin, files = run
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole = finish(begin(tmp_path / "whole"))
+    killed = begin(tmp_path / "killed")
+    for _ in range(4):
+        next(killed)
+    killed.close()
+    assert not list((tmp_path / "killed").glob("*.parquet"))  # nothing that looks finished
+    again = begin(tmp_path / "killed")
+    assert next(again)[0] == 16  # one part of two batches was done
+    resumed = finish(again)
+    assert resumed == whole and whole.images == len(files) - 1 and list(whole.errors) == ["broken"]
+    for name in ("explanations", "embeddings", "predictions"):
+        one, two = (pq.read_table(tmp_path / d / f"{name}.parquet") for d in ("whole", "killed"))
+        assert one.equals(two) and one.num_rows == len(files) - 1
+    assert not [p for p in (tmp_path / "killed").iterdir() if p.name.startswith(".")]
+
+
+def test_the_kept_scores_are_the_classifiers(tmp_path: Path, run, honest: Path) -> None:
+    begin, files = run
+    finish(begin(tmp_path))
+    table = read_predictions(tmp_path / "predictions.parquet")
+    classifier = open_classifier(honest)
+    scores = classifier.predict(classifier.prepare([read_image(files[i]) for i in table.image_ids[:3]]))
+    np.testing.assert_allclose(table.probabilities[:3], scores.probabilities, atol=1e-6)
+    vectors = np.stack(pq.read_table(tmp_path / "embeddings.parquet")["embedding"].to_numpy())
+    np.testing.assert_allclose(vectors[:3], scores.embedding, atol=1e-5)
+    assert table.about["model_sha256"] == "ab" and list(table.errors) == ["broken"]
 
 
 @pytest.mark.parametrize("keep", [True, False])

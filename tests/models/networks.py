@@ -79,6 +79,48 @@ def branched(keras: Any) -> Any:
     return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
 
 
+def global_max(keras: Any) -> Any:
+    inputs = keras.Input((*SIZE, 3))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(_body(keras, inputs))))
+
+
+def any_size(keras: Any) -> Any:
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(_body(keras, inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def float16(keras: Any) -> Any:
+    return _mixed(keras, "mixed_float16")
+
+
+def bfloat16(keras: Any) -> Any:
+    return _mixed(keras, "mixed_bfloat16")
+
+
+def _mixed(keras: Any, policy: str) -> Any:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return nested_twice(keras)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def multi_label(keras: Any) -> Any:
+    inputs = keras.Input((*SIZE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(_body(keras, inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x))
+
+
+def two_outputs(keras: Any) -> Any:
+    """Classes and, beside them, a guess of the age; the classes come second."""
+    inputs = keras.Input((*SIZE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(_body(keras, inputs))
+    age = keras.layers.Dense(1, name="age")(x)
+    return keras.Model(inputs, [age, keras.layers.Dense(3, activation="softmax", name="lesion")(x)])
+
+
 NETWORKS: dict[str, Callable[[Any], Any]] = {
     f.__name__: f
     for f in (
@@ -91,5 +133,9 @@ NETWORKS: dict[str, Callable[[Any], Any]] = {
         one_sigmoid,
         used_twice,
         branched,
+        global_max,
+        any_size,
+        float16,
+        bfloat16,
     )
 }
