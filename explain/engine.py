@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,11 @@ def open_engine(wanted: str, classifier: Classifier, layer: LayerInfo) -> Engine
     if wanted not in ENGINES:
         raise LesionLensError(f"{wanted!r} is no engine.", todo=f"Choose: {', '.join(ENGINES)}.")
     plain = _tensorflow(classifier, layer)
-    if wanted == "tensorflow" or (wanted == "auto" and importlib.util.find_spec("openvino") is None):
+    if wanted == "tensorflow":
         return plain
+    if importlib.util.find_spec("openvino") is None:
+        missing = "OpenVINO is not installed (requirements-fast.txt), so TensorFlow runs this network."
+        return plain if wanted == "auto" else replace(plain, note=missing)
     return classifier.function(("engine", layer.path), lambda: _checked_openvino(classifier, layer, plain))
 
 
@@ -71,8 +74,6 @@ def _tensorflow(classifier: Classifier, layer: LayerInfo) -> Engine:
 
 def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -> Engine:
     """OpenVINO's engine, if it can be built and agrees with TensorFlow on four pictures of noise; else TensorFlow's."""
-    from dataclasses import replace
-
     try:
         engine = _openvino(classifier, layer)
         noise = np.random.default_rng(0).uniform(0, 255, (4, *classifier.card.size, 3)).astype(np.uint8)
@@ -83,8 +84,8 @@ def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -
             return replace(plain, note=f"OpenVINO's scores differ by {apart:.1e}, so TensorFlow runs this network.")
         return engine
     except Exception as error:  # whatever a compiler stumbles over, TensorFlow still runs the network
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        return replace(plain, note=f"OpenVINO cannot run this network ({first}), so TensorFlow does.")
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:160]  # what went before is where
+        return replace(plain, note=f"OpenVINO cannot run this network ({reason}), so TensorFlow does.")
 
 
 def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:

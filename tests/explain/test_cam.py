@@ -156,7 +156,9 @@ def tf_keras_vis_maps(network: Any, images: np.ndarray, targets: list[int], laye
     from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
     from tf_keras_vis.utils.scores import CategoricalScore
 
-    gradcam = {"grad-cam": Gradcam, "grad-cam++": GradcamPlusPlus, "layercam": Layercam}[method](network, model_modifier=ReplaceToLinear(), clone=True)
+    gradcam = {"grad-cam": Gradcam, "grad-cam++": GradcamPlusPlus, "layercam": Layercam}[method](
+        network, model_modifier=ReplaceToLinear(), clone=True
+    )
     maps = gradcam(
         CategoricalScore(targets), tf.constant(images), penultimate_layer=layer, seek_penultimate_conv_layer=False,
         normalize_cam=False, expand_cam=False,

@@ -67,7 +67,9 @@ def test_noise_samples_and_seed_have_an_effect() -> None:
     ]
     assert np.abs(maps[0] - maps[1]).max() > 0 and np.abs(maps[1] - maps[3]).max() > 0
     assert maps[2].shape == maps[0].shape
-    np.testing.assert_allclose(finish(smooth_grad(classifier, prepared, A, noise=0)), vanilla_gradient(classifier, prepared, A), atol=1e-6)
+    np.testing.assert_allclose(
+        finish(smooth_grad(classifier, prepared, A, noise=0)), vanilla_gradient(classifier, prepared, A), atol=1e-6
+    )
 
 
 def test_the_gradient_equals_tf_keras_vis(shortcut: Path, small_dataset: Path) -> None:
@@ -82,7 +84,9 @@ def test_the_gradient_equals_tf_keras_vis(shortcut: Path, small_dataset: Path) -
         images = [read_image(p) for p in sorted((small_dataset / "images").iterdir())[:5]]
         prepared = classifier.prepare(images)
         saliency = Saliency(classifier.network, ReplaceToLinear(), clone=True)
-        theirs = np.asarray(saliency(CategoricalScore([0, 1, 2, 3, 4]), prepared, keepdims=True, normalize_map=False, gradient_modifier=None))
+        theirs = np.asarray(
+            saliency(CategoricalScore([0, 1, 2, 3, 4]), prepared, keepdims=True, normalize_map=False, gradient_modifier=None)
+        )
     ours = input_gradients(classifier, prepared, np.arange(5))
     assert np.abs(theirs).max() > 0
     np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())

@@ -67,7 +67,9 @@ def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path):
     broken = small_dataset / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff")
     files = {**dict(list(files.items())[:10]), "broken": broken, **dict(list(files.items())[10:])}
-    return lambda out, target=None: explain_dataset(classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)), files
+    return lambda out, target=None: explain_dataset(
+        classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)
+    ), files
 
 
 def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path, run) -> None:

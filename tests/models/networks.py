@@ -81,7 +81,9 @@ def branched(keras: Any) -> Any:
 
 def global_max(keras: Any) -> Any:
     inputs = keras.Input((*SIZE, 3))
-    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(_body(keras, inputs))))
+    return keras.Model(
+        inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(_body(keras, inputs)))
+    )
 
 
 def any_size(keras: Any) -> Any:

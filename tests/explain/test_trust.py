@@ -1,0 +1,296 @@
+"""What is measured about a map, and the table of rules that makes a badge of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explain.comparison import Subject, compare_methods, examine_dataset
+from explain.faithfulness import Faithfulness, area, faithfulness
+from explain.gradients import Completeness
+from explain.heatmap import Explanation
+from explain.localisation import localise
+from explain.sanity import Sanity, check_sanity, cuts, read_sanity, scrambled_copy, write_sanity
+from explain.similarity import spearman, ssim
+from explain.stability import CHANGES, Stability, stability
+from explain.trust import RULES, Evidence, as_row, badge, examine
+from imaging.decode import encode_png, read_image
+from models.classifier import Classifier, open_classifier
+from runs import finish
+from tests.explain.planted import planted_classifier, planted_pictures
+
+
+@pytest.fixture(scope="module")
+def planted() -> Classifier:
+    return planted_classifier()
+
+
+# --- localisation
+
+
+def test_localisation_counts_evidence_and_area() -> None:
+    heat = np.array([[3, 0], [1, np.nan]])
+    found = localise(heat, np.array([[True, False], [False, True]]))
+    assert found.share == pytest.approx(0.75) and found.area == pytest.approx(1 / 3) and found.hit is True
+    assert localise(heat, np.array([[False, False], [True, False]])).hit is False
+    empty = localise(np.zeros((2, 2)), np.eye(2, dtype=bool))
+    assert np.isnan(empty.share) and empty.hit is None and empty.area == 0.5
+
+
+# --- similarity
+
+
+def test_similarity_by_hand() -> None:
+    a = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+    assert spearman(a, a[:, ::-1, ::-1])[0] == pytest.approx(-1) and spearman(a, 10 * a + 3)[0] == pytest.approx(1)
+    swapped = np.array([[[1.0, 2.0], [4.0, 3.0]]])
+    assert spearman(a, swapped)[0] == pytest.approx(0.8)  # 1 − 6·2/(4·15)
+    assert np.isnan(spearman(a, np.ones_like(a))[0]) and np.isnan(ssim(a, np.zeros_like(a))[0])
+    board = np.indices((8, 8)).sum(0)[None] % 2 - 0.5
+    assert ssim(board, 5 * board)[0] == pytest.approx(1, abs=1e-6) and ssim(board, -board)[0] < -0.9
+
+
+def test_spearman_equals_scipy(rng: np.random.Generator) -> None:
+    from scipy.stats import spearmanr
+
+    a, b = rng.standard_normal((2, 5, 6, 7)).round(1)
+    wanted = [spearmanr(x.ravel(), y.ravel()).statistic for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(spearman(a, b), wanted)
+
+
+# --- faithfulness
+
+
+def test_curves_of_a_map_that_knows_and_one_that_does_not(planted: Classifier) -> None:
+    images, masks = planted_pictures(3)
+    prepared = planted.prepare(list(images))
+    for image, mask in zip(prepared, masks, strict=True):
+        right = finish(faithfulness(planted, image, 0, mask.astype(float), "mean"))
+        wrong = finish(faithfulness(planted, image, 0, -mask.astype(float), "mean"))
+        assert right.deletion[0] == pytest.approx(right.insertion[-1]) and right.deletion[-1] == pytest.approx(right.insertion[0])
+        # the square is 64 of 1,024 pixels: all of it is gone after the second of 20 steps
+        assert right.deletion[2] == pytest.approx(right.deletion[-1], abs=0.01)
+        assert right.insertion[2] > 0.9 * right.insertion[-1] and wrong.insertion[10] < 0.6
+        assert right.over_random > 0.1 and right.over_centre > 0 and wrong.over_random < -0.1
+        assert len(right.random) == 5 and right.baseline == "mean"
+
+
+def test_area_by_hand() -> None:
+    assert area(np.array([1.0, 0.5, 0.0])) == pytest.approx(0.5) and area(np.ones(21)) == pytest.approx(1)
+
+
+def test_the_controls_are_the_same_for_every_map_but_random_ones_have_its_grain(planted: Classifier) -> None:
+    image = planted.prepare(list(planted_pictures(1)[0]))[0]
+    fine, coarse = (finish(faithfulness(planted, image, 0, np.eye(n))) for n in (16, 4))
+    np.testing.assert_allclose(fine.centre_deletion, coarse.centre_deletion)
+    assert np.abs(fine.random_deletion - coarse.random_deletion).max() > 0
+    again = finish(faithfulness(planted, image, 0, np.eye(16)))
+    np.testing.assert_allclose(fine.random_deletion, again.random_deletion)
+
+
+@pytest.mark.parametrize("changes", [{"baseline": "black"}, {"steps": 10}, {"random_maps": 2}, {"seed": 1}])
+def test_arguments_of_the_curves_have_an_effect(planted: Classifier, changes: dict) -> None:
+    image = planted.prepare(list(planted_pictures(1)[0]))[0]
+    one, two = (finish(faithfulness(planted, image, 0, np.eye(8), **c)) for c in ({}, changes))
+    assert one.random_deletion.shape != two.random_deletion.shape or np.abs(one.random_deletion - two.random_deletion).max() > 0
+
+
+def test_a_datasets_colour_is_the_mean_baseline(planted: Classifier) -> None:
+    image = planted.prepare(list(planted_pictures(1)[0]))[0]
+    green = finish(faithfulness(planted, image, 0, np.eye(8), "mean", np.array([0, 255, 0])))
+    assert green.deletion[-1] > 0.99  # a green picture is the class
+
+
+# --- stability
+
+
+def test_a_map_of_a_constant_network_is_undefined_and_a_planted_one_is_steady(planted: Classifier) -> None:
+    fitted = planted_pictures(1)[0][0]
+    found = finish(stability(planted, fitted, 0, "hirescam"))
+    assert set(found.correlation) == set(CHANGES) and not any(found.flips.values())
+    assert found.correlation["noise"] > 0.5 and found.correlation["brighter"] > 0.9
+    flat = finish(stability(planted, np.full((32, 32, 3), 128, np.uint8), 0, "hirescam"))
+    assert np.isnan(flat.correlation["jpeg"]) and np.isnan(flat.lowest[1])
+
+
+def test_the_changes_are_small_and_what_they_say() -> None:
+    image = planted_pictures(1)[0][0]
+    changed = {k: change(image) for k, (_, change) in CHANGES.items()}
+    assert np.abs(changed["noise"].astype(int) - image)[image < 200].std() < 4
+    np.testing.assert_array_equal(changed["shift"][1:, 1:], image[:-1, :-1])
+    assert changed["brighter"].mean() > image.mean() > changed["darker"].mean()
+    np.testing.assert_allclose(changed["darker"], image * 0.9, atol=0.51)
+    assert all(c.dtype == np.uint8 and c.shape == image.shape for c in changed.values())
+
+
+# --- sanity
+
+
+def test_scrambling_takes_the_map_apart_and_leaves_the_classifier_alone(
+    tmp_path: Path, honest: Path, small_dataset: Path
+) -> None:
+    classifier = open_classifier(honest)
+    prepared = classifier.prepare([read_image(p) for p in sorted((small_dataset / "images").iterdir())[:24]])
+    before = classifier.predict(prepared).logits
+    found = finish(check_sanity(classifier, prepared, "grad-cam", seeds=2))
+    np.testing.assert_array_equal(classifier.predict(prepared).logits, before)
+    assert found.passed and abs(found.spearman[-1]) < 0.3 and found.images == 24 and found.seeds == 2
+    assert len(found.stages) == len(found.spearman) == 8 and found.stages[-1] == cuts(classifier)[-1][-1]
+    eigen = finish(check_sanity(classifier, prepared, "eigen-cam", seeds=1, stages=2))
+    assert len(eigen.stages) == 2
+    write_sanity(found, tmp_path / "s.json", {"model_sha256": "ab"})
+    assert read_sanity(tmp_path / "s.json") == found and read_sanity(tmp_path / "none.json") is None
+
+
+def test_eigen_cam_ignores_the_head(honest: Path, small_dataset: Path) -> None:
+    """Scrambling the last layer alone cannot change a map that asks no class."""
+    classifier = open_classifier(honest)
+    prepared = classifier.prepare([read_image(p) for p in sorted((small_dataset / "images").iterdir())[:4]])
+    found = finish(check_sanity(classifier, prepared, "eigen-cam", seeds=1))
+    assert found.spearman[0] == pytest.approx(1) and found.ssim[0] == pytest.approx(1)
+
+
+def test_a_copy_is_scrambled_top_down_and_restored(honest: Path) -> None:
+    classifier = open_classifier(honest)
+    copy, stages = scrambled_copy(classifier), cuts(classifier)
+    assert stages[0][0] == classifier.layers[-1].path and sum(map(len, stages)) == len(copy.trained)
+    image = np.full((1, 96, 96, 3), 0.4, np.float32)
+    trained = classifier.predict(image).logits
+    np.testing.assert_allclose(copy.classifier.predict(image).logits, trained, atol=1e-6)
+    copy.scramble(stages[0], 0)
+    assert np.abs(copy.classifier.predict(image).logits - trained).max() > 0.01
+    copy.restore()
+    np.testing.assert_allclose(copy.classifier.predict(image).logits, trained, atol=1e-6)
+
+
+def test_constant_maps_are_counted_as_undefined(tmp_path: Path) -> None:
+    """A flat grey picture gives the planted network an empty map, before and after."""
+    classifier = planted_classifier(tmp_path / "planted.keras")
+    found = finish(check_sanity(classifier, np.full((3, 32, 32, 3), 0.5, np.float32), "hirescam", seeds=2))
+    assert found.undefined == (6, 6) and found.passed is None and np.isnan(found.spearman[-1])
+
+
+# --- the badge
+
+GOOD = Faithfulness(
+    np.array([1, 0.2, 0.1]), np.array([0.1, 0.8, 1]), np.tile([1, 0.6, 0.1], (2, 1)), np.tile([0.1, 0.5, 1], (2, 1)),
+    np.array([1, 0.5, 0.1]), np.array([0.1, 0.6, 1]), "blur",
+)  # fmt: skip
+STEADY = Stability(dict.fromkeys(CHANGES, 0.95), dict.fromkeys(CHANGES, 0.0), dict.fromkeys(CHANGES, False))
+SANE = Sanity("grad-cam", "conv", ("a",), (0.05,), (0.1,), (0,), 100, 5)
+MAP = Explanation("grad-cam", "mel", "conv", np.eye(7, dtype=np.float32))
+ALL_GOOD = Evidence(MAP, GOOD, STEADY, SANE)
+
+
+def worse(**changes: object) -> Evidence:
+    return replace(ALL_GOOD, **changes)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict", "rule"),
+    [
+        (ALL_GOOD, "supported", None),
+        (worse(explanation=replace(MAP, heatmap=-MAP.heatmap)), "don't read", "empty"),
+        (worse(explanation=replace(MAP, heatmap=np.eye(4, dtype=np.float32))), "don't read", "coarse"),
+        (worse(faithfulness=replace(GOOD, deletion=np.array([1, 0.9, 0.1]))), "don't read", "no better than random"),
+        (worse(faithfulness=replace(GOOD, centre_deletion=np.array([1, 0.0, 0.1]), centre_insertion=np.array([0.1, 1, 1]))),
+         "don't read", "no better than the centre"),
+        (worse(faithfulness=replace(GOOD, random_insertion=np.array([[0.1, 0.9, 1], [0.1, 0.1, 1]]),
+                                    random_deletion=np.array([[1, 0.1, 0.1], [1, 0.9, 0.1]]))), "weak", "within random spread"),
+        (worse(faithfulness=None), "weak", "faithfulness not measured"),
+        (worse(sanity=None), "weak", "sanity not tested"),
+        (worse(sanity=replace(SANE, spearman=(0.4,))), "weak", "sanity failed"),
+        (worse(sanity=replace(SANE, undefined=(300,))), "weak", "sanity undefined"),
+        (worse(stability=replace(STEADY, correlation={**STEADY.correlation, "jpeg": 0.5})), "weak", "unstable"),
+        (worse(stability=replace(STEADY, correlation={**STEADY.correlation, "jpeg": float("nan")})), "weak", "unstable"),
+        (worse(stability=replace(STEADY, flips={**STEADY.flips, "shift": True})), "weak", "decision turns"),
+        (worse(completeness=Completeness(1.0, 2.0, 64)), "weak", "incomplete"),
+        (worse(explanation=replace(MAP, method="eigen-cam")), "weak", "not of a class"),
+    ],
+)  # fmt: skip
+def test_each_rule_of_the_badge(evidence: Evidence, verdict: str, rule: str | None) -> None:
+    found = badge(evidence)
+    assert found.verdict == verdict and found.rules[:1] == (() if rule is None else (rule,)) and found.reasons
+
+
+def test_every_rule_is_tried_above() -> None:
+    tried = {case[2] for case in test_each_rule_of_the_badge.pytestmark[0].args[1] if case[2] is not None}
+    assert tried == {rule.key for rule in RULES}
+
+
+def test_worst_reasons_come_first() -> None:
+    bad = worse(sanity=None, faithfulness=replace(GOOD, deletion=np.array([1, 0.9, 0.1])))
+    found = badge(bad)
+    assert found.rules[0] == "no better than random" and "sanity not tested" in found.rules and found.verdict == "don't read"
+
+
+def test_examining_a_photograph_measures_everything(planted: Classifier) -> None:
+    images, masks = planted_pictures(1, seed=3)
+    evidence, prediction = finish(examine(planted, images[0], None, "hirescam", sanity=SANE, masks={"lesion": masks[0]}))
+    assert prediction.probabilities.argmax() == 0 and evidence.explanation.target == "green"
+    assert evidence.faithfulness is not None and evidence.faithfulness.over_random > 0
+    assert evidence.localisation["lesion"].share > 0.5 and evidence.localisation["lesion"].hit
+    row = as_row(evidence, badge(evidence))
+    assert row["lesion_share"] == evidence.localisation["lesion"].share and len(row["deletion"]) == 21
+    assert {f"stability_{k}" for k in CHANGES} <= set(row) and row["verdict"] in ("supported", "weak", "don't read")
+    opposed, _ = finish(examine(planted, images[0], 1, "hirescam"))
+    assert opposed.explanation.empty and opposed.faithfulness is None and badge(opposed).verdict == "don't read"
+
+
+@pytest.fixture
+def subjects(tmp_path: Path) -> list[Subject]:
+    images, masks = planted_pictures(5)
+    made = []
+    for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        (tmp_path / f"{k}.png").write_bytes(encode_png(image))
+        made.append(Subject(f"image {k}", tmp_path / f"{k}.png", f"lesion {k // 2}", lambda m=mask: {"lesion": m}))
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
+    return [*made, Subject("broken", tmp_path / "broken.png", "lesion 9")]
+
+
+def test_a_killed_examination_goes_on_and_gives_the_same(planted: Classifier, subjects: list[Subject], tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    def begin(name: str):
+        return examine_dataset(planted, subjects, {"model_sha256": "ab"}, tmp_path / f"{name}.parquet", "hirescam")
+
+    whole = finish(begin("whole"))
+    killed = begin("killed")
+    for _ in range(3):
+        next(killed)
+    killed.close()
+    left = next(p for p in tmp_path.iterdir() if p.suffix == ".jsonl")
+    left.write_text(left.read_text() + '{"image_id": "image 2", "verd')  # killed in the middle of a line
+    again = begin("killed")
+    assert next(again)[0] == 2
+    finish(again)
+    one, two = (pq.read_table(tmp_path / f"{n}.parquet") for n in ("whole", "killed"))
+    assert str(one.to_pylist()) == str(two.to_pylist()) and one.num_rows == 6 and not list(tmp_path.glob(".*jsonl"))
+    assert whole[-1]["image_id"] == "broken" and "error" in whole[-1] and whole[0]["lesion_share"] > 0.5
+
+
+def test_methods_are_compared_on_the_same_images(planted: Classifier, subjects: list[Subject]) -> None:
+    scores = finish(compare_methods(planted, subjects, ["hirescam", "eigen-cam", "gradient"], sanity={"hirescam": SANE}))
+    assert {s.method for s in scores} == {"hirescam", "eigen-cam", "gradient"}
+    assert [s.over_centre.value for s in scores] == sorted((s.over_centre.value for s in scores), reverse=True)
+    by = {s.method: s for s in scores}
+    assert by["hirescam"].images == 5 and by["hirescam"].sanity == 0.05 and np.isnan(by["gradient"].sanity)
+    assert by["hirescam"].over_random.low < by["hirescam"].over_random.value < by["hirescam"].over_random.high
+    assert sum(by["hirescam"].verdicts.values()) == 5 and by["eigen-cam"].verdicts["supported"] == 0
+    assert by["hirescam"].in_lesion.value > 0.5
+
+
+def test_methods_that_are_not_possible_come_last_with_the_reason(tmp_path: Path, subjects: list[Subject]) -> None:
+    import keras
+
+    from tests.models import networks
+
+    keras.utils.set_random_seed(0)
+    networks.flat(keras).export(str(tmp_path / "net"), verbose=False)
+    classifier = open_classifier(tmp_path / "net")
+    scores = finish(compare_methods(classifier, subjects[:1], ["grad-cam", "occlusion"]))
+    assert [s.method for s in scores] == ["occlusion", "grad-cam"] and "SavedModel" in scores[1].reason
+    assert not scores[1].over_centre.defined
