@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ def activation_maximisation(
         from tf_keras_vis.utils.scores import CategoricalScore
 
     tf.random.set_seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # its modifiers draw from all three
+    random.seed(seed)
     network = classifier.function(("stand-in", "pixels"), lambda: stand_in(classifier, None, pixels=True))
     start = np.random.default_rng(seed).uniform(112, 144, (1, *classifier.card.size, 3)).astype(np.float32)
     found = start

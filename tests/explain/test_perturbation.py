@@ -57,7 +57,7 @@ def test_rise_has_its_masks_grid_and_seed() -> None:
 
 def test_baselines_are_what_they_say() -> None:
     classifier = planted_classifier()
-    images, masks = planted_pictures(2)
+    images, _ = planted_pictures(2)
     prepared = classifier.prepare(list(images))
     np.testing.assert_allclose(baseline_images(classifier, prepared, "black"), 0)
     np.testing.assert_allclose(baseline_images(classifier, prepared, "mean")[0, 0, 0], prepared[0].mean((0, 1)), atol=1e-6)
