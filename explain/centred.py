@@ -17,13 +17,13 @@ from imaging.resize import enlarge, scale_image, seen_box
 from models.classifier import BATCH, Classifier
 from runs import Run
 
-GRID, RADII = 60, 3.0  # cells a side, and how many lesion radii they reach from the centre
+GRID, RADII = 60, 2.0  # cells a side, and how many lesion radii they reach from the centre
 SIDE = 200  # pixels a map is enlarged to before it is moved
 
 
 @dataclass(frozen=True)
 class CentredMean:
-    """All float (60, 60), the lesion's centre in the middle, ±3 of its radii across (radius of the circle of its area).
+    """All float (60, 60), the lesion's centre in the middle, ±2 of its radii across (radius of the circle of its area).
 
     heatmap: mean over images, each map divided by its largest absolute value, NaN where less than half of the
     images reach. lesion: share of the images whose lesion covers the place. images: counted; left_out: without a mask

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 from dataclasses import dataclass
 
@@ -44,11 +43,12 @@ def activation_maximisation(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports SciPy by an old name
         from tf_keras_vis.activation_maximization import ActivationMaximization
+        from tf_keras_vis.activation_maximization.input_modifiers import Jitter, Rotate2D
         from tf_keras_vis.utils.scores import CategoricalScore
 
-    tf.random.set_seed(seed)
-    np.random.seed(seed)  # its modifiers draw from all three
-    random.seed(seed)
+    rotate = Rotate2D(1)
+    rotate.random_generator = np.random.default_rng(seed)
+    np.random.seed(seed)  # the jitter draws from there
     network = classifier.function(("stand-in", "pixels"), lambda: stand_in(classifier, None, pixels=True))
     start = np.random.default_rng(seed).uniform(112, 144, (1, *classifier.card.size, 3)).astype(np.float32)
     found = start
@@ -58,7 +58,7 @@ def activation_maximisation(
             warnings.simplefilter("ignore")
             found = ActivationMaximization(network)(
                 CategoricalScore([target]), seed_input=found, input_range=(0, 255), steps=min(AT_ONCE, steps - done),
-                optimizer=tf.keras.optimizers.Adam(RATE),
+                input_modifiers=[Jitter(4), rotate], optimizer=tf.keras.optimizers.Adam(RATE),
             )  # fmt: skip
     picture = np.asarray(found)[0].round().clip(0, 255).astype(np.uint8)
     scores = classifier.predict(classifier.prepare([picture, start[0].round().astype(np.uint8)]))

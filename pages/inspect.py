@@ -12,7 +12,7 @@ from ui.covering import covering_panel
 from ui.grids import difference_panel, grid_panel
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
-from ui.trusting import trust_panel
+from ui.trusting import trust_details, trust_panel
 
 page_title("Inspect an image", "What did the network look at, and what does it say?")
 name = need(choice.model(), "classifier")
@@ -46,8 +46,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         shown = attribution(opened, chosen, wish)
         if shown is not None:
             heatmap_panel(opened, chosen, shown, view, mask)
-            trust_panel(opened, chosen, shown, data)
-            downloads(opened, chosen, shown, view)
+            trust_panel(opened, chosen, shown)
     with left:
         original = screen_size(chosen.image)
         if view.outline and mask is not None:
@@ -57,6 +56,8 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         probabilities, _ = services.predict(opened, chosen.image)
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
+        downloads(opened, chosen, shown, view)
+        trust_details(opened, chosen, shown, data)
         grid_panel(opened, chosen, shown, view)
     return shown
 

@@ -194,7 +194,7 @@ def before_after_bars(names: Sequence[str], scores: np.ndarray) -> alt.Chart:
         .encode(
             y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             yOffset=alt.YOffset("when:N", sort=list(WHEN)),
-            x=alt.X("score:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"), title="score"),
+            x=alt.X("score:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=4), title="score"),
             color=alt.Color(
                 "when:N", scale=alt.Scale(domain=list(WHEN), range=[GREY, BLUE]), legend=alt.Legend(orient="top", title=None)
             ),
@@ -204,8 +204,8 @@ def before_after_bars(names: Sequence[str], scores: np.ndarray) -> alt.Chart:
     )
 
 
-def faithfulness_curves(f: Faithfulness) -> alt.HConcatChart:
-    """Score while the strongest places are covered (left) and uncovered (right): map, random maps, image centre."""
+def faithfulness_curves(f: Faithfulness) -> tuple[alt.Chart, alt.Chart]:
+    """Score while the strongest places are covered, and while they are uncovered: map, random maps, image centre."""
     parts: dict[str, dict[str, Sequence[np.ndarray]]] = {
         "covering": {"this map": [f.deletion], "image centre": [f.centre_deletion], "random maps": list(f.random_deletion)},
         "uncovering": {"this map": [f.insertion], "image centre": [f.centre_insertion], "random maps": list(f.random_insertion)},
@@ -217,7 +217,9 @@ def faithfulness_curves(f: Faithfulness) -> alt.HConcatChart:
     ]  # fmt: skip
     orders = ["this map", "image centre", "random maps"]
     colour = alt.Color(
-        "order:N", scale=alt.Scale(domain=orders, range=[BLUE, ORANGE, GREY]), legend=alt.Legend(orient="top", title=None)
+        "order:N",
+        scale=alt.Scale(domain=orders, range=[BLUE, ORANGE, GREY]),
+        legend=alt.Legend(orient="bottom", title=None, columns=1),
     )
     base = (
         alt.Chart(pd.DataFrame(rows))
@@ -231,8 +233,8 @@ def faithfulness_curves(f: Faithfulness) -> alt.HConcatChart:
             strokeWidth=alt.condition("datum.order == 'this map'", alt.value(3), alt.value(1.2)),
         )
     )
-    left, right = (base.transform_filter(f"datum.way == '{w}'").properties(title=w, width=190, height=170) for w in parts)
-    return alt.hconcat(left, right)
+    covering, uncovering = (base.transform_filter(f"datum.way == '{w}'").properties(title=w, height=330) for w in parts)
+    return covering, uncovering
 
 
 def sanity_curve(sanity: Sanity) -> alt.Chart:
@@ -248,7 +250,10 @@ def sanity_curve(sanity: Sanity) -> alt.Chart:
         .mark_line(point=True)
         .encode(
             x=alt.X(
-                "stage:N", sort=stages, title="scrambled from the output down to", axis=alt.Axis(labelAngle=-30, labelLimit=130)
+                "stage:N",
+                sort=stages,
+                title="scrambled from the output down to",
+                axis=alt.Axis(labelAngle=-40, labelLimit=130, labelOverlap=False),
             ),
             y=alt.Y("similarity:Q", scale=alt.Scale(domain=[-0.6, 1]), title="similarity to before"),
             color=alt.Color(
@@ -256,10 +261,9 @@ def sanity_curve(sanity: Sanity) -> alt.Chart:
                 scale=alt.Scale(domain=["Spearman", "SSIM"], range=[BLUE, ORANGE]),
                 legend=alt.Legend(orient="top", title=None),
             ),
-            strokeDash=alt.StrokeDash("measure:N", legend=None),
             tooltip=["stage", "measure", alt.Tooltip("similarity:Q", format=".2f")],
         )
-        .properties(height=220)
+        .properties(height=360)
     )
 
 

@@ -127,12 +127,14 @@ def method_table(opened: services.OpenModel) -> None:
         reason = unsupported_by(opened.description.layers, m.key)
         rows.append(
             {
-                "method": m.name, "needs": NEEDS[m.needs], "forward passes": f"{m.cost(channels):,}",
+                "method": m.name, "here": f"not possible: {reason}" if reason else "yes", "needs": NEEDS[m.needs],
+               
+                "forward passes": f"{m.cost(channels):,}",
                 "shows": ("evidence for and against" if m.opposing else "evidence for") if m.reads == "evidence" else "sensitivity",
-                "source": m.paper, "here": f"not possible: {reason}" if reason else "yes",
+                "source": m.paper,
             }
         )  # fmt: skip
-    st.dataframe(rows, hide_index=True, alt="Methods of explanation, what they need and cost")
+    st.dataframe(rows, hide_index=True, height="content", alt="Methods of explanation, what they need and cost")
     st.caption(
         "A backward pass counts as two forward passes; Integrated Gradients take at least so many, more until they add up. "
         "Guided backpropagation is left out on purpose: its maps stay as they are when the network's weights are scrambled "

@@ -190,7 +190,7 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
     with right:
         st.caption(
             f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {decided}) of {of:,} images, each relative to its own "
-            "strongest value, moved and scaled so that the lesions lie on each other: three lesion radii to each side. The line is where "
+            "strongest value, moved and scaled so that the lesions lie on each other: two lesion radii to each side. The line is where "
             "half of the lesions reach. Orange speaks for the decision, blue against it; grey is seen in less than half of the images."
         )
         inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)

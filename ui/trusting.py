@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -34,63 +35,82 @@ MEANS = {
 }
 
 
-def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, data: Dataset | None) -> None:
-    """The badge; a way to run the tests that are missing; curves, stability and sanity on demand."""
-    found, name = shown.found, opened.card.classes[shown.target]
+def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> None:
+    """The badge with its reasons, and a way to run the tests that are missing."""
     with st.container(border=True):
         if shown.contrast is not None:
             st.caption("Trust is tested for the map of one class; take the other class away above.")
             return
-        sanity = services.sanity(opened, found.method, found.place)
-        key = (
-            f"examine {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {shown.target} "
-            f"{found.method} {found.place} {sanity is not None}"
-        )
+        evidence, key = _evidence(opened, chosen, shown), _key(opened, chosen, shown)
+        _badge(badge(evidence))
         task = services.task(key)
-        if task is not None and task.finished and task.error is None:
-            evidence, verdict = task.result()
-            _badge(verdict)
+        if task is not None and not task.finished:
+            follow(key, "Testing this map")
+        elif task is not None and task.error is not None:
+            stopped_or_failed(key, task.error, "Test it again")
+        elif task is None and not evidence.explanation.empty and st.button(
+            "Test this map", icon=":material/science:", key=f"test {key}",
+            help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
+                 "in ways that do not matter. Takes some hundred predictions.",
+        ):  # fmt: skip
+            found = shown.found
+            services.start(
+                key, "examine_image", spec=opened.spec, image=chosen.image, target=shown.target, method=found.method,
+                layer=found.layer.path if found.layer else None, masks=_masks(chosen),
+            )  # fmt: skip
+            st.rerun()
+
+
+def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data: Dataset | None) -> None:
+    """Curves, stability, localisation and the sanity check, on demand."""
+    if shown.contrast is not None:
+        return
+    evidence = _evidence(opened, chosen, shown)
+    if evidence.faithfulness is not None:
+        with st.expander("Measurements behind the trust in this map", icon=":material/monitoring:"):
             _measurements(evidence)
-        else:
-            evidence = Evidence(Explanation(found.method, name, found.place, shown.heatmap), sanity=sanity)
-            _badge(badge(evidence))
-            if task is not None and not task.finished:
-                follow(key, "Testing this map")
-            elif task is not None and task.error is not None:
-                stopped_or_failed(key, task.error, "Test it again")
-            elif not evidence.explanation.empty and st.button(
-                "Test this map", icon=":material/science:", key=f"test {key}",
-                help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
-                     "in ways that do not matter. Takes some hundred predictions.",
-            ):  # fmt: skip
-                services.start(
-                    key, "examine_image", spec=opened.spec, image=chosen.image, target=shown.target, method=found.method,
-                    layer=found.layer.path if found.layer else None, sanity=sanity, masks=_masks(chosen),
-                )  # fmt: skip
-                st.rerun()
-        _sanity(opened, shown, sanity, data)
+    _sanity(opened, shown, evidence.sanity, data)
+
+
+def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:
+    """What is known by now: of the map itself, of its tests if they were run, of the sanity check if it was kept."""
+    found = shown.found
+    sanity = services.sanity(opened, found.method, found.place)
+    task = services.task(_key(opened, chosen, shown))
+    if task is not None and task.finished and task.error is None:
+        return replace(task.result(), sanity=sanity)
+    explanation = Explanation(found.method, opened.card.classes[shown.target], found.place, shown.heatmap)
+    return Evidence(explanation, sanity=sanity)
+
+
+def _key(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> str:
+    found, pixels = shown.found, services.pixels_sha(chosen.image)
+    return f"examine {opened.spec.sha256} {opened.card.sha256} {pixels} {shown.target} {found.method} {found.place}"
 
 
 def _badge(verdict: Badge) -> None:
     colour, icon = COLOURS[verdict.verdict]
-    st.badge(f"Trust: {verdict.verdict}", icon=icon, color=colour)
+    untested = ", not tested yet" if "faithfulness not measured" in verdict.rules and verdict.verdict == "weak" else ""
+    st.badge(f"Trust: {verdict.verdict}{untested}", icon=icon, color=colour)
     st.caption(f"{MEANS[verdict.verdict]} " + " ".join(verdict.reasons))
 
 
 def _measurements(evidence: Evidence) -> None:
-    with st.expander("Measurements behind it"):
-        if evidence.faithfulness is not None:
-            _curves(evidence.faithfulness, evidence.explanation.target)
-        if evidence.stability is not None:
-            _stability(evidence.stability)
-        if evidence.localisation:
-            st.markdown("**Where the evidence lies**")
-            st.dataframe(
-                [{"inside": k.replace("_", " "), "share of the evidence": "undefined" if np.isnan(v.share) else f"{v.share:.0%}",
-                  "share of the area (chance)": f"{v.area:.0%}",
-                  "strongest point inside": {True: "yes", False: "no", None: "–"}[v.hit]} for k, v in evidence.localisation.items()],
-                hide_index=True, alt="Share of the evidence inside the lesion and the markers",
-            )  # fmt: skip
+    if evidence.faithfulness is not None:
+        _curves(evidence.faithfulness, evidence.explanation.target)
+    if evidence.stability is not None:
+        _stability(evidence.stability)
+    if evidence.localisation:
+        st.markdown("**Where the evidence lies**")
+        rows = [
+            {
+                "inside": name.replace("_", " "), "evidence": "undefined" if np.isnan(place.share) else f"{place.share:.0%}",
+                "area (chance)": f"{place.area:.0%}",
+                "strongest point": {True: "inside", False: "outside", None: "–"}[place.hit],
+            }
+            for name, place in evidence.localisation.items()
+        ]  # fmt: skip
+        st.dataframe(rows, hide_index=True, alt="Share of the evidence inside the lesion and the markers")
 
 
 def _curves(f: Faithfulness, name: str) -> None:
@@ -99,9 +119,8 @@ def _curves(f: Faithfulness, name: str) -> None:
         f"Insertion minus deletion area: map {f.score:+.3f}, random maps {f.random.mean():+.3f} "
         f"({f.random.min():+.3f} to {f.random.max():+.3f}), image centre {f.centre:+.3f}."
     )
-    st.altair_chart(
-        faithfulness_curves(f), width="stretch", alt=f"Score of {name} while places are covered and uncovered. {told}"
-    )
+    for place, chart, way in zip(st.columns(2, gap="large"), faithfulness_curves(f), ("covered", "uncovered"), strict=True):
+        place.altair_chart(chart, width="stretch", alt=f"Score of {name} while places are {way}. {told}")
     st.caption(
         f"{told} Covered places are {'blurred' if f.baseline == 'blur' else f.baseline}. A faithful map makes the score fall "
         "sooner when its strongest places are covered, and rise sooner when they are uncovered. The centre is a control "
@@ -112,18 +131,23 @@ def _curves(f: Faithfulness, name: str) -> None:
 def _stability(s: Stability) -> None:
     st.markdown("**Under changes that do not matter**")
     rows = [
-        {"change": words, "same order of places (Spearman)": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
-         "change of the score": f"{100 * s.probability_change[k]:+.1f} points", "decision": "turns" if s.flips[k] else "stays"}
+        {"change": words, "Spearman": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
+         "score": f"{100 * s.probability_change[k]:+.1f} points", "decision": "turns" if s.flips[k] else "stays"}
         for k, (words, _) in CHANGES.items()
     ]  # fmt: skip
     st.dataframe(rows, hide_index=True, alt="Stability of the map under small changes of the photograph")
+    st.caption("Spearman: whether the places keep their order, 1 is the same order.")
 
 
 def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, data: Dataset | None) -> None:
     found = shown.found
     key = str(services.sanity_path(opened, found.method, found.place))
     task = services.task(key)
-    with st.expander("Sanity check of this method on this classifier", expanded=task is not None and not task.finished):
+    with st.expander(
+        "Sanity check of this method on this classifier",
+        icon=":material/shuffle:",
+        expanded=task is not None and not task.finished,
+    ):
         if sanity is not None:
             sanity_result(sanity)
         elif task is not None and not task.finished:

@@ -25,7 +25,7 @@ def test_lesions_lie_on_each_other_wherever_they_are_in_the_photograph(tmp_path:
     empty.write_bytes(encode_png(np.zeros((32, 32, 3), np.uint8)))
     found = finish(mean_centred_map(planted_classifier(), [*items, (tmp_path / "0.png", None), (tmp_path / "0.png", empty)], 0))
     assert (found.images, found.left_out) == (12, 2)
-    middle, half = GRID // 2, round(GRID / 6 * np.sqrt(np.pi) / 2)
+    middle, half = GRID // 2, round(GRID / 4 * np.sqrt(np.pi) / 2)
     assert found.heatmap[middle, middle] == pytest.approx(1, abs=0.1)
     assert found.lesion[middle, middle] == 1 and found.lesion[middle, middle + half - 2] > 0.9
     assert found.lesion[middle, middle + half + 2] < 0.1

@@ -145,14 +145,12 @@ def examine_image(
     target: int,
     method: str,
     layer: str | None,
-    sanity: Any,
     masks: dict[str, np.ndarray],
 ) -> Run[Any]:
-    """(Evidence, Badge) of one map."""
-    from explain.trust import badge, examine
+    """`Evidence` about one map, the sanity check aside."""
+    from explain.trust import examine
 
-    evidence, _ = yield from examine(_classifier(spec), image, target, method, layer, sanity=sanity, masks=masks)
-    return evidence, badge(evidence)
+    return (yield from examine(_classifier(spec), image, target, method, layer, masks=masks))[0]
 
 
 def check_sanity(
