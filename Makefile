@@ -27,7 +27,8 @@ bench: $(DEV)
 # pin every version anew, for all supported Pythons at once (needs uv)
 lock:
 	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header requirements.txt -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header -c requirements.lock requirements-fast.txt -o requirements-fast.lock
+	uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header -c requirements.lock -c requirements-fast.lock requirements-dev.txt -o requirements-dev.lock
 
 clean:
 	rm -rf .venv

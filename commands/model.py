@@ -34,12 +34,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What the file holds: format, input, outputs, layers that can be explained, guesses for the card."""
-    from explain.methods import default_method
+    from explain.methods import METHODS, default_method, unsupported
 
     classifier = open_named(workspace(workspace_root), file, card)
     facts, used = classifier.facts, classifier.card
     layer = classifier.layer() if classifier.explainable else None
-    method, reason = default_method(classifier) if layer else ("", "It shows no layers that keep a picture.")
+    method, reason = default_method(classifier)
+    methods = [{"method": m, "possible": not (why := unsupported(classifier, m)), "reason": why} for m in METHODS]
     layers = [x for x in classifier.layers if x.explainable]
     if as_json:
         say_json(
@@ -53,7 +54,8 @@ def show(
                 "card_sha256": used.sha256, "guessed": list(used.guessed),
                 "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width,
                             "channels": x.channels} for x in layers],
-                "default_layer": layer.path if layer else None, "default_method": method or None, "reason": reason,
+                "default_layer": layer.path if layer else None, "default_method": method, "reason": reason,
+                "methods": methods,
             }
         )  # fmt: skip
         return
@@ -74,7 +76,11 @@ def show(
         coarse = " Coarser than 5 × 5: a map says hardly more than left or right." if layer.coarse else ""
         results.print(f"Default: {method} at {layer.path}. {reason}{coarse}")
     else:
-        results.print(reason + " It can predict.")
+        results.print(f"No layer keeps a picture. Default: {method}. {reason}")
+    missing = [f"{METHODS[m['method']].name}: {m['reason']}" for m in methods if not m["possible"]]
+    results.print(f"{len(methods) - len(missing)} of {len(methods)} methods of explanation are possible.")
+    for line in missing:
+        results.print(f"  not {line}")
 
 
 @app.command()

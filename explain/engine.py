@@ -7,7 +7,9 @@ computed. What lies below a replaced output has no effect left and is pruned fro
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,7 +91,6 @@ def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -
 
 
 def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
-    import openvino
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -124,6 +125,7 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
             raise ValueError(f"a branch goes round layer {layer.path!r}")
         return maps, outputs, embedding
 
+    openvino = _import_openvino()
     frozen = convert_variables_to_constants_v2(below.get_concrete_function())
     network = openvino.convert_model(frozen.graph.as_graph_def(), share_weights=False)
     compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
@@ -133,6 +135,12 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
 
     spec = tf.TensorSpec((None, layer.height, layer.width, layer.channels), tf.float32)
     return Engine("openvino", layer, spec, run, above)
+
+
+def _import_openvino() -> Any:
+    """OpenVINO without the package that reports every import to its makers: nothing leaves this machine."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # its import then takes a stub instead
+    return importlib.import_module("openvino")
 
 
 def _head(classifier: Classifier, engine: Engine) -> Any:

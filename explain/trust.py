@@ -22,6 +22,7 @@ from models.classifier import Classifier, Prediction
 from runs import Run, part
 
 Verdict = Literal["supported", "weak", "don't read"]
+MOVES = 0.2  # change of the score, 0…1, under a change that does not matter that is too much
 STEADY = 0.7  # Spearman correlation below which a map has moved under a change that does not matter
 
 
@@ -63,6 +64,12 @@ def _size(e: Evidence) -> str:
 def _lowest(e: Evidence) -> tuple[str, float]:
     assert e.stability is not None
     change, value = e.stability.lowest
+    return CHANGES[change][0], value
+
+
+def _furthest(e: Evidence) -> tuple[str, float]:
+    assert e.stability is not None
+    change, value = max(e.stability.probability_change.items(), key=lambda item: abs(item[1]))
     return CHANGES[change][0], value
 
 
@@ -109,6 +116,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unstable", "weak", lambda e: e.stability is not None and not _lowest(e)[1] >= STEADY,
         lambda e: f"The map moves under {_lowest(e)[0]} (Spearman {_lowest(e)[1]:.2f}; {STEADY} and more is steady).",
+    ),
+    Rule(
+        "score moves", "weak", lambda e: e.stability is not None and abs(_furthest(e)[1]) >= MOVES,
+        lambda e: f"The score itself moves by {100 * _furthest(e)[1]:+.0f} points under {_furthest(e)[0]}.",
     ),
     Rule(
         "decision turns", "weak", lambda e: e.stability is not None and any(e.stability.flips.values()),

@@ -78,12 +78,68 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
         workspace=workspace,
     )  # fmt: skip
     assert layered["layer"] == "features/re_lu_2" and layered["images"] > 30
+    assert len(pd.read_parquet(tmp_path / "all" / "predictions.parquet")) == layered["images"]
+    assert len(pd.read_parquet(tmp_path / "all" / "embeddings.parquet")["embedding"][0]) == 96
+
+
+def test_every_class_the_sample_the_baseline_and_the_seed_have_an_effect(workspace: Workspace, tmp_path: Path) -> None:
+    def maps(name: str, *options: object) -> pd.DataFrame:
+        told = as_json(
+            "explain", "--model", "demo-honest", "--dataset", "tiny", "--sample", 2, *options, "--out", tmp_path / name,
+            workspace=workspace,
+        )  # fmt: skip
+        return pd.read_parquet(told["file"])
+
+    every = maps("every", "--target", "all")
+    assert len(every) == 14 and every["target"].nunique() == 7 and every["image_id"].nunique() == 2
+    plain = maps("plain", "--method", "occlusion")
+    assert plain["height"].unique() == [14] and set(plain["layer"]) == {"picture"}
+    assert list(maps("black", "--method", "occlusion", "--baseline", "black")["map"]) != list(plain["map"])
+    noisy = maps("noisy", "--method", "smoothgrad")
+    other = maps("other", "--method", "smoothgrad", "--seed", 1)
+    assert set(noisy["image_id"]) != set(other["image_id"]) or list(noisy["map"]) != list(other["map"])
+    one, two = (maps(e, "--engine", e) for e in ("tensorflow", "auto"))
+    for a, b in zip(one["map"], two["map"], strict=True):
+        np.testing.assert_allclose(np.frombuffer(a, np.float16), np.frombuffer(b, np.float16), atol=2e-3)
+
+
+def test_trust_is_written_and_the_sanity_check_is_kept(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
+    options = ("explain", "--model", "demo-shortcut", "--trust", "--out", tmp_path)
+    told = as_json(*options, "--dataset", "tiny", "--sample", 3, "--target", "mel", workspace=workspace)["trust"]
+    frame = pd.read_parquet(told["file"])
+    assert told["examined"] == 3 and sum(told["verdicts"].values()) == 3 and set(frame["target"]) == {"mel"}
+    assert {"insertion_area", "over_centre", "stability_jpeg", "lesion_share", "reasons"} <= set(frame.columns)
+    sanity = json.loads((tmp_path / "sanity.json").read_text())
+    assert told["sanity"]["passed"] is True and abs(sanity["spearman"][-1]) < 0.3 and sanity["seeds"] == 5
+    kept = list((workspace.root / "results" / "sanity").iterdir())
+    stamp = kept[0].stat().st_mtime_ns
+    image = sorted((small_dataset / "images").iterdir())[0]
+    one = as_json(*options, "--image", image, workspace=workspace)["trust"]
+    assert kept[0].stat().st_mtime_ns == stamp and "sanity check" not in one["reasons"]  # taken from what was kept
+
+
+def test_methods_are_compared(workspace: Workspace, tmp_path: Path) -> None:
+    told = as_json(
+        "explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "grad-cam,layercam", "--sample", 4, "--out", tmp_path,
+        workspace=workspace,
+    )  # fmt: skip
+    assert {m["method"] for m in told["methods"]} == {"grad-cam", "layercam"} and told["best"] == told["methods"][0]["method"]
+    assert (
+        told["methods"][0]["images"] == 4
+        and told["methods"][0]["over_random"]["low"] < told["methods"][0]["over_random"]["value"]
+    )
+    written = json.loads((tmp_path / "methods.json").read_text())
+    assert written["methods"] == told["methods"]
+    shown = run("explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "grad-cam", "--sample", 2, "--out", tmp_path,
+                workspace=workspace)  # fmt: skip
+    assert "Grad-CAM" in shown.stdout and "over centre" in shown.stdout
 
 
 def test_looking_into_a_network(workspace: Workspace) -> None:
     shown = as_json("model", "show", "demo-honest", workspace=workspace)
     assert shown["default_layer"] == "features/re_lu_3" and shown["default_method"] == "grad-cam"
     assert shown["card"]["classes"][4] == "mel" and not shown["guessed"] and len(shown["sha256"]) == 64
+    assert all(m["possible"] for m in shown["methods"]) and {m["method"] for m in shown["methods"]} >= {"rise", "score-cam"}
 
 
 def test_naming_a_dataset(workspace: Workspace, small_dataset: Path) -> None:
@@ -116,7 +172,12 @@ def test_auditing_composition(workspace: Workspace, tmp_path: Path) -> None:
         (["dataset", "show", "nowhere"], "no dataset 'nowhere'"),
         (["dataset", "show", "tiny", "--columns", "age"], "NAME=COLUMN"),
         (["explain", "--model", "demo-honest", "--out", "x"], "either --dataset or --image"),
-        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--method", "magic", "--out", "x"], "grad-cam, hirescam"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--method", "magic", "--out", "x"], "grad-cam, grad-cam++"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--engine", "cuda", "--out", "x"], "auto, tensorflow"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--baseline", "white", "--out", "x"], "blur, mean, black"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--layer", "nowhere", "--out", "x"], "re_lu_3"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--trust", "--target", "all", "--out", "x"], "one class"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "magic", "--out", "x"], "'magic' is no method"),
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--target", "wart", "--out", "x"], "none of its classes"),
         (["evaluate", "--predictions", "nowhere.csv", "--dataset", "tiny", "--out", "x"], "nowhere.csv"),
         (["bench", "magic"], "no benchmark"),

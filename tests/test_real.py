@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +16,15 @@ import pytest
 
 from assess import assess
 from data_audit.opening import open_dataset
-from explain.cam import cam, default_method
+from explain.cam import cam
+from explain.methods import METHODS, attribute, default_method
 from imaging.decode import read_image
 from models.check import check_card, sample_for_check
 from models.classifier import Classifier, open_classifier
 from models.predictions import PredictionTable, read_predictions
 from models.run import predict_dataset
 from runs import finish
+from tests.conftest import PROJECT
 from tests.test_cli import as_json
 
 NETWORKS = ("cnn32_softmax7", "cnn64_sigmoid", "resizing256_softmax9", "nested_mobilenet224_softmax2")
@@ -101,6 +106,89 @@ def test_grad_cam_equals_tf_keras_vis_on_published_networks(real_data: Path, nam
     theirs = tf_keras_vis_maps(flat, prepared, targets.tolist(), classifier.layer().path.split("/")[-1])
     assert (theirs.max(axis=(1, 2)) > 0).sum() >= 5
     assert np.abs(np.clip(ours, 0, None) - theirs).max() <= 1e-4 * theirs.max()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_published_networks_go_through_every_method(real_data: Path, name: str, method: str) -> None:
+    classifier = network(real_data, name)
+    images = [read_image(p) for p in sorted((real_data / "ham10000" / "images").iterdir())[:2]]
+    found = attribute(classifier, classifier.prepare(images), None, method)
+    assert np.isfinite(found.maps).all() and found.maps.ndim == 3 and (np.abs(found.maps).max(axis=(1, 2)) > 0).all()
+    assert all(check.holds for check in found.complete) and (method != "integrated-gradients" or len(found.complete) == 2)
+
+
+def test_averaging_leaves_a_third_of_the_maps_of_a_flattening_network_empty(real_data: Path) -> None:
+    """What is said of Grad-CAM on `cnn32_softmax7`: a third to a half of the predicted-class maps are empty; HiResCAM's not."""
+    classifier = network(real_data, "cnn32_softmax7")
+    paths = sorted((real_data / "ham10000" / "images").iterdir())[::20][:400]
+    prepared = classifier.prepare([read_image(p) for p in paths])
+    empty = {m: float((cam(classifier, prepared, None, m)[1].max(axis=(1, 2)) <= 0).mean()) for m in ("grad-cam", "hirescam")}
+    assert 0.3 <= empty["grad-cam"] <= 0.55 and empty["hirescam"] < 0.05
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_images(real_data: Path, tmp_path: Path) -> None:
+    """Peak resident memory of explaining 10,000 and 1,000 images differs by less than 100 MB."""
+    peaks = {}
+    for n in (1_000, 10_000):
+        code = (
+            "import resource, sys; from pathlib import Path; from models.classifier import open_classifier; from runs import finish;"
+            "from explain.run import Request, explain_dataset;"
+            f"files = sorted(Path({str(real_data / 'ham10000' / 'images')!r}).iterdir())[:{n}];"
+            f"out = Path({str(tmp_path / str(n))!r}); out.mkdir();"
+            f"c = open_classifier(Path({str(real_data / 'models' / 'cnn64_sigmoid.h5')!r}));"
+            "finish(explain_dataset(c, {p.stem: p for p in files}, {}, out, Request('hirescam', engine='tensorflow')));"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+        peaks[n] = float(done.stdout.split()[-1])
+        assert len(pd.read_parquet(tmp_path / str(n) / "predictions.parquet")) == n
+    print(f"peaks in MB: {peaks}")
+    assert peaks[10_000] - peaks[1_000] < 100
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_outright_goes_on_and_gives_the_same(real_data: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle of 3,000 images, then the same command again."""
+    table = pd.read_csv(real_data / "ham10000" / "HAM10000_metadata.csv").head(3000)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    table.to_csv(folder / "HAM10000_metadata.csv", index=False)
+    (folder / "images").symlink_to(real_data / "ham10000" / "images")
+    command = [
+        sys.executable, "cli.py", "explain", "--model", str(real_data / "models" / "cnn64_sigmoid.h5"), "--dataset", str(folder),
+        "--engine", "tensorflow", "--out",
+    ]  # fmt: skip
+    subprocess.run([*command, str(tmp_path / "whole")], cwd=PROJECT, check=True, capture_output=True)
+    killed = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(tmp_path.glob("killed/.explaining-*/*.scores.parquet")):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert not list((tmp_path / "killed").glob("*.parquet"))
+    subprocess.run([*command, str(tmp_path / "killed")], cwd=PROJECT, check=True, capture_output=True)
+    for name in ("explanations", "predictions", "embeddings"):
+        one, two = (pd.read_parquet(tmp_path / d / f"{name}.parquet") for d in ("whole", "killed"))
+        assert len(one) == 3000 and one.astype(str).equals(two.astype(str))
+
+
+@pytest.mark.slow
+def test_full_randomisation_on_a_hundred_demo_images(tmp_path: Path, honest: Path) -> None:
+    from demo.cohort import draw_cohort
+    from explain.sanity import check_sanity
+
+    classifier = open_classifier(honest)
+    cohort = draw_cohort(9, "SANE", {"nv": 40, "mel": 40, "bkl": 30})
+    prepared = classifier.prepare([shot.image for shot in cohort.shots[:100]])
+    found = finish(check_sanity(classifier, prepared, "grad-cam"))
+    print(f"mean Spearman by depth: {found.spearman}, undefined: {found.undefined}")
+    assert found.images == 100 and found.seeds == 5 and abs(found.spearman[-1]) < 0.3 and found.undefined[-1] == 0
 
 
 @pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")  # what plain Keras 3 says of Keras 2 files

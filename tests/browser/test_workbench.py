@@ -145,11 +145,118 @@ def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, re
     expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
 
 
-def test_the_steps_of_grad_cam(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/learn?model=demo-shortcut&target=mel")
-    for step in ("Feature maps", "Gradients", "One weight a map", "Weighted sum", "ReLU", "Enlarged"):
+@pytest.mark.parametrize("method", ["grad-cam", "hirescam"])
+def test_the_steps_of_a_cam(page: Page, server: Server, method: str) -> None:
+    page.goto(f"{server.url}/learn?model=demo-shortcut&target=mel&method={method}")
+    for step in ("Feature maps", "Gradients", "Weights", "Weighted sum", "ReLU", "Enlarged"):
         expect(page.get_by_role("heading", name=re.compile(step))).to_be_visible()
     expect(page.get_by_role("img", name="Heatmap for mel over the photograph")).to_be_visible()
+
+
+def test_maps_by_depth_and_of_the_scrambled_network(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/learn?model=demo-honest&lesson=By+depth")
+    expect(page.get_by_role("img", name=re.compile("Map at features/re_lu_3"))).to_be_visible()
+    page.goto(f"{server.url}/learn?model=demo-honest&lesson=Scrambled")
+    expect(page.get_by_text("Spearman correlation of the two maps: 1.00", exact=False)).to_be_visible()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("End")
+    expect(page.get_by_text("Spearman correlation of the two maps: 1.00", exact=False)).to_be_hidden()
+    expect(page.get_by_role("img", name=re.compile("Scrambled: 8 .*heatmap"))).to_be_visible()
+
+
+def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-shortcut&target=mel")
+    expect(heatmap(page)).to_be_visible()
+    ready(page)
+    canvas = page.locator(".viewer canvas").first
+    canvas.hover()
+    told = page.locator(".viewer .told").first
+    expect(told).to_have_text(
+        re.compile(r"Row \d+, column \d+ of 12 × 12: [+−][\d.e-]+, \d+ % of the strongest, (for|against) the class")
+    )
+    before = told.inner_text()
+    canvas.focus()
+    for _ in range(4):
+        canvas.press("ArrowUp")
+    expect(told).not_to_have_text(before)
+
+
+def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Server, tiny_workspace: Path) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-honest&method=hirescam")
+    expect(page.get_by_text(re.compile("Trust: weak, not tested yet"))).to_be_visible()
+    page.get_by_role("button", name="Test this map").click()
+    page.get_by_text("Measurements behind the trust in this map").click()
+    expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()
+    page.get_by_text("Sanity check of this method on this classifier").click()
+    page.get_by_role("button", name="Run the sanity check").click()
+    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
+    assert len(list((tiny_workspace / "results" / "sanity").glob("*-hirescam-*.json"))) == 1
+    page.reload()
+    page.get_by_text("Sanity check of this method on this classifier").click()
+    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
+
+
+def test_a_slow_method_shows_its_progress_and_can_be_stopped(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-honest&method=rise&target=bcc")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile("The run was stopped"))).to_be_visible()
+    page.get_by_role("button", name="Compute it").click()
+    expect(page.get_by_role("img", name=re.compile("RISE heatmap of .* for bcc"))).to_be_visible()
+
+
+def test_why_one_class_and_not_another(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-honest&target=mel&contrast=nv")
+    expect(page.get_by_text(re.compile("Grad-CAM for mel and not nv at layer"))).to_be_visible()
+    expect(page.get_by_text("for the other", exact=True)).to_be_visible()
+
+
+def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-honest&also=demo-shortcut&target=mel")
+    expect(page.get_by_role("img", name="Difference of two heatmaps for mel")).to_be_visible()
+    page.get_by_role("button", name="methods", exact=True).first.click()
+    for name in ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Vanilla gradient"):
+        expect(page.get_by_role("img", name=f"Heatmap, {name}")).to_be_visible()
+
+
+def test_covering_a_part_with_the_brush(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-honest")
+    expect(heatmap(page)).to_be_visible()
+    page.get_by_text("Cover a part and see what happens").click()
+    canvas = page.locator(".viewer canvas").last
+    expect(canvas).to_be_visible()
+    ready(page)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5, steps=6)
+    page.mouse.up()
+    expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
+    page.get_by_role("button", name="Start over").click()
+    expect(page.get_by_text(re.compile("Paint over what you suspect"))).to_be_visible()
+    page.locator(".viewer canvas").last.focus()
+    page.keyboard.press(" ")
+    expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
+
+
+def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/classifier?model=demo-shortcut")
+    page.get_by_role("tab", name="Methods of explanation").click()
+    page.get_by_role("button", name="Compare them").click()
+    expect(page.get_by_text(re.compile("Best on 20 images of tiny"))).to_be_visible(timeout=120_000)
+
+
+def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
+    run = page.get_by_role("button", name="Run it over the dataset")
+    average = page.get_by_role("button", name=re.compile("Average over"))
+    run.or_(average).first.wait_for()
+    if run.is_visible():
+        run.click()
+    average.click()
+    expect(page.get_by_role("img", name="Mean heatmap for nv, centred on the lesion")).to_be_visible()
 
 
 def test_a_card_is_mended_on_screen(page: Page, server: Server, tiny_workspace: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from models.classifier import Classifier, open_classifier
 from tests.explain.test_cam import classifier_of
 from tests.models import networks
 
-openvino = pytest.importorskip("openvino", reason="needs OpenVINO: pip install -r requirements-fast.txt")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="needs OpenVINO: pip install -r requirements-fast.lock"
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,11 @@ def classifier(honest: Path) -> Classifier:
 
 def prepared(classifier: Classifier, small_dataset: Path, n: int = 6) -> np.ndarray:
     return classifier.prepare([read_image(p) for p in sorted((small_dataset / "images").iterdir())[:n]])
+
+
+def test_nothing_is_reported_to_its_makers(classifier: Classifier) -> None:
+    assert open_engine("openvino", classifier, classifier.layer()).name == "openvino"
+    assert sys.modules["openvino_telemetry"] is None and not [m for m in sys.modules if m.startswith("openvino_telemetry.")]
 
 
 @pytest.mark.parametrize("method", WEIGHTS)

@@ -49,16 +49,39 @@ def long_run(worker: Worker, spec: ModelSpec, workspace: Workspace, repeat: int 
 
 
 def test_it_inspects_and_describes(worker: Worker, spec: ModelSpec) -> None:
-    found = worker.ask("inspect", spec=spec, image=IMAGE)
+    found = worker.ask("inspect", spec=spec, image=IMAGE, method="grad-cam")
     assert found.maps.shape == (7, 12, 12) and found.probabilities.sum() == pytest.approx(1, abs=1e-5)
     described = worker.ask("describe", spec=spec)
     assert described.default_layer.path == "features/re_lu_3" and described.default_method == "grad-cam"
 
 
+def test_a_slow_method_tells_its_progress_and_agrees_with_the_quick_way(worker: Worker, spec: ModelSpec) -> None:
+    task = worker.submit("attribute_image", spec=spec, image=IMAGE, target=4, method="occlusion")
+    found = task.result(120)
+    assert found.maps.shape == (1, 14, 14) and found.targets == (4,) and found.place == "picture" and task.progress[1] == 225
+    probabilities, logits = worker.ask("predict", spec=spec, image=IMAGE)
+    np.testing.assert_allclose(found.logits, logits, atol=1e-5)
+    quick = worker.ask("inspect", spec=spec, image=IMAGE, method="hirescam")
+    slow = worker.submit("attribute_image", spec=spec, image=IMAGE, target=4, method="hirescam").result(60)
+    np.testing.assert_allclose(slow.of(4), quick.of(4), atol=1e-5)
+    gridded = worker.ask("grid", spec=spec, image=IMAGE, target=4, cells=[("hirescam", None), ("gradient", None)])
+    np.testing.assert_allclose(gridded[0], quick.of(4), atol=1e-5)
+    assert gridded[1].shape == (96, 96)
+
+
+def test_scrambling_leaves_the_open_network_alone(worker: Worker, spec: ModelSpec) -> None:
+    before = worker.ask("predict", spec=spec, image=IMAGE)[1]
+    stages = worker.submit("scramble", spec=spec, image=IMAGE, target=4, method="grad-cam", layer=None).result(120)
+    np.testing.assert_array_equal(worker.ask("predict", spec=spec, image=IMAGE)[1], before)
+    quick = worker.ask("inspect", spec=spec, image=IMAGE, method="grad-cam")
+    np.testing.assert_allclose(stages[0].heatmap, quick.of(4), atol=1e-5)
+    assert len(stages) == 9 and stages[0].stage == "" and np.abs(stages[-1].heatmap - stages[0].heatmap).max() > 0
+
+
 def test_a_click_comes_in_between_the_batches_of_a_long_run(worker: Worker, spec: ModelSpec, workspace: Workspace) -> None:
     task, total = long_run(worker, spec, workspace)
     until(lambda: task.progress[0] > 0)
-    worker.ask("inspect", spec=spec, image=IMAGE[::-1])
+    worker.ask("inspect", spec=spec, image=IMAGE[::-1], method="grad-cam")
     assert not task.finished and 0 < task.progress[0] < total
     assert len(task.result(120).image_ids) == total
 
