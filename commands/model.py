@@ -40,7 +40,8 @@ def show(
     facts, used = classifier.facts, classifier.card
     layer = classifier.layer() if classifier.explainable else None
     method, reason = default_method(classifier)
-    methods = [{"method": m, "possible": not (why := unsupported(classifier, m)), "reason": why} for m in METHODS]
+    why = {m: unsupported(classifier, m) for m in METHODS}
+    methods = [{"method": m, "possible": not against, "reason": against} for m, against in why.items()]
     layers = [x for x in classifier.layers if x.explainable]
     if as_json:
         say_json(
@@ -77,8 +78,8 @@ def show(
         results.print(f"Default: {method} at {layer.path}. {reason}{coarse}")
     else:
         results.print(f"No layer keeps a picture. Default: {method}. {reason}")
-    missing = [f"{METHODS[m['method']].name}: {m['reason']}" for m in methods if not m["possible"]]
-    results.print(f"{len(methods) - len(missing)} of {len(methods)} methods of explanation are possible.")
+    missing = [f"{METHODS[m].name}: {against}" for m, against in why.items() if against]
+    results.print(f"{len(why) - len(missing)} of {len(why)} methods of explanation are possible.")
     for line in missing:
         results.print(f"  not {line}")
 

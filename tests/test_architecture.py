@@ -18,10 +18,10 @@ NOT_BELOW = {
     "evaluation": set(),
     "models": {"imaging"},
     "data_audit": {"imaging", "evaluation"},
-    "explain": {"models", "imaging"},
+    "explain": {"models", "imaging", "evaluation"},
     "workspace": {"models", "data_audit", "imaging"},
     "demo": {"workspace", "models", "data_audit", "imaging"},
-    "reports": {"evaluation", "data_audit"},
+    "reports": {"evaluation", "data_audit", "explain"},
     "ui": set(ORDER) - {"ui", "pages"},
     "pages": set(ORDER) - {"pages"},
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -70,7 +72,7 @@ class Shown:
 def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
     """Class, method and layer to explain with, and how to show it."""
     classes = opened.card.classes
-    one, two, three, four = st.columns([1.3, 1.3, 1.3, 1.3])
+    one, two = st.columns(2)
     with one:
         target = choice.target("Class to explain", classes)
     with two:
@@ -78,13 +80,13 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
             "contrast", "… and not", [c for c in classes if c != target], "nothing: the class alone", lesion_name,
             help="Shows what speaks for the first class rather than this one: the difference of their maps.",
         )  # fmt: skip
-    with three:
+    with one:
         default = METHODS[opened.description.default_method].name
         method = choice.optional(
             choice.METHOD, "Method", [m for m in METHODS if not unsupported_by(opened.description.layers, m)],
             f"{default} (default)", _method_label, help=_method_help(opened),
         )  # fmt: skip
-    with four:
+    with two:
         layer = _layer_choice(opened, method or opened.description.default_method)
     with st.expander("How it is shown", icon=":material/tune:"):
         view = _view(masked)
@@ -191,6 +193,28 @@ def _view(masked: bool) -> View:
 def _slow(opened: services.OpenModel, chosen: Chosen, target: int, method: str, layer: str | None) -> Inspection | None:
     """One class's map by a method that takes its time."""
     key = f"map {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {method} {layer}"
+    return computed(
+        key,
+        METHODS[method].name,
+        "attribute_image",
+        spec=opened.spec,
+        image=chosen.image,
+        target=target,
+        method=method,
+        layer=layer,
+    )
+
+
+def small_maps(
+    opened: services.OpenModel, chosen: Chosen, target: int, cells: Sequence[tuple[str, str | None]]
+) -> list[np.ndarray] | None:
+    """Maps of one class by (method, layer), for quick methods; each new one has to be compiled first."""
+    key = f"grid {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {cells}"
+    return computed(key, "Maps", "grid", spec=opened.spec, image=chosen.image, target=target, cells=list(cells))
+
+
+def computed(key: str, what: str, job: str, **arguments: Any) -> Any:
+    """The result of a long job of the worker, begun if need be; None while it runs or after it failed (told on screen)."""
     task = services.task(key)
     if task is not None and task.finished:
         if task.error is None:
@@ -198,8 +222,8 @@ def _slow(opened: services.OpenModel, chosen: Chosen, target: int, method: str, 
         stopped_or_failed(key, task.error, "Compute it")
         return None
     if task is None:
-        services.start(key, "attribute_image", spec=opened.spec, image=chosen.image, target=target, method=method, layer=layer)
-    follow(key, METHODS[method].name)
+        services.start(key, job, **arguments)
+    follow(key, what)
     return None
 
 

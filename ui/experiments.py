@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
@@ -13,11 +10,10 @@ from explain.methods import METHODS
 from explain.similarity import spearman
 from imaging.decode import encode_png
 from ui import services
-from ui.attribution import explainable_layers, stopped_or_failed
+from ui.attribution import computed, explainable_layers, small_maps
 from ui.components import show_picture
 from ui.image_choice import Chosen
 from ui.learning import over
-from ui.long_runs import follow
 from ui.worker.jobs import Scrambled
 
 COLUMNS = 4
@@ -26,7 +22,9 @@ COLUMNS = 4
 def by_depth(opened: services.OpenModel, chosen: Chosen, target: int, method: str) -> None:
     """One method at layers from the first to the last."""
     layers = explainable_layers(opened, 12)
-    maps = services.grid(opened, chosen.image, target, tuple((method, x.path) for x in layers))
+    maps = small_maps(opened, chosen, target, [(method, x.path) for x in layers])
+    if maps is None:
+        return
     st.write(
         f"The same image, class and method ({METHODS[method].name} for {opened.card.classes[target]}) at {len(layers)} layers. Early "
         "layers see edges and colours in fine detail and know little of the class; late layers know the class and see it coarsely."
@@ -48,12 +46,9 @@ def scrambling(opened: services.OpenModel, chosen: Chosen, target: int, method: 
         "weights are put in random order. A map that explains the decision must fall apart; one that stays shows the picture instead."
     )
     key = f"scramble {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {method}"
-    stages: list[Scrambled] | None = _computed(
-        key, "Scrambling",
-        lambda: services.start(
-            key, "scramble", spec=opened.spec, image=chosen.image, target=target, method=method, layer=None
-        ),
-    )  # fmt: skip
+    stages: list[Scrambled] | None = computed(
+        key, "Scrambling", "scramble", spec=opened.spec, image=chosen.image, target=target, method=method, layer=None
+    )
     if stages is None:
         return
     names = ["nothing", *(f"{k + 1} · {s.stage.split('/')[-1]}" for k, s in enumerate(stages[1:]))]
@@ -86,9 +81,7 @@ def ideal(opened: services.OpenModel, target: int) -> None:
     key = f"ideal {opened.spec.sha256} {opened.card.sha256} {target}"
     if services.task(key) is None and not st.button("Draw it", icon=":material/brush:", key=f"draw {key}"):
         return
-    found: Ideal | None = _computed(
-        key, "Drawing", lambda: services.start(key, "ideal", spec=opened.spec, target=target)
-    )  # fmt: skip
+    found: Ideal | None = computed(key, "Drawing", "ideal", spec=opened.spec, target=target)
     if found is None:
         return
     left, right = st.columns([1, 2])
@@ -101,17 +94,3 @@ def ideal(opened: services.OpenModel, target: int) -> None:
         "picture cannot tell when it should say nothing."
     )
     right.caption("Activation maximisation (Erhan 2009) with jitter, small rotations and a penalty on total variation.")
-
-
-def _computed(key: str, what: str, begin: Callable[[], object]) -> Any:
-    """The result of a run, begun if need be; None while it runs or after it failed (which is on screen)."""
-    task = services.task(key)
-    if task is not None and task.finished:
-        if task.error is None:
-            return task.result()
-        stopped_or_failed(key, task.error, "Do it again")
-        return None
-    if task is None:
-        begin()
-    follow(key, what)
-    return None

@@ -12,7 +12,7 @@ from explain.methods import METHODS, unsupported_by
 from imaging.overlay import overlay
 from imaging.resize import enlarge, seen_box, thumbnail
 from ui import services
-from ui.attribution import Shown, View, explainable_layers
+from ui.attribution import Shown, View, explainable_layers, small_maps
 from ui.components import show_picture
 from ui.image_choice import Chosen
 
@@ -63,7 +63,9 @@ def _classes(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vie
 def _methods(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
     methods = [m for m in QUICK if not unsupported_by(opened.description.layers, m)]
     layer = shown.found.layer.path if shown.found.layer else None
-    maps = services.grid(opened, chosen.image, shown.target, tuple((m, layer) for m in methods))
+    maps = small_maps(opened, chosen, shown.target, [(m, layer) for m in methods])
+    if maps is None:
+        return
     values = [METHODS[m].evidence(x) if METHODS[m].reads == "sensitivity" else x for m, x in zip(methods, maps, strict=True)]
     _draw(opened, chosen, values, [_top(v, view.signed) for v in values], [METHODS[m].name for m in methods], view.signed, view)
     st.caption(
@@ -78,7 +80,9 @@ def _layers(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View
         st.info("This network shows no layers that keep a picture.")
         return
     method = shown.found.method if shown.found.method in WEIGHTS else "hirescam"
-    maps = services.grid(opened, chosen.image, shown.target, tuple((method, x.path) for x in layers))
+    maps = small_maps(opened, chosen, shown.target, [(method, x.path) for x in layers])
+    if maps is None:
+        return
     captions = [f"{x.path.split('/')[-1]}, {x.height} × {x.width}" for x in layers]
     _draw(opened, chosen, maps, [_top(m, view.signed) for m in maps], captions, view.signed, view)
     st.caption(

@@ -63,7 +63,7 @@ def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view
     _legend(signed, entry.reads, shown.contrast is not None)
     height, width = shown.heatmap.shape
     place = f"at layer `{found.layer.path}`" if found.layer else "on the picture itself"
-    scale = "on one scale for all classes of this image" if len(found.targets) > 2 else "on a scale of its own"
+    scale = "on one scale for all classes of this image" if len(found.targets) == len(card.classes) else "on a scale of its own"
     st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
     if found.gap is not None:
         st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (1 % is asked for).")

@@ -186,18 +186,6 @@ def _stepped(
     return worker().ask("steps", spec=_spec, image=_image, target=target, method=method, layer=layer)
 
 
-def grid(opened: OpenModel, image: np.ndarray, target: int, cells: tuple[tuple[str, str | None], ...]) -> list[np.ndarray]:
-    """Maps of one class by (method, layer), for quick methods."""
-    return _gridded(opened.spec.sha256, opened.card.sha256, pixels_sha(image), target, cells, opened.spec, image)
-
-
-@st.cache_data(max_entries=32, show_spinner="Looking…")
-def _gridded(
-    model_sha: str, card_sha: str, image_sha: str, target: int, cells: tuple, _spec: ModelSpec, _image: np.ndarray
-) -> list[np.ndarray]:
-    return worker().ask("grid", spec=_spec, image=_image, target=target, cells=list(cells))
-
-
 @st.cache_data(max_entries=200, show_spinner="Looking at these images…")
 def gallery_maps(
     model_sha: str, card_sha: str, dataset_sha: str, image_ids: tuple[str, ...], target: int, _spec: ModelSpec, _data: Dataset

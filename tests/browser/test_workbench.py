@@ -155,7 +155,7 @@ def test_the_steps_of_a_cam(page: Page, server: Server, method: str) -> None:
 
 def test_maps_by_depth_and_of_the_scrambled_network(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/learn?model=demo-honest&lesson=By+depth")
-    expect(page.get_by_role("img", name=re.compile("Map at features/re_lu_3"))).to_be_visible()
+    expect(page.get_by_role("img", name="Map at features/re_lu_3")).to_be_visible()
     page.goto(f"{server.url}/learn?model=demo-honest&lesson=Scrambled")
     expect(page.get_by_text("Spearman correlation of the two maps: 1.00", exact=False)).to_be_visible()
     slider = page.get_by_role("slider")
@@ -214,7 +214,7 @@ def test_why_one_class_and_not_another(page: Page, server: Server) -> None:
 def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&also=demo-shortcut&target=mel")
     expect(page.get_by_role("img", name="Difference of two heatmaps for mel")).to_be_visible()
-    page.get_by_role("button", name="methods", exact=True).first.click()
+    page.get_by_text("methods", exact=True).first.click()
     for name in ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Vanilla gradient"):
         expect(page.get_by_role("img", name=f"Heatmap, {name}")).to_be_visible()
 

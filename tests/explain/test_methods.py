@@ -122,3 +122,19 @@ def test_the_table_says_what_each_method_is() -> None:
         assert method.key == key and ("arXiv:" in method.paper or "doi:" in method.paper)
     assert METHODS["score-cam"].cost(96) == 97 and METHODS["grad-cam"].cost(96) == 1
     assert "guided" not in " ".join(METHODS)
+
+
+def test_the_documentation_lists_every_method_with_its_cost_and_every_rule() -> None:
+    from explain.trust import RULES
+    from tests.conftest import PROJECT
+
+    text = (PROJECT / "docs" / "explanations.md").read_text(encoding="utf-8")
+    rows = {
+        cells[0].strip("` "): cells for line in text.splitlines() if (cells := line.strip("|").split("|")) and "`" in cells[0]
+    }
+    for key, method in METHODS.items():
+        assert method.name == rows[key][1].strip()
+        assert (f"{method.passes:,}" if method.passes else "one a feature map") in rows[key][3]
+        assert ("sensitivity" in rows[key][4]) == (method.reads == "sensitivity")
+    badge = text.split("## The badge")[1].split("## Files")[0]
+    assert badge.count("| weak |") + badge.count("| don't read |") >= len(RULES) - 3  # two pairs and a triple share lines

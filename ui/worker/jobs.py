@@ -195,13 +195,16 @@ def mean_map(spec: ModelSpec, items: list[tuple[Path, Path | None]], target: int
     return (yield from mean_centred_map(_classifier(spec), items, target))
 
 
-def grid(spec: ModelSpec, image: np.ndarray, target: int, cells: list[tuple[str, str | None]]) -> list[np.ndarray]:
+def grid(spec: ModelSpec, image: np.ndarray, target: int, cells: list[tuple[str, str | None]]) -> Run[list[np.ndarray]]:
     """Maps of one class by (method, layer), for the quick methods."""
     from explain.methods import attribute
 
     classifier = _classifier(spec)
-    prepared = classifier.prepare([image])
-    return [attribute(classifier, prepared, np.array([target]), method, layer).maps[0] for method, layer in cells]
+    prepared, maps = classifier.prepare([image]), []
+    for number, (method, layer) in enumerate(cells):
+        yield number, len(cells)
+        maps.append(attribute(classifier, prepared, np.array([target]), method, layer).maps[0])
+    return maps
 
 
 def steps(spec: ModelSpec, image: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None) -> Any:
@@ -255,7 +258,6 @@ QUICK: dict[str, Callable[..., Any]] = {
     "predict": predict,
     "inspect": inspect,
     "explain_images": explain_images,
-    "grid": grid,
     "steps": steps,
 }
 LONG: dict[str, Callable[..., Run[Any]]] = {
@@ -266,6 +268,7 @@ LONG: dict[str, Callable[..., Run[Any]]] = {
     "check_sanity": check_sanity,
     "compare_methods": compare_methods,
     "mean_map": mean_map,
+    "grid": grid,
     "scramble": scramble,
     "ideal": ideal,
 }
