@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +69,7 @@ def explain(
 ) -> None:
     """Explain a dataset or a picture: raw signed maps, predictions and embeddings; with --trust, whether to believe them."""
     from commands.model import open_named
-    from explain.baselines import checked_baseline
+    from explain.baselines import checked_baseline, mean_colour
     from explain.engine import ENGINES
     from explain.methods import METHODS, Settings, default_method, find_method
     from explain.run import ALL, Request, explain_dataset, shown_layer
@@ -90,6 +90,8 @@ def explain(
     if target not in (None, ALL):
         classifier.target_index(str(target))
     images = _images(space, dataset, image, sample or (SAMPLE if compare else None), seed)
+    if baseline == "mean" and images.data is not None:
+        settings = replace(settings, colour=mean_colour([s.path for s in images.subjects]))
     out_folder(out)
     request = Request(chosen, target, layer, settings, engine)
     about = {
@@ -147,8 +149,6 @@ def _sanity(
     space: Workspace, classifier: Classifier, images: _Images, method: str, request: Request, about: dict[str, str]
 ) -> Sanity | None:
     """The kept check of this classifier × method × layer; made now on the dataset's images if there is none."""
-    from dataclasses import replace
-
     from explain.run import shown_layer
     from explain.sanity import IMAGES, check_sanity, read_sanity, sanity_images, write_sanity
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, cast, get_args
 
 import cv2
 import numpy as np
 
-from errors import LesionLensError
+from errors import ImageError, LesionLensError
+from imaging.decode import read_image
 from models.card import scale_pixels
 from models.classifier import Classifier
 
 Baseline = Literal["blur", "mean", "black"]
+Colour = tuple[float, float, float]
 BLUR = 0.1  # standard deviation of the blur, as a share of the shorter side
 
 
 def baseline_images(
-    classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: np.ndarray | None = None
+    classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: Colour | None = None
 ) -> np.ndarray:
     """The pictures with nothing to see in them, float32 (N, H, W, 3) in the network's range.
 
     blur: each picture blurred until its lesion is a stain (Fong & Vedaldi 2017, arXiv:1704.03296).
-    mean: one colour; colour (3,) RGB 0–255 of a dataset's mean, else each picture's own mean.
+    mean: one colour; colour RGB 0–255 of a dataset's mean, else each picture's own mean.
     black: what networks are mostly given, and the worst here: dark is what lesions are.
     Raises LesionLensError for another kind.
     """
@@ -32,6 +35,20 @@ def baseline_images(
         "black": lambda: np.broadcast_to(_scaled(classifier, np.zeros(3)), prepared.shape).copy(),
     }
     return fills[checked_baseline(kind)]() if len(prepared) else prepared
+
+
+def mean_colour(paths: Sequence[Path], most: int = 100) -> Colour | None:
+    """Mean RGB 0–255 over at most so many picture files, spread over the list; None if none can be read."""
+    means = []
+    for path in paths[:: max(1, len(paths) // most)][:most]:
+        try:
+            means.append(read_image(path).reshape(-1, 3).mean(axis=0))
+        except ImageError:
+            continue
+    if not means:
+        return None
+    red, green, blue = np.mean(means, axis=0)
+    return float(red), float(green), float(blue)
 
 
 def checked_baseline(kind: str) -> Baseline:
@@ -46,7 +63,7 @@ def _blur(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), max(sigma, 0.5), borderType=cv2.BORDER_REFLECT)
 
 
-def _mean(classifier: Classifier, prepared: np.ndarray, colour: np.ndarray | None) -> np.ndarray:
+def _mean(classifier: Classifier, prepared: np.ndarray, colour: Colour | None) -> np.ndarray:
     return prepared.mean(axis=(1, 2), keepdims=True) if colour is None else _scaled(classifier, np.asarray(colour))
 
 

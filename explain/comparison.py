@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name
+from atomic import part_name, write_bytes
 from errors import ImageError
 from evaluation.intervals import Figure, mean, ratio
 from explain.methods import DEFAULT, METHODS, Settings, unsupported
@@ -71,7 +72,6 @@ def examine_dataset(
     layer: str | None = None,
     settings: Settings = DEFAULT,
     sanity: Sanity | None = None,
-    colour: np.ndarray | None = None,
 ) -> Run[list[dict[str, Any]]]:
     """`trust.parquet`: one row an image with everything measured and the verdict; unreadable images have an error.
 
@@ -80,17 +80,17 @@ def examine_dataset(
     digest = hashlib.sha256(json.dumps([dict(about), [s.image_id for s in subjects]], sort_keys=True).encode()).hexdigest()
     kept = path.with_name(f".{path.name}-{digest[:16]}.jsonl")
     rows = _known(kept)
-    with kept.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
+    write_bytes(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    with kept.open("a", encoding="utf-8") as file:
         for subject in subjects[len(rows) :]:
             yield len(rows), len(subjects)
-            row = _examined(classifier, subject, method, target, layer, settings, sanity, colour)
+            row = _examined(classifier, subject, method, target, layer, settings, sanity)
             rows.append(row)
             file.write(json.dumps(row) + "\n")
             file.flush()
     yield len(rows), len(subjects)
-    table = pa.Table.from_pylist(rows, schema=None) if rows else pa.table({"image_id": []})
-    table = table.replace_schema_metadata({"lesionlens": json.dumps({"about": dict(about)})})
+    table = pa.Table.from_pandas(pd.DataFrame(rows, columns=None if rows else ["image_id"]), preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), "lesionlens": json.dumps({"about": dict(about)})})
     pq.write_table(table, part_name(path), compression="zstd")
     part_name(path).replace(path)
     kept.unlink()
@@ -104,7 +104,6 @@ def compare_methods(
     layer: str | None = None,
     settings: Settings = DEFAULT,
     sanity: Mapping[str, Sanity] | None = None,
-    colour: np.ndarray | None = None,
 ) -> Run[list[MethodScore]]:
     """Every method on the same images, the best first: by how far its maps beat the image centre.
 
@@ -119,7 +118,7 @@ def compare_methods(
         for subject in subjects:
             yield done, total
             kept = (sanity or {}).get(method)
-            row = _examined(classifier, subject, method, None, layer, settings, kept, colour, **QUICK)
+            row = _examined(classifier, subject, method, None, layer, settings, kept, **QUICK)
             done += 1
             if "error" not in row:
                 rows.append({**row, "group": subject.group})
@@ -154,7 +153,6 @@ def _examined(
     layer: str | None,
     settings: Settings,
     sanity: Sanity | None,
-    colour: np.ndarray | None,
     **effort: int,
 ) -> dict[str, Any]:
     try:
@@ -162,7 +160,7 @@ def _examined(
         masks = {k: _fit(m, image) for k, m in subject.masks().items()}
     except ImageError as error:
         return {"image_id": subject.image_id, "error": str(error)}
-    evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, colour, **effort))
+    evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, **effort))
     decided = classifier.card.classes[int(prediction.logits[0].argmax())]
     row = {"image_id": subject.image_id, "decision": decided, **as_row(evidence, badge(evidence))}
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}

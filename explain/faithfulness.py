@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-from explain.baselines import Baseline, baseline_images
+from explain.baselines import Baseline, Colour, baseline_images
 from imaging.resize import enlarge
 from models.classifier import BATCH, Classifier
 from runs import Run
@@ -77,7 +77,7 @@ def faithfulness(
     target: int,
     importance: np.ndarray,
     baseline: Baseline = "blur",
-    colour: np.ndarray | None = None,
+    colour: Colour | None = None,
     steps: int = STEPS,
     random_maps: int = RANDOM_MAPS,
     seed: int = 0,

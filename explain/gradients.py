@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from errors import NoGradient
-from explain.baselines import Baseline, baseline_images
+from explain.baselines import Baseline, Colour, baseline_images
 from models.classifier import BATCH, Classifier
 from runs import Run
 
@@ -77,6 +77,7 @@ def integrated_gradients(
     prepared: np.ndarray,
     targets: np.ndarray,
     baseline: Baseline = "blur",
+    colour: Colour | None = None,
     steps: int = IG_STEPS,
     most: int = IG_MOST,
 ) -> Run[tuple[np.ndarray, list[Completeness]]]:
@@ -87,7 +88,7 @@ def integrated_gradients(
     of the logits (see `Completeness`) or `most` gradients were computed.
     Returns signed maps float32 (N, H, W) in units of the logit, and how far each adds up.
     """
-    bases = baseline_images(classifier, prepared, baseline)
+    bases = baseline_images(classifier, prepared, baseline, colour)
     maps, checks = [], []
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         yield k, len(prepared)

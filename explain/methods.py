@@ -34,10 +34,12 @@ NEEDS: dict[Needs, str] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a method may be told. baseline: what is shown where something is taken away; seed: of random ones."""
+    """What a method may be told. baseline: what is shown where something is taken away; seed: of random ones;
+    colour: of the baseline `mean`, RGB 0–255 of a dataset (see `baselines.mean_colour`), else each picture's own."""
 
     baseline: Baseline = "blur"
     seed: int = 0
+    colour: tuple[float, float, float] | None = None
 
 
 DEFAULT = Settings()
@@ -126,7 +128,9 @@ def _gradient(call: Call, targets: np.ndarray) -> Run[np.ndarray]:
 def _integrated(call: Call) -> Run[Attribution]:
     prediction = call.classifier.predict(call.prepared)
     targets = _targets(call, prediction)
-    maps, complete = yield from integrated_gradients(call.classifier, call.prepared, targets, call.settings.baseline)
+    maps, complete = yield from integrated_gradients(
+        call.classifier, call.prepared, targets, call.settings.baseline, call.settings.colour
+    )
     return Attribution(prediction, maps, targets, complete)
 
 
@@ -159,12 +163,14 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "occlusion", "Occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901", "forward", (OCCLUSION_GRID + 1) ** 2 + 1,
-            _after(lambda call, t: occlusion(call.classifier, call.prepared, t, baseline=call.settings.baseline)),
+            _after(lambda call, t: occlusion(
+                call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour)),
         ),
         Method(
             "rise", "RISE", "Petsiuk 2018, arXiv:1806.07421", "forward", RISE_MASKS,
             _after(lambda call, t: rise(
-                call.classifier, call.prepared, t, baseline=call.settings.baseline, seed=call.settings.seed)),
+                call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour,
+                seed=call.settings.seed)),
         ),
         Method(
             "score-cam", "Score-CAM", "Wang 2020, arXiv:1910.01279", "layer", 0,

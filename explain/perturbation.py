@@ -11,7 +11,7 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from explain.baselines import Baseline, baseline_images
+from explain.baselines import Baseline, Colour, baseline_images
 from models.classifier import BATCH, Classifier
 from runs import Run
 
@@ -25,6 +25,7 @@ def occlusion(
     targets: np.ndarray,
     grid: int = OCCLUSION_GRID,
     baseline: Baseline = "blur",
+    colour: Colour | None = None,
 ) -> Run[np.ndarray]:
     """Fall of the logit when a window is covered (Zeiler & Fergus 2014, arXiv:1311.2901).
 
@@ -35,7 +36,7 @@ def occlusion(
     rows, columns = _edges(prepared.shape[1], grid), _edges(prepared.shape[2], grid)
     places = [(i, j) for i in range(-1, len(rows) - 1) for j in range(-1, len(columns) - 1)]
     maps = []
-    bases = baseline_images(classifier, prepared, baseline)
+    bases = baseline_images(classifier, prepared, baseline, colour)
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         pictures = (_cover(image, base, rows, columns, place) for place in places)
         covered = yield from _logits(classifier, pictures, int(target), k * len(places), len(prepared) * len(places))
@@ -56,6 +57,7 @@ def rise(
     masks: int = RISE_MASKS,
     grid: int = RISE_GRID,
     baseline: Baseline = "blur",
+    colour: Colour | None = None,
     seed: int = 0,
 ) -> Run[np.ndarray]:
     """Mean logit of pictures in which a place was left visible, minus their mean logit (Petsiuk 2018, arXiv:1806.07421).
@@ -68,7 +70,7 @@ def rise(
     shown = (min(RISE_SHOWN, size[0]), min(RISE_SHOWN, size[1]))
     small = np.stack([_shrink(mask, shown) for mask in _rise_masks(seed, masks, size, grid)]).reshape(masks, -1)
     maps = []
-    bases = baseline_images(classifier, prepared, baseline)
+    bases = baseline_images(classifier, prepared, baseline, colour)
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         pictures = (base + mask[..., None] * (image - base) for mask in _rise_masks(seed, masks, size, grid))
         logits = yield from _logits(classifier, pictures, int(target), k * masks, len(prepared) * masks)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from explain.baselines import Baseline
 from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness, faithfulness
 from explain.gradients import COMPLETE, Completeness
 from explain.heatmap import Explanation
@@ -157,14 +156,13 @@ def examine(
     settings: Settings = DEFAULT,
     sanity: Sanity | None = None,
     masks: dict[str, np.ndarray] | None = None,
-    colour: np.ndarray | None = None,
     steps: int = STEPS,
     random_maps: int = RANDOM_MAPS,
 ) -> Run[tuple[Evidence, Prediction]]:
     """Explain one photograph, uint8 RGB (H, W, 3), and measure what the rules ask for.
 
     target: class index, None for the decision. masks: bool (H, W) by name, in the photograph's own pixels.
-    sanity: kept from `check_sanity`. colour: of the baseline `mean`, a dataset's mean RGB 0–255.
+    sanity: kept from `check_sanity`.
     steps, random_maps: of the curves (see `faithfulness`).
     """
     fitted = classifier.fit(image)
@@ -180,7 +178,7 @@ def examine(
     evidence = replace(evidence, localisation={k: localise(entry.evidence(large), m) for k, m in (masks or {}).items()})
     if not explanation.empty:
         importance = np.abs(heatmap) if entry.reads == "sensitivity" else heatmap
-        baseline: Baseline = settings.baseline
+        baseline, colour = settings.baseline, settings.colour
         faithful = yield from part(
             faithfulness(classifier, prepared[0], index, importance, baseline, colour, steps, random_maps, settings.seed),
             0.15,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from explain.baselines import baseline_images
+from explain.baselines import baseline_images, mean_colour
 from explain.perturbation import occlusion, rise
 from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
@@ -61,8 +63,28 @@ def test_baselines_are_what_they_say() -> None:
     prepared = classifier.prepare(list(images))
     np.testing.assert_allclose(baseline_images(classifier, prepared, "black"), 0)
     np.testing.assert_allclose(baseline_images(classifier, prepared, "mean")[0, 0, 0], prepared[0].mean((0, 1)), atol=1e-6)
-    told = baseline_images(classifier, prepared, "mean", np.array([51, 102, 204]))
+    told = baseline_images(classifier, prepared, "mean", (51, 102, 204))
     np.testing.assert_allclose(told[1, 5, 5], [0.2, 0.4, 0.8], atol=1e-6)
     blurred = baseline_images(classifier, prepared, "blur")
     edges = [np.abs(np.diff(x, axis=1)).max() for x in (prepared, blurred)]
     assert edges[1] < edges[0] / 4 and blurred.mean() == pytest.approx(prepared.mean(), abs=0.02)
+
+
+def test_a_datasets_mean_colour(tmp_path: Path) -> None:
+    from imaging.decode import encode_png
+
+    for k, value in enumerate((10, 30)):
+        (tmp_path / f"{k}.png").write_bytes(encode_png(np.full((4, 4, 3), (value, 2 * value, 0), np.uint8)))
+    (tmp_path / "2.png").write_bytes(b"broken")
+    assert mean_colour(sorted(tmp_path.iterdir())) == (20, 40, 0) and mean_colour([tmp_path / "2.png"]) is None
+    assert mean_colour(sorted(tmp_path.iterdir()), most=1) == (10, 20, 0)
+
+
+def test_the_colour_has_an_effect_on_what_takes_away() -> None:
+    from explain.methods import Settings, attribute
+
+    classifier = planted_classifier()
+    prepared = classifier.prepare(list(planted_pictures(1)[0]))
+    for method in ("occlusion", "rise", "integrated-gradients"):
+        one, two = (attribute(classifier, prepared, A, method, settings=Settings("mean", 0, c)).maps for c in (None, (0, 255, 0)))
+        assert np.abs(one - two).max() > 0.01 * np.abs(one).max()

@@ -100,7 +100,7 @@ def test_arguments_of_the_curves_have_an_effect(planted: Classifier, changes: di
 
 def test_a_datasets_colour_is_the_mean_baseline(planted: Classifier) -> None:
     image = planted.prepare(list(planted_pictures(1)[0]))[0]
-    green = finish(faithfulness(planted, image, 0, np.eye(8), "mean", np.array([0, 255, 0])))
+    green = finish(faithfulness(planted, image, 0, np.eye(8), "mean", (0, 255, 0)))
     assert green.deletion[-1] > 0.99  # a green picture is the class
 
 
@@ -271,6 +271,9 @@ def test_a_killed_examination_goes_on_and_gives_the_same(planted: Classifier, su
     one, two = (pq.read_table(tmp_path / f"{n}.parquet") for n in ("whole", "killed"))
     assert str(one.to_pylist()) == str(two.to_pylist()) and one.num_rows == 6 and not list(tmp_path.glob(".*jsonl"))
     assert whole[-1]["image_id"] == "broken" and "error" in whole[-1] and whole[0]["lesion_share"] > 0.5
+    last_first = examine_dataset(planted, [subjects[-1], subjects[0]], {}, tmp_path / "other.parquet", "hirescam")
+    finish(last_first)
+    assert {"error", "verdict", "lesion_share"} <= set(pq.read_table(tmp_path / "other.parquet").column_names)
 
 
 def test_methods_are_compared_on_the_same_images(planted: Classifier, subjects: list[Subject]) -> None:
