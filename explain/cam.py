@@ -179,7 +179,7 @@ def _build(classifier: Classifier, engine: Engine, method: str, all_classes: boo
                 chosen = tf.where(targets < 0, tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
                 scores = [tf.reduce_sum(tf.gather(logits, chosen, batch_dims=1))]
         maps32 = tf.cast(maps, tf.float32)
-        heat = [_sum(maps32, WEIGHTS[method](maps32, _gradient(tape, s, maps, engine.layer))) for s in scores]
+        heat = [_sum(maps32, WEIGHTS[method](maps32, _gradient(classifier, tape, s, maps, engine.layer))) for s in scores]
         return logits, classifier.probabilities(outputs), embedding, tf.stack(heat, axis=1) if all_classes else heat[0]
 
     return run
@@ -195,7 +195,7 @@ def _build_steps(classifier: Classifier, info: LayerInfo, method: str) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             maps, outputs, _ = engine.above(images, tape)
             score = tf.reduce_sum(tf.gather(classifier.class_logits(outputs), targets, batch_dims=1))
-        maps32, gradient = tf.cast(maps, tf.float32), _gradient(tape, score, maps, info)
+        maps32, gradient = tf.cast(maps, tf.float32), _gradient(classifier, tape, score, maps, info)
         weights = WEIGHTS[method](maps32, gradient)
         return maps32, gradient, weights, _sum(maps32, weights), score
 
@@ -210,10 +210,11 @@ def _sum(maps: Any, weights: Any) -> Any:
     return tf.reduce_sum(maps * weights, axis=-1)
 
 
-def _gradient(tape: Any, score: Any, maps: Any, info: LayerInfo) -> Any:
+def _gradient(classifier: Classifier, tape: Any, score: Any, maps: Any, info: LayerInfo) -> Any:
     import tensorflow as tf
 
-    gradient = tape.gradient(score, maps)
+    scale = classifier.gradient_scale
+    gradient = tape.gradient(score, maps, output_gradients=tf.constant(scale, score.dtype))
     if gradient is None:
         raise NoSpatialLayer(f"layer {info.path!r} does not lead to the output.", todo="Choose another layer.")
-    return tf.cast(gradient, tf.float32)
+    return tf.cast(gradient, tf.float32) / scale

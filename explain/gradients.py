@@ -185,12 +185,12 @@ def _build(classifier: Classifier) -> Any:
             tape.watch(images)
             logits = classifier.class_logits(classifier.logits(images))
             score = tf.reduce_sum(tf.gather(logits, targets, batch_dims=1))
-        gradient = tape.gradient(score, images)
+        gradient = tape.gradient(score, images, output_gradients=tf.constant(classifier.gradient_scale, score.dtype))
         if gradient is None:
             raise NoGradient(
                 "cannot be differentiated with respect to its picture.", classifier.facts.path.name,
                 "Explain it by occlusion or RISE.",
             )  # fmt: skip
-        return gradient
+        return gradient / classifier.gradient_scale
 
     return run

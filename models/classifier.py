@@ -69,6 +69,13 @@ class Classifier:
         return any(layer.explainable for layer in self.layers)
 
     @property
+    def gradient_scale(self) -> float:
+        """What scores are multiplied by before they are differentiated, and gradients divided by after: float16 would
+        lose small gradients (Micikevicius 2018, arXiv:1710.03740)."""
+        half = any(getattr(layer, "compute_dtype", "") == "float16" for _, layer in sublayers(self.network))
+        return 256.0 if half else 1.0
+
+    @property
     def flattens(self) -> bool:
         """Whether the head flattens the last maps, where averaging gradients is unfaithful."""
         kinds = [layer.kind for layer in self.layers]

@@ -12,7 +12,7 @@ from ui.covering import covering_panel
 from ui.grids import difference_panel, grid_panel
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
-from ui.trusting import trust_details, trust_panel
+from ui.trusting import trust_details, trust_panel, trust_record
 
 page_title("Inspect an image", "What did the network look at, and what does it say?")
 name = need(choice.model(), "classifier")
@@ -56,7 +56,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         probabilities, _ = services.predict(opened, chosen.image)
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
-        downloads(opened, chosen, shown, view)
+        downloads(opened, chosen, shown, view, trust_record(opened, chosen, shown))
         trust_details(opened, chosen, shown, data)
         grid_panel(opened, chosen, shown, view)
     return shown

@@ -83,8 +83,8 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
     with one:
         default = METHODS[opened.description.default_method].name
         method = choice.optional(
-            choice.METHOD, "Method", [m for m in METHODS if not unsupported_by(opened.description.layers, m)],
-            f"{default} (default)", _method_label, help=_method_help(opened),
+            choice.METHOD, "Method", list(METHODS), f"{default} (default)",
+            lambda m: _method_label(m, unsupported_by(opened.description.layers, m)), help=_method_help(opened),
         )  # fmt: skip
     with two:
         layer = _layer_choice(opened, method or opened.description.default_method)
@@ -144,7 +144,9 @@ def method_table(opened: services.OpenModel) -> None:
     )
 
 
-def _method_label(key: str) -> str:
+def _method_label(key: str, reason: str) -> str:
+    if reason:
+        return f"{METHODS[key].name} · not possible here"
     passes = METHODS[key].passes
     slow = f" · {passes:,} passes" if passes > 3 else " · slow" if passes == 0 else ""
     return METHODS[key].name + slow

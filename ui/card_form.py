@@ -60,6 +60,11 @@ def card_form(opened: services.OpenModel) -> None:
         one, two = st.columns(2)
         positive = one.text_input(label("positive", "One sigmoid unit: it is the score of"), card.positive or "")
         malignant = two.text_input(label("malignant", "Malignant classes, with commas"), ", ".join(card.malignant))
+        output_name = card.output_name or ""
+        if card.output_name is not None:
+            output_name = st.text_input(
+                label("output_name", "Of the network's several outputs, the one with the classes"), output_name
+            )
         training_data = st.text_area("Training data", card.training_data, height=80)
         licence = st.text_input("Licence", card.licence)
         intended_use = st.text_area("Intended use", card.intended_use, height=70)
@@ -71,6 +76,7 @@ def card_form(opened: services.OpenModel) -> None:
                         "name": name, "classes": tuple(c.strip() for c in classes.splitlines() if c.strip()),
                         "height": height, "width": width, "output": output, "scaling": scaling, "colour_order": colour,
                         "resize": {"geometry": geometry, "interpolation": interpolation}, "positive": positive.strip() or None,
+                        "output_name": output_name.strip() or None,
                         "malignant": tuple(c.strip() for c in malignant.split(",") if c.strip()),
                         "training_data": training_data, "licence": licence, "intended_use": intended_use, "limits": limits,
                     }

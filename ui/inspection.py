@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -12,6 +13,7 @@ from errors import CardError
 from explain.heatmap import Explanation
 from explain.localisation import localise
 from explain.methods import METHODS
+from exports import plain
 from imaging.decode import encode_png_with
 from imaging.overlay import colour_bar, draw_contour, overlay
 from imaging.resize import Box, enlarge, scale_image, seen_box
@@ -149,8 +151,8 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
             st.caption(f"Set by {policy.operator}. Source: {policy.source}. It is the operator's rule, not advice by LesionLens.")
 
 
-def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
-    """The overlay, the raw array and the numbers, with version, hashes and parameters."""
+def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, trust: dict[str, Any] | None) -> None:
+    """The overlay, the raw array and the numbers with the map's trust; version, hashes and parameters in all but the array."""
     card, found = opened.card, shown.found
     name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
     about = {
@@ -166,6 +168,7 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
         "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
         "logits": dict(zip(card.classes, found.logits.tolist(), strict=True)),
         "heatmap": {"rows": shown.heatmap.tolist(), "signed": True, "of": name},
+        "trust": trust,
     }
     left, middle, right = st.columns(3)
     stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"
@@ -178,7 +181,7 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
         key=f"npy-{opened.name}", help="The signed map as a NumPy array, float32, not rescaled.",
     )  # fmt: skip
     right.download_button(
-        "Numbers (JSON)", lambda: json.dumps(content, indent=1), f"{stem}.json", "application/json", width="stretch",
+        "Numbers (JSON)", lambda: json.dumps(plain(content), indent=1), f"{stem}.json", "application/json", width="stretch",
         key=f"json-{opened.name}",
     )  # fmt: skip
 

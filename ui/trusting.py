@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -14,7 +14,7 @@ from explain.heatmap import Explanation
 from explain.methods import METHODS
 from explain.sanity import FAILED, IMAGES, SEEDS, Sanity
 from explain.stability import CHANGES, Stability
-from explain.trust import Badge, Evidence, badge
+from explain.trust import Badge, Evidence, as_row, badge
 from imaging.resize import scale_image
 from reports.charts import faithfulness_curves, sanity_curve
 from ui import services
@@ -70,6 +70,15 @@ def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data
         with st.expander("Measurements behind the trust in this map", icon=":material/monitoring:"):
             _measurements(evidence)
     _sanity(opened, shown, evidence.sanity, data)
+
+
+def trust_record(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> dict[str, Any] | None:
+    """All that is known of a map's trust by now, to be taken away; None for a difference of classes."""
+    if shown.contrast is not None:
+        return None
+    evidence = _evidence(opened, chosen, shown)
+    sanity = None if evidence.sanity is None else vars(evidence.sanity)
+    return {**as_row(evidence, badge(evidence)), "sanity": sanity}
 
 
 def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:

@@ -11,10 +11,11 @@ import pytest
 from errors import CardError, NoSpatialLayer
 from explain.cam import WEIGHTS, cam, cam_all_classes, cam_steps
 from explain.heatmap import Explanation
-from explain.methods import default_method
+from explain.methods import attribute, default_method
 from models.card import ModelCard
 from models.classifier import Classifier, open_classifier
 from models.files import FileFacts
+from tests.models import networks
 from tests.models.networks import NETWORKS, SIZE, multi_label, two_outputs
 
 CLASSES = ("a", "b", "c")
@@ -235,6 +236,40 @@ def test_one_of_several_outputs_is_explained() -> None:
     np.testing.assert_allclose(scores.probabilities, network.predict(images, verbose=0)[1], atol=1e-6)
     alone = classifier_of(keras.Model(network.input, network.outputs[1]))
     np.testing.assert_allclose(maps, cam_all_classes(alone, images)[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+def test_half_precision_gives_the_maps_of_the_same_weights_in_float32(policy: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    half = getattr(networks, policy)(keras)
+    full = networks.nested_twice(keras)
+    full.set_weights(half.get_weights())
+    images = np.random.default_rng(0).random((2, *SIZE, 3), np.float32)
+    targets, rough = np.array([0, 2]), {"float16": 5e-3, "bfloat16": 4e-2}[policy]
+    for method in ("grad-cam", "gradient"):
+        one, two = (attribute(classifier_of(n), images, targets, method).maps for n in (full, half))
+        assert np.abs(one).max() > 0
+        assert np.median(np.abs(one - two)) <= rough * np.abs(one).max()
+
+
+def test_small_gradients_survive_float16() -> None:
+    """A head whose weights lie below float16's smallest step (6e-8) once they are divided by the cells of its layer."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((64, 64, 3))
+        x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(1, 1, use_bias=False)(inputs))
+        network = keras.Model(inputs, keras.layers.Dense(3, use_bias=False, dtype="float32")(x))
+    finally:
+        keras.config.set_dtype_policy(before)
+    network.layers[1].set_weights([np.ones((1, 1, 3, 1), np.float32)])
+    network.layers[-1].set_weights([np.full((1, 3), 1e-4, np.float32)])
+    _, maps = cam(classifier_of(network, output="logits"), np.ones((1, 64, 64, 3), np.float32), np.array([0]), "hirescam")
+    assert maps.sum() == pytest.approx(3e-4, rel=0.02)
 
 
 def test_multi_label_scores_stand_for_themselves() -> None:
