@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from data_audit.dataset import Dataset
-from explain.faithfulness import Faithfulness
+from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness
 from explain.heatmap import Explanation
 from explain.methods import METHODS
 from explain.sanity import FAILED, IMAGES, SEEDS, Sanity
@@ -51,7 +51,7 @@ def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Non
         elif task is None and not evidence.explanation.empty and st.button(
             "Test this map", icon=":material/science:", key=f"test {key}",
             help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
-                 "in ways that do not matter. Takes some hundred predictions.",
+                 f"in ways that do not matter: about {_passes(shown):,} predictions.",
         ):  # fmt: skip
             found = shown.found
             services.start(
@@ -90,6 +90,14 @@ def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evide
         return replace(task.result(), sanity=sanity)
     explanation = Explanation(found.method, opened.card.classes[shown.target], found.place, shown.heatmap)
     return Evidence(explanation, sanity=sanity)
+
+
+def _passes(shown: Shown) -> int:
+    """Predictions that testing a map takes: the curves, and the map of the photograph and of each changed one."""
+    found = shown.found
+    return 2 * (RANDOM_MAPS + 2) * (STEPS - 1) + (1 + len(CHANGES)) * METHODS[found.method].cost(
+        found.layer.channels if found.layer else 0
+    )
 
 
 def _key(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> str:
