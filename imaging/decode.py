@@ -92,8 +92,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises ImageError for anything that is not a whole picture within the limits.
     """
     header = read_header(data, max_pixels)
-    if header.kind == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise ImageError("is cut off: its end is missing.", todo="Copy the file again.")
+    if header.kind == "JPEG":
+        _whole_jpeg(data)
     if header.kind == "HEIF":
         return _decode_with_pillow(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -102,16 +102,39 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return _upright(_to_rgb8(pixels), header.orientation)
 
 
+def decode_at_least(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """As `decode`, but a JPEG may come out smaller: by a power of two, its longer side at least `side` pixels.
+
+    For measuring and thumbnails; a network's input is always decoded at full size. Costs a quarter to a half.
+    """
+    header = read_header(data, max_pixels)
+    factor = next((f for f in (8, 4, 2) if max(header.width, header.height) >= f * side), 1)
+    if header.kind != "JPEG" or factor == 1:
+        return decode(data, max_pixels)
+    _whole_jpeg(data)
+    flag = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[factor]
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None or pixels.size == 0:
+        raise ImageError(f"cannot be decoded as {header.kind}.", todo="Export the picture again.")
+    return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), header.orientation)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A picture file's content within the limits; every error names the file."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", path.name, "Save it smaller.")
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror}).", path.name) from error
+
+
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode` of a file; every error names the file."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", todo="Save it smaller.")
-        return decode(path.read_bytes(), max_pixels)
+        return decode(read_bytes(path), max_pixels)
     except ImageError as error:
         raise ImageError(error.what, path.name, error.todo) from error
-    except OSError as error:
-        raise ImageError(f"cannot be read ({error.strerror}).", path.name) from error
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -158,6 +181,12 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
     8: partial(np.rot90, k=1),
 }
+
+
+def _whole_jpeg(data: bytes) -> None:
+    """Raises ImageError for a JPEG whose end is missing: decoders fill the rest with grey and say nothing."""
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise ImageError("is cut off: its end is missing.", todo="Copy the file again.")
 
 
 def _orientation(picture: Image.Image, kind: str) -> int:

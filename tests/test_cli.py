@@ -159,10 +159,15 @@ def test_the_readme_names_every_command_and_no_other() -> None:
     assert {t.replace("bench explain", "bench") for t in told} | {"model trust"} == known
 
 
-def test_auditing_composition(workspace: Workspace, tmp_path: Path) -> None:
+def test_auditing_a_dataset(workspace: Workspace, tmp_path: Path) -> None:
     audited = as_json("audit", "tiny", "--out", tmp_path, workspace=workspace)
     assert json.loads((tmp_path / "audit.json").read_text()) == audited
-    assert audited["about"]["checks"] == ["composition"] and audited["composition"][0]["diagnosis"] == "nv"
+    assert audited["about"]["checks"] == ["composition", "associations", "likeness", "quality"]
+    assert audited["composition"][0]["diagnosis"] == "nv" and audited["balancing"][0]["diagnosis"] == "nv"
+    images = pd.read_parquet(tmp_path / "images.parquet")
+    assert len(images) == audited["about"]["images"] and images["error"].isna().all() and (images["width"] == 320).all()
+    assert not [f for f in audited["findings"] if f["severity"] == "grave"]
+    assert {a["column"] for a in audited["associations"]} >= {"age", "site"}
 
 
 @pytest.mark.parametrize(

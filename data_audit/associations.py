@@ -1,0 +1,270 @@
+"""What goes with the label: every column and marker against the diagnosis, counted by lesion.
+
+A network may learn whatever goes with the label. Effect sizes come first; the p-values are corrected for the number
+of questions asked (Benjamini & Hochberg 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+import diagnoses
+from data_audit.dataset import COLUMNS, Dataset
+from data_audit.findings import Finding
+from evaluation.intervals import Figure, Z, ratio, undefined
+
+MAX_LEVELS = 40  # values of a column above which it names things instead of grouping them
+MIN_LESIONS = 10  # lesions a side below which nothing is said
+NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis", "split")
+
+
+@dataclass(frozen=True)
+class Association:
+    """One question. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of
+    means, with a 95 % interval over lesions where there is one; p: of no association; q: p after Benjamini–Hochberg.
+
+    rates: share malignant (or mean) with and without, for a yes/no column; reversed_in: the column whose strata turn it round.
+    """
+
+    column: str
+    target: str
+    kind: str  # "Cramér's V", "odds ratio", "difference of means"
+    strength: Figure
+    p: float
+    q: float
+    lesions: int
+    images: int
+    rates: tuple[Figure, Figure] | None = None
+    reversed_in: str = ""
+
+
+def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None) -> list[Association]:
+    """Every column (and every marker, bool (N,) in the table's order) against the diagnosis and against malignancy.
+
+    Strongest first: those that hold after correction, then by p.
+    """
+    frame = dataset.table.reset_index(drop=True)
+    groups = pd.factorize(dataset.groups)[0]
+    labelled = frame["diagnosis"].notna().to_numpy()
+    malignant = frame["diagnosis"].map(_malignant).to_numpy(float)
+    found = []
+    for name, values in _columns(frame, markers or {}).items():
+        asked = labelled & values.notna().to_numpy()
+        numeric = pd.api.types.is_numeric_dtype(values) and values[asked].nunique() > 2
+        if not numeric:
+            found.append(_crossed(name, values[asked], frame["diagnosis"][asked], groups[asked]))
+        decided = asked & ~np.isnan(malignant)
+        if numeric:
+            found.append(_means(name, values[decided].to_numpy(float), malignant[decided] > 0, groups[decided]))
+        elif values[decided].nunique() == 2:
+            found.append(_odds(name, values[decided], malignant[decided] > 0, groups[decided]))
+    return _corrected([f for f in found if f is not None])
+
+
+def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tuple[Figure, float]:
+    """Odds ratio with a 95 % interval on the log scale, variance between lesions (linearised), and Wald's p.
+
+    exposed, event: bool (N,). Half an image is added to each cell where one is empty (Haldane 1956).
+    """
+    a, b = float((exposed & event).sum()), float((exposed & ~event).sum())
+    c, d = float((~exposed & event).sum()), float((~exposed & ~event).sum())
+    if min(a + b, c + d) == 0 or min(a + c, b + d) == 0:
+        return undefined("one side is empty"), float("nan")
+    half = 0.5 if min(a, b, c, d) == 0 else 0.0
+    a, b, c, d = a + half, b + half, c + half, d + half
+    log = np.log(a * d / (b * c))
+    share = {True: a / (a + b), False: c / (c + d)}
+    p = np.where(exposed, share[True], share[False])
+    n = np.where(exposed, a + b, c + d)
+    pull = np.where(exposed, 1, -1) * (event - p) / (n * p * (1 - p))
+    spread = _between(pull, groups)
+    if half:  # no variance between lesions can be read off an empty cell: Woolf's instead
+        spread = max(spread, float(np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)))
+    figure = Figure(float(np.exp(log)), float(np.exp(log - Z * spread)), float(np.exp(log + Z * spread)))
+    return figure, _wald(log, spread)
+
+
+def mean_difference(values: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tuple[Figure, float]:
+    """Mean of the events minus mean of the others, 95 % interval with variance between lesions, and Wald's p."""
+    if event.all() or not event.any():
+        return undefined("one side is empty"), float("nan")
+    one, other = values[event].mean(), values[~event].mean()
+    pull = np.where(event, (values - one) / event.sum(), -(values - other) / (~event).sum())
+    spread = _between(pull, groups)
+    difference = float(one - other)
+    return Figure(difference, difference - Z * spread, difference + Z * spread), _wald(difference, spread)
+
+
+def cramers_v(table: np.ndarray, lesions: int) -> tuple[float, float]:
+    """Bias-corrected Cramér's V (Bergsma 2013, doi:10.1016/j.jkss.2012.10.002) and p of the χ² test.
+
+    table: counts of images (rows, columns); lesions: how many lesions they show. Counts are scaled down to lesions first,
+    as if the photographs of a lesion told nothing new.
+    """
+    from scipy.stats import chi2
+
+    table = table[table.sum(1) > 0][:, table.sum(0) > 0]
+    rows, columns = table.shape
+    if min(rows, columns) < 2:
+        return float("nan"), float("nan")
+    scaled = table * (lesions / table.sum())
+    n = scaled.sum()
+    expected = scaled.sum(1, keepdims=True) * scaled.sum(0, keepdims=True) / n
+    statistic = float(((scaled - expected) ** 2 / expected).sum())
+    phi = max(0.0, statistic / n - (rows - 1) * (columns - 1) / (n - 1))
+    fewer = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
+    return float(np.sqrt(phi / fewer)) if fewer > 0 else float("nan"), float(chi2.sf(statistic, (rows - 1) * (columns - 1)))
+
+
+def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
+    """Adjusted p-values, float (N,); NaN stays NaN and does not count."""
+    values = np.asarray(p, float)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known])]
+    adjusted = np.full(len(values), np.nan)
+    raised = values[order] * len(order) / np.arange(1, len(order) + 1)
+    adjusted[order] = np.minimum(1, np.minimum.accumulate(raised[::-1])[::-1])
+    return adjusted
+
+
+def turned_round(exposed: np.ndarray, event: np.ndarray, strata: np.ndarray) -> bool:
+    """Whether the odds ratio pooled over strata (Mantel & Haenszel 1959) points the other way than the crude one, by a
+    tenth at least on either side (Simpson 1951)."""
+    crude = _log_odds(exposed, event)
+    above = below = 0.0
+    for stratum in np.unique(strata):
+        here = strata == stratum
+        e, y, n = exposed[here], event[here], here.sum()
+        above += (e & y).sum() * (~e & ~y).sum() / n
+        below += (e & ~y).sum() * (~e & y).sum() / n
+    if above == 0 or below == 0 or np.isnan(crude):
+        return False
+    pooled = float(np.log(above / below))
+    return crude * pooled < 0 and min(abs(crude), abs(pooled)) > np.log(1.1)
+
+
+def _columns(frame: pd.DataFrame, markers: Mapping[str, np.ndarray]) -> dict[str, pd.Series]:
+    """What may go with the label: known columns that group images, then other columns of few values, then markers."""
+    own = [c for c in COLUMNS if c not in NOT_ASKED]
+    other = [c for c in frame.columns if c not in COLUMNS]
+    found = {}
+    for column in [*own, *other]:
+        values = frame[column]
+        numeric = pd.api.types.is_numeric_dtype(values)
+        if values.notna().any() and values.nunique() > 1 and (numeric or values.nunique() <= MAX_LEVELS):
+            found[str(column)] = values
+    for name, present in markers.items():
+        if present.any() and not present.all():
+            found[name] = pd.Series(present, index=frame.index)
+    return found
+
+
+def _malignant(diagnosis: object) -> float:
+    side = diagnoses.malignancy(str(diagnosis)) if isinstance(diagnosis, str) else None
+    return {"malignant": 1.0, "benign": 0.0}.get(side or "", float("nan"))
+
+
+def _crossed(name: str, values: pd.Series, labels: pd.Series, groups: np.ndarray) -> Association | None:
+    table = pd.crosstab(values.astype(str), labels.astype(str)).to_numpy(float)
+    lesions = len(np.unique(groups))
+    if lesions < 2 * MIN_LESIONS or min(table.shape) < 2:
+        return None
+    v, p = cramers_v(table, lesions)
+    return Association(name, "diagnosis", "Cramér's V", Figure(v), p, np.nan, lesions, int(table.sum()))
+
+
+def _means(name: str, values: np.ndarray, event: np.ndarray, groups: np.ndarray) -> Association | None:
+    if not _enough(event, groups):
+        return None
+    figure, p = mean_difference(values, event, groups)
+    one, other = (Figure(float(values[side].mean())) for side in (event, ~event))
+    n = len(np.unique(groups))
+    return Association(name, "malignant", "difference of means", figure, p, np.nan, n, len(values), (one, other))
+
+
+def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray) -> Association | None:
+    levels = sorted(values.unique(), key=str)
+    exposed = (values == levels[-1]).to_numpy()
+    if not _enough(event, groups) or not _enough(exposed, groups):
+        return None
+    figure, p = odds_ratio(exposed, event, groups)
+    rates = tuple(
+        ratio(event[side].astype(float), np.ones(side.sum()), groups[side], "no images") for side in (exposed, ~exposed)
+    )
+    plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no needs no value behind its name
+    shown = name if plain else f"{name}: {levels[-1]}"
+    return Association(
+        shown, "malignant", "odds ratio", figure, p, np.nan, len(np.unique(groups)), len(values), (rates[0], rates[1])
+    )
+
+
+def _enough(side: np.ndarray, groups: np.ndarray) -> bool:
+    return min(len(np.unique(groups[side])), len(np.unique(groups[~side]))) >= MIN_LESIONS
+
+
+def _between(pull: np.ndarray, groups: np.ndarray) -> float:
+    """Standard error of a sum of N terms that are independent between groups only."""
+    _, group = np.unique(groups, return_inverse=True)
+    n = int(group.max()) + 1
+    return float(np.sqrt(n / (n - 1) * (np.bincount(group, pull) ** 2).sum())) if n > 1 else float("nan")
+
+
+def _wald(value: float, spread: float) -> float:
+    from scipy.stats import norm
+
+    return float(2 * norm.sf(abs(value) / spread)) if spread > 0 else float("nan")
+
+
+def _log_odds(exposed: np.ndarray, event: np.ndarray) -> float:
+    a, b = (exposed & event).sum() + 0.5, (exposed & ~event).sum() + 0.5
+    c, d = (~exposed & event).sum() + 0.5, (~exposed & ~event).sum() + 0.5
+    return float(np.log(a * d / (b * c)))
+
+
+def _corrected(found: list[Association]) -> list[Association]:
+    adjusted = benjamini_hochberg([f.p for f in found])
+    told = [replace(f, q=float(q)) for f, q in zip(found, adjusted, strict=True)]
+    return sorted(told, key=lambda f: (not f.q <= 0.05, np.nan_to_num(f.p, nan=2.0)))
+
+
+# columns that may be real risk, or that follow from how a diagnosis is made; anything else is how the picture was taken
+RISK = ("age", "sex", "site", "skin type", "fitzpatrick", "tone")
+PROCEDURE = ("confirmation",)
+GRAVE, MODERATE = 2.0, 1.25  # odds ratio that the interval must lie beyond, or its inverse
+
+
+def association_findings(found: Sequence[Association]) -> list[Finding]:
+    """What goes with malignancy more than chance lets it, corrected for the number of questions."""
+    findings = []
+    for a in found:
+        if a.kind != "odds ratio" or not a.q <= 0.05 or not a.strength.defined:
+            continue
+        beyond = max(a.strength.low, 1 / a.strength.high)
+        name = a.column.split(":")[0]
+        real = name in RISK or name in PROCEDURE
+        severity = "note" if real or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
+        findings.append(_finding(a, severity, real))
+    return findings
+
+
+def _finding(a: Association, severity: str, real: bool) -> Finding:
+    shown = a.column.replace("_", " ")
+    rates = ""
+    if a.rates is not None:
+        rates = f" {a.rates[0]:.1%} of the images with it are malignant, {a.rates[1]:.1%} of those without."
+    turned = f" Within the values of {a.reversed_in} it points the other way." if a.reversed_in else ""
+    remedy = (
+        "It may be a real risk; say whether the classifier is given it, and evaluate by it."
+        if real
+        else "Take these images out, balance them over the diagnoses, or test whether the classifier uses it."
+    )
+    return Finding(
+        "goes with the diagnosis", severity,  # type: ignore[arg-type]
+        f"{shown} goes with malignancy: odds ratio {a.strength:.2f}, {a.lesions:,} lesions.{rates}{turned}",
+        (), {"column": a.column, "odds_ratio": a.strength.value, "low": a.strength.low, "high": a.strength.high, "p": a.p, "q": a.q},
+        remedy,
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""Is this the same photograph again? A fingerprint an image, candidates by a tree, proof by laying one on the other.
+
+Photographs of lesions are alike as wholes: a dark spot in the middle of skin. So a fingerprint that is near is only a
+candidate; the pair counts when the fine detail of one agrees with the other's after one of eight turns and mirrors, and
+one of a few crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+SIDE = 64  # pixels of the square a photograph is compared at
+RINGS = 6
+NEAR = 9.0  # distance of fingerprints up to which a pair is looked at
+SAME = 0.8  # correlation of fine detail from which it is the same photograph
+CROPS = (1.0, 0.95, 0.9, 0.86)  # shares of a side that one may be of the other
+SHIFT = 4  # pixels that one may lie beside the other
+FINE, COARSE = 0.8, 2.5  # pixels: between these two blurs lies the detail that is compared
+GREY = 1.5  # grey levels of detail that count as nothing
+WINDOW = 0.9  # radius of the disc that is compared, 1 is to the edges
+
+_RADIUS = np.hypot(*(np.indices((SIDE, SIDE)) - (SIDE - 1) / 2)) / (SIDE / 2)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Rows of two images; correlation of their fine detail −1…1 when laid on each other."""
+
+    one: int
+    other: int
+    correlation: float
+
+
+def small_picture(image: np.ndarray) -> np.ndarray:
+    """uint8 (64, 64, 3): what is kept of a photograph for comparing."""
+    return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def fingerprint(small: np.ndarray) -> np.ndarray:
+    """float32 (2 · 3 · 6,): mean and deviation of L*, a*, b* on six rings around the middle, which turns and mirrors leave alone."""
+    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 2).astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    ring = np.minimum((_RADIUS * RINGS).astype(int), RINGS)
+    parts = []
+    for k in range(RINGS):
+        pixels = lab[ring == k]
+        parts += [pixels.mean(axis=0), pixels.std(axis=0)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def same_photographs(smalls: np.ndarray, near: float = NEAR, same: float = SAME) -> Iterator[tuple[int, int, list[Pair]]]:
+    """(done, total, pairs found) while pairs of smalls uint8 (N, 64, 64, 3) are looked at; sub-quadratic by a tree."""
+    from scipy.spatial import cKDTree
+
+    prints = np.stack([fingerprint(s) for s in smalls]) if len(smalls) else np.zeros((0, 6 * RINGS), np.float32)
+    tree = cKDTree(prints)
+    candidates = tree.query_pairs(near, output_type="ndarray")
+    found: list[Pair] = []
+    for k, (one, other) in enumerate(candidates):
+        correlation = agreement(smalls[one], smalls[other])
+        if correlation >= same:
+            found.append(Pair(int(one), int(other), correlation))
+        if k % 500 == 499:
+            yield k + 1, len(candidates), found
+    yield len(candidates), len(candidates), found
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Highest correlation of fine detail over turns, mirrors, crops of either and small shifts, −1…1."""
+    return max(_best(one, other), _best(other, one))
+
+
+def _best(whole: np.ndarray, other: np.ndarray) -> float:
+    """The whole against eight turns and mirrors of each crop of the other, at every shift up to `SHIFT` at once (FFT)."""
+    variants = np.stack([turned for share in CROPS for turned in _turns(_detail(_cropped(other, share)))])
+    spectrum = np.fft.rfft2(_detail(whole))
+    found = np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(variants)), s=(SIDE, SIDE))
+    near = np.r_[0 : SHIFT + 1, SIDE - SHIFT : SIDE]
+    return float(found[:, near[:, None], near].max())
+
+
+def _cropped(small: np.ndarray, share: float) -> np.ndarray:
+    """The middle of a small picture, enlarged to its size."""
+    cut = round(SIDE * share)
+    first = (SIDE - cut) // 2
+    return cv2.resize(small[first : first + cut, first : first + cut], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def _detail(small: np.ndarray) -> np.ndarray:
+    """Grey picture without its coarse shape, evened out so that no hard edge (a dark corner, a ruler) outweighs the rest;
+    length 1, or zeros where there is no detail."""
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = cv2.GaussianBlur(grey, (0, 0), FINE) - cv2.GaussianBlur(grey, (0, 0), COARSE)
+    fine /= np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 1.5 * COARSE)) + GREY
+    fine = np.where(_RADIUS < WINDOW, fine, 0)
+    fine -= np.where(_RADIUS < WINDOW, fine.sum() / (_RADIUS < WINDOW).sum(), 0)
+    length = float(np.sqrt((fine * fine).sum()))
+    return fine / length if length > 1 else np.zeros_like(fine)
+
+
+def _turns(square: np.ndarray) -> Iterator[np.ndarray]:
+    for picture in (square, square[:, ::-1]):
+        for quarter in range(4):
+            yield np.rot90(picture, quarter)

@@ -1,0 +1,144 @@
+"""One decode an image for all checks together: sizes, errors, quality, file hash and the small picture for comparing.
+
+Kept as Parquet in parts and taken up again: an image whose file has not changed is not read a second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atomic import part_name
+from data_audit.dataset import Dataset
+from data_audit.likeness import SIDE as SMALL
+from data_audit.likeness import small_picture
+from data_audit.quality import QUALITY, black_border
+from data_audit.quality import SIDE as MEASURED
+from errors import ImageError
+from imaging.decode import decode_at_least, read_bytes, read_header
+from imaging.resize import thumbnail
+from runs import Run
+
+VERSION = 1  # of what is measured: results of another version are not taken up
+SAVE_EVERY = 1000  # images
+AHEAD = 64
+
+
+@dataclass(frozen=True)
+class Scan:
+    """frame: one row an image of the dataset, in its order: image_id, width, height, error, content (hash of the file),
+    quality columns, border_top …; NaN where the image could not be read. smalls: uint8 (N, 64, 64, 3), zeros there."""
+
+    frame: pd.DataFrame
+    smalls: np.ndarray
+
+    @cached_property
+    def readable(self) -> np.ndarray:
+        return self.frame["error"].isna().to_numpy()
+
+
+def scan_dataset(dataset: Dataset, kept: Path) -> Run[Scan]:
+    """Measure every image, or read from `kept` what was measured before on the same file."""
+    known = _read(kept)
+    stamps = {i: _stamp(dataset.path(i)) for i in dataset.table["image_id"]}
+    rows = {i: known[i] for i, stamp in stamps.items() if i in known and known[i]["stamp"] == stamp}
+    todo = [i for i in stamps if i not in rows]
+    total = len(stamps)
+    yield len(rows), total
+    fresh = 0
+    try:
+        for image_id, row in _measured(dataset, todo, stamps):
+            rows[image_id] = row
+            fresh += 1
+            if fresh % SAVE_EVERY == 0:
+                _write(kept, rows)
+            if fresh % 16 == 0:
+                yield len(rows), total
+    finally:
+        if fresh:
+            _write(kept, rows)
+    yield total, total
+    ordered = [rows[i] for i in stamps]
+    smalls = np.stack([_unpacked(r["small"]) for r in ordered]) if ordered else np.zeros((0, SMALL, SMALL, 3), np.uint8)
+    frame = pd.DataFrame(ordered).drop(columns=["small", "stamp"]) if ordered else pd.DataFrame({"image_id": [], "error": []})
+    return Scan(frame, smalls)
+
+
+def _measured(dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """In the order of the list; OpenCV decodes outside Python's lock, so threads use all cores."""
+    waiting = iter(image_ids)
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+
+        def submit(n: int) -> list[Any]:
+            return [(i, pool.submit(_measure, dataset.path(i))) for i in islice(waiting, n)]
+
+        queue = submit(AHEAD)
+        while queue:
+            image_id, future = queue.pop(0)
+            queue += submit(1)
+            yield image_id, {"image_id": image_id, "stamp": stamps[image_id], **future.result()}
+
+
+def _measure(path: Path | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None, "content": None, "small": b""}
+    row |= dict.fromkeys([*QUALITY, "border_top", "border_bottom", "border_left", "border_right", "border_share"], np.nan)
+    if path is None:
+        return {**row, "error": "no picture file"}
+    try:
+        data = read_bytes(path)
+        header = read_header(data)
+        image = decode_at_least(data, MEASURED)
+    except ImageError as error:
+        return {**row, "error": str(error)}
+    picture = thumbnail(image, MEASURED)
+    border = black_border(picture)
+    return {
+        **row,
+        "width": header.width, "height": header.height, "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
+        **{name: measure(picture) for name, measure in QUALITY.items()},
+        "border_top": border.top, "border_bottom": border.bottom, "border_left": border.left, "border_right": border.right,
+        "border_share": border.share, "small": small_picture(picture).tobytes(),
+    }  # fmt: skip
+
+
+def _stamp(path: Path | None) -> str:
+    """Changes when the file does."""
+    try:
+        facts = path.stat() if path is not None else None
+    except OSError:
+        return "missing"
+    return f"{path}:{facts.st_size}:{facts.st_mtime_ns}" if facts else "none"
+
+
+def _unpacked(small: bytes) -> np.ndarray:
+    return np.frombuffer(small, np.uint8).reshape(SMALL, SMALL, 3) if small else np.zeros((SMALL, SMALL, 3), np.uint8)
+
+
+def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pylist(list(rows.values())).replace_schema_metadata({"lesionlens": json.dumps({"scan": VERSION})})
+    pq.write_table(table, part_name(kept), compression="zstd")
+    part_name(kept).replace(kept)
+
+
+def _read(kept: Path) -> dict[str, dict[str, Any]]:
+    if not kept.exists():
+        return {}
+    table = pq.read_table(kept)
+    about = json.loads((table.schema.metadata or {}).get(b"lesionlens", b"{}"))
+    if about.get("scan") != VERSION:
+        return {}
+    return {row["image_id"]: row for row in table.to_pylist()}
