@@ -27,7 +27,8 @@ class Association:
     """One question. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of
     means, with a 95 % interval over lesions where there is one; p: of no association; q: p after Benjamini–Hochberg.
 
-    rates: share malignant (or mean) with and without, for a yes/no column; reversed_in: the column whose strata turn it round.
+    rates: share malignant (or mean) with and without, for a yes/no column; reversed_in: the column whose strata turn it
+    round; rows: places in the table of the images with it.
     """
 
     column: str
@@ -40,6 +41,7 @@ class Association:
     images: int
     rates: tuple[Figure, Figure] | None = None
     reversed_in: str = ""
+    rows: tuple[int, ...] = ()
 
 
 def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None) -> list[Association]:
@@ -197,9 +199,9 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray) -
     )
     plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no needs no value behind its name
     shown = name if plain else f"{name}: {levels[-1]}"
-    return Association(
-        shown, "malignant", "odds ratio", figure, p, np.nan, len(np.unique(groups)), len(values), (rates[0], rates[1])
-    )
+    rows = tuple(int(k) for k in values.index[exposed])
+    lesions = len(np.unique(groups))
+    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), rows=rows)
 
 
 def _enough(side: np.ndarray, groups: np.ndarray) -> bool:
@@ -237,8 +239,8 @@ PROCEDURE = ("confirmation",)
 GRAVE, MODERATE = 2.0, 1.25  # odds ratio that the interval must lie beyond, or its inverse
 
 
-def association_findings(found: Sequence[Association]) -> list[Finding]:
-    """What goes with malignancy more than chance lets it, corrected for the number of questions."""
+def association_findings(found: Sequence[Association], image_ids: Sequence[str]) -> list[Finding]:
+    """What goes with malignancy more than chance lets it, corrected for the number of questions; image_ids: the table's."""
     findings = []
     for a in found:
         if a.kind != "odds ratio" or not a.q <= 0.05 or not a.strength.defined:
@@ -247,11 +249,11 @@ def association_findings(found: Sequence[Association]) -> list[Finding]:
         name = a.column.split(":")[0]
         real = name in RISK or name in PROCEDURE
         severity = "note" if real or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
-        findings.append(_finding(a, severity, real))
+        findings.append(_finding(a, severity, real, tuple(image_ids[k] for k in a.rows)))
     return findings
 
 
-def _finding(a: Association, severity: str, real: bool) -> Finding:
+def _finding(a: Association, severity: str, real: bool, image_ids: tuple[str, ...]) -> Finding:
     shown = a.column.replace("_", " ")
     rates = ""
     if a.rates is not None:
@@ -265,6 +267,7 @@ def _finding(a: Association, severity: str, real: bool) -> Finding:
     return Finding(
         "goes with the diagnosis", severity,  # type: ignore[arg-type]
         f"{shown} goes with malignancy: odds ratio {a.strength:.2f}, {a.lesions:,} lesions.{rates}{turned}",
-        (), {"column": a.column, "odds_ratio": a.strength.value, "low": a.strength.low, "high": a.strength.high, "p": a.p, "q": a.q},
+        image_ids,
+        {"column": a.column, "odds_ratio": a.strength.value, "low": a.strength.low, "high": a.strength.high, "p": a.p, "q": a.q},
         remedy,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def likeness_findings(dataset: Dataset, pairs: Sequence[Pair]) -> list[Finding]:
         findings.append(_about(
             table, torn, "the same photograph in several splits", "grave",
             f"{len(torn):,} pairs of images in different splits show the same photograph under different lesion names{share}.",
-            "Split again, with photographs of one cluster on one side (`audit --resplit`).",
+            "Split again, with all photographs of one cluster on one side (column `cluster` of images.parquet).",
         ))  # fmt: skip
     if twofold:
         findings.append(_about(

@@ -8,6 +8,7 @@ from data_audit.layouts import NAMES
 from ui import choice, services
 from ui.components import need, page_title, show_errors
 from ui.composition import crossfilter, details, headline, problems, sample
+from ui.findings import findings_panel
 
 page_title("Dataset", "What does it consist of?")
 if services.is_local():
@@ -28,6 +29,7 @@ st.markdown(f"**{data.name}**: {NAMES.get(data.layout, data.layout)}")
 headline(data)
 problems(data)
 if len(data):
+    findings_panel(data)
     shown = crossfilter(data)
     sample(data, shown)
     details(data)

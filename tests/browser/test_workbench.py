@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
@@ -143,6 +145,26 @@ def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, re
     expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
+
+
+def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
+    page: Page, server: Server, tmp_path: Path, tiny_workspace: Path, small_dataset: Path
+) -> None:
+    folder = tmp_path / "twice"
+    shutil.copytree(small_dataset, folder)
+    table = pd.read_csv(folder / "metadata.csv")
+    twin = table.iloc[[0]].assign(image_id="TINY_9000001", lesion_id="TINY_L90001")
+    pd.concat([table, twin]).to_csv(folder / "metadata.csv", index=False)
+    shutil.copy(folder / "images" / f"{table['image_id'][0]}.jpg", folder / "images" / "TINY_9000001.jpg")
+    Workspace(tiny_workspace).register_dataset("twice", folder)
+    page.goto(f"{server.url}/dataset?dataset=twice")
+    page.get_by_role("button", name="Audit it").click()
+    expect(page.get_by_text("moderate: duplicate photographs")).to_be_visible()
+    page.reload()
+    page.get_by_text(re.compile(r"^\d+ images$")).first.click()
+    page.get_by_role("link", name=re.compile("TINY_9000001")).first.click()
+    expect(heatmap(page)).to_be_visible()
+    assert "image=TINY_9000001" in page.url
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam"])

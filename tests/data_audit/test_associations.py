@@ -96,6 +96,7 @@ def test_ink_with_melanoma_comes_first(small_dataset, rng: np.random.Generator) 
     first = found[0]
     assert first.column == "ink" and first.q < 1e-6
     odds = next(f for f in found if f.column == "ink" and f.kind == "odds ratio")
+    assert set(odds.rows) == set(np.flatnonzero(ink))
     assert odds.strength.low > 5 and odds.rates is not None and odds.rates[0].value > odds.rates[1].value
     assert next(f for f in found if f.column == "hair" and f.kind == "odds ratio").q > 0.05
     assert {f.column for f in found} >= {"age", "sex", "site"} or "site" in {f.column.split(":")[0] for f in found}

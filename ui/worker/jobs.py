@@ -176,6 +176,13 @@ def compare_methods(
     return (yield from run(_classifier(spec), drawn(data, sample), methods, layer, sanity=sanity))
 
 
+def audit_dataset(data: Any, folder: Path) -> Run[None]:
+    """Findings and measurements, kept in the folder."""
+    from data_audit.audit import audit_dataset as run
+
+    yield from run(data, folder)
+
+
 def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int]) -> np.ndarray | None:
     """Maps float32 (N, h, w) of one class an image, for a gallery; None for a network without layers."""
     from explain.cam import WEIGHTS, cam
@@ -268,6 +275,7 @@ LONG: dict[str, Callable[..., Run[Any]]] = {
     "check_sanity": check_sanity,
     "compare_methods": compare_methods,
     "mean_map": mean_map,
+    "audit_dataset": audit_dataset,
     "grid": grid,
     "scramble": scramble,
     "ideal": ideal,
