@@ -19,6 +19,8 @@ from evaluation.intervals import Figure, Z, ratio, undefined
 
 MAX_LEVELS = 40  # values of a column above which it names things instead of grouping them
 MIN_LESIONS = 10  # lesions a side below which nothing is said
+STRATA = ("sex", "site", "confirmation", "source")  # and age in bands
+AGE_BANDS = (0, 30, 50, 70, 130)  # years
 NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis", "split")
 
 
@@ -63,7 +65,7 @@ def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = No
         if numeric:
             found.append(_means(name, values[decided].to_numpy(float), malignant[decided] > 0, groups[decided]))
         elif values[decided].nunique() == 2:
-            found.append(_odds(name, values[decided], malignant[decided] > 0, groups[decided]))
+            found.append(_odds(name, values[decided], malignant[decided] > 0, groups[decided], frame[decided]))
     return _corrected([f for f in found if f is not None])
 
 
@@ -188,7 +190,7 @@ def _means(name: str, values: np.ndarray, event: np.ndarray, groups: np.ndarray)
     return Association(name, "malignant", "difference of means", figure, p, np.nan, n, len(values), (one, other))
 
 
-def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray) -> Association | None:
+def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray, frame: pd.DataFrame) -> Association | None:
     levels = sorted(values.unique(), key=str)
     exposed = (values == levels[-1]).to_numpy()
     if not _enough(event, groups) or not _enough(exposed, groups):
@@ -200,8 +202,19 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray) -
     plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no needs no value behind its name
     shown = name if plain else f"{name}: {levels[-1]}"
     rows = tuple(int(k) for k in values.index[exposed])
-    lesions = len(np.unique(groups))
-    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), rows=rows)
+    lesions, turned = len(np.unique(groups)), _turned_by(frame, name, exposed, event)
+    return Association(
+        shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), turned, rows
+    )
+
+
+def _turned_by(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.ndarray) -> str:
+    """The first column within whose values the association points the other way; empty if there is none."""
+    strata = {c: frame[c] for c in STRATA if c != name and c in frame} | {"age": pd.cut(frame["age"], AGE_BANDS)}
+    for column, values in strata.items():
+        if column != name and values.nunique() > 1 and turned_round(exposed, event, values.astype(str).to_numpy()):
+            return column
+    return ""
 
 
 def _enough(side: np.ndarray, groups: np.ndarray) -> bool:

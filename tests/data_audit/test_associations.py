@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from data_audit.associations import (
+    association_findings,
     associations,
     benjamini_hochberg,
     cramers_v,
@@ -100,3 +102,22 @@ def test_ink_with_melanoma_comes_first(small_dataset, rng: np.random.Generator) 
     assert odds.strength.low > 5 and odds.rates is not None and odds.rates[0].value > odds.rates[1].value
     assert next(f for f in found if f.column == "hair" and f.kind == "odds ratio").q > 0.05
     assert {f.column for f in found} >= {"age", "sex", "site"} or "site" in {f.column.split(":")[0] for f in found}
+
+
+def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: Path) -> None:
+    """Stickers are on trunks, where much is malignant anyway; within each site they go with benign."""
+    data = open_dataset(small_dataset)
+    parts = {"trunk": (40, 60, 25, 25), "face": (1, 49, 60, 640)}
+    rows = [
+        {"image_id": f"{site}-{cell}-{k}", "site": site, "sticker": cell in (0, 1), "diagnosis": "mel" if cell in (0, 2) else "nv"}
+        for site, cells in parts.items() for cell, n in enumerate(cells) for k in range(n)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows).reindex(columns=[*data.table.columns, "sticker"])
+    table["lesion_id"] = table["image_id"]
+    found = associations(
+        replace(data, table=table.drop(columns="sticker"), order=()), {"sticker": table["sticker"].to_numpy(bool)}
+    )
+    odds = next(f for f in found if f.column == "sticker" and f.kind == "odds ratio")
+    assert odds.strength.low > 1 and odds.reversed_in == "site"
+    finding = next(f for f in association_findings(found, list(table["image_id"])) if f.evidence["column"] == "sticker")
+    assert "Within the values of site it points the other way" in finding.summary and len(finding.image_ids) == 150
