@@ -71,7 +71,7 @@ def explain(
     from commands.model import open_named
     from explain.baselines import checked_baseline, mean_colour
     from explain.engine import ENGINES
-    from explain.methods import METHODS, Settings, default_method, find_method
+    from explain.methods import METHODS, Settings, default_method, find_method, supported
     from explain.run import ALL, Request, explain_dataset, shown_layer
     from models.run import about_run
 
@@ -87,6 +87,7 @@ def explain(
     space = workspace(workspace_root)
     classifier = open_named(space, model)
     chosen, reason = (method, "chosen") if method else default_method(classifier)
+    supported(classifier, chosen)
     if target not in (None, ALL):
         classifier.target_index(str(target))
     images = _images(space, dataset, image, sample or (SAMPLE if compare else None), seed)
@@ -155,7 +156,7 @@ def _sanity(
     layer = shown_layer(classifier, replace(request, method=method))
     path = space.sanity_path(classifier.facts.sha256, classifier.card.sha256, method, layer)
     kept = read_sanity(path)
-    if kept is not None or images.data is None:
+    if kept is not None or images.data is None or not classifier.layers:
         return kept
     data = images.data
     files = [p for i in data.table["image_id"] if (p := data.path(i)) is not None]

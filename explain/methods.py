@@ -199,11 +199,7 @@ def attribution(
     (N, h, w), signed and unscaled, at the resolution the method works at. engine: for the CAM family.
     Raises LesionLensError for a method that is not there or that this network cannot support.
     """
-    entry = find_method(method)
-    reason = unsupported(classifier, method)
-    if reason:
-        raise LesionLensError(f"{entry.name} is not possible here: {reason}", classifier.facts.path.name)
-    return (yield from entry.run(Call(classifier, prepared, targets, layer, settings, engine)))
+    return (yield from supported(classifier, method).run(Call(classifier, prepared, targets, layer, settings, engine)))
 
 
 def attribute(
@@ -224,6 +220,15 @@ def find_method(key: str) -> Method:
     if key not in METHODS:
         raise LesionLensError(f"{key!r} is no method.", todo=f"Choose one of: {', '.join(METHODS)}.")
     return METHODS[key]
+
+
+def supported(classifier: Classifier, method: str) -> Method:
+    """A row of the table that this network supports; raises LesionLensError with the reason and what is possible."""
+    entry, reason = find_method(method), unsupported(classifier, method)
+    if reason:
+        possible = ", ".join(m for m in METHODS if not unsupported(classifier, m))
+        raise LesionLensError(f"{entry.name} is not possible here: {reason}", classifier.facts.path.name, f"Choose: {possible}.")
+    return entry
 
 
 def unsupported(classifier: Classifier, method: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from atomic import write_bytes
+from errors import NoSpatialLayer
 from explain.methods import DEFAULT, Settings, attribute, find_method
 from explain.similarity import spearman, ssim
 from models.classifier import BATCH, Classifier, stream_batches
@@ -64,7 +65,8 @@ def check_sanity(
 
     The weights of a copy are scrambled; the classifier itself is not touched. Raises what opening its file raises.
     """
-    find_method(method)
+    if not weighted_layers(classifier):
+        raise NoSpatialLayer("shows no layers whose weights could be scrambled.", classifier.facts.path.name)
     batches = [prepared[i : i + BATCH] for i in range(0, len(prepared), BATCH)]
     parts = cuts(classifier, stages)
     total, done = len(batches) * (1 + seeds * len(parts)), 0

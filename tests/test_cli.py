@@ -118,6 +118,26 @@ def test_trust_is_written_and_the_sanity_check_is_kept(workspace: Workspace, sma
     assert kept[0].stat().st_mtime_ns == stamp and "sanity check" not in one["reasons"]  # taken from what was kept
 
 
+def test_a_saved_model_is_explained_by_perturbation_and_trusted_without_a_sanity_check(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    import keras
+
+    from tests.models.networks import flat
+
+    keras.utils.set_random_seed(0)
+    flat(keras).export(str(workspace.models / "saved"), verbose=False)
+    told = as_json(
+        "explain", "--model", "saved", "--dataset", "tiny", "--sample", 2, "--trust", "--out", tmp_path, workspace=workspace
+    )
+    assert (told["method"], told["layer"], told["maps"]) == ("occlusion", "picture", 2) and told["trust"]["sanity"] is None
+    assert not (tmp_path / "sanity.json").exists() and not (tmp_path / "embeddings.parquet").exists()
+    refused = run(
+        "explain", "--model", "saved", "--dataset", "tiny", "--method", "grad-cam", "--out", tmp_path, workspace=workspace
+    )
+    assert refused.returncode == 2 and "shows no layers. Choose: occlusion, rise." in refused.stderr.replace("\n", " ")
+
+
 def test_methods_are_compared(workspace: Workspace, tmp_path: Path) -> None:
     told = as_json(
         "explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "grad-cam,layercam", "--sample", 4, "--out", tmp_path,

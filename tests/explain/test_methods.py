@@ -11,8 +11,10 @@ from errors import LesionLensError
 from explain.cam import WEIGHTS
 from explain.localisation import localise
 from explain.methods import METHODS, Settings, attribute, default_method, unsupported
+from explain.sanity import check_sanity
 from imaging.resize import enlarge
 from models.classifier import Classifier, open_classifier
+from runs import finish
 from tests.explain.planted import SIZE, planted_classifier, planted_pictures
 from tests.explain.test_cam import classifier_of
 from tests.models import networks
@@ -61,8 +63,10 @@ def test_a_saved_model_leaves_perturbation_only(tmp_path: Path) -> None:
     assert "SavedModel" in reasons["grad-cam"] and "gradients" in reasons["smoothgrad"]
     prepared = classifier.prepare(list(np.random.default_rng(0).integers(0, 255, (1, 24, 24, 3), np.uint8)))
     assert attribute(classifier, prepared, None, "occlusion").maps.shape == (1, 14, 14)
-    with pytest.raises(LesionLensError, match="Grad-CAM is not possible here"):
+    with pytest.raises(LesionLensError, match="Grad-CAM is not possible here.*Choose: occlusion, rise"):
         attribute(classifier, prepared, None, "grad-cam")
+    with pytest.raises(LesionLensError, match="no layers whose weights"):
+        finish(check_sanity(classifier, prepared, "occlusion"))
 
 
 def test_a_network_without_a_picture_inside_keeps_gradients() -> None:
