@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -227,7 +227,8 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     outputs = None
     if facts.n_outputs is None or facts.activation is None or len(getattr(network, "outputs", [])) > 1:
         outputs = _try_outputs(network, guess_card(facts).size)
-        name, (n_outputs, looks_like) = next(iter(outputs.items()))
+        name = _likeliest(network, outputs)
+        n_outputs, looks_like = outputs[name]
         activation = find_head(network, name).activation if network.layers else looks_like
         facts = replace(facts, n_outputs=n_outputs, activation=activation)
     channels = facts.input_shape[2] if facts.input_shape else None
@@ -239,7 +240,18 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     card = guess_card(facts)
     if outputs is None or len(outputs) == 1:
         return card
-    return card.model_copy(update={"output_name": next(iter(outputs)), "guessed": (*card.guessed, "output_name")})
+    return card.model_copy(update={"output_name": _likeliest(network, outputs), "guessed": (*card.guessed, "output_name")})
+
+
+def _likeliest(network: Any, outputs: Mapping[str, tuple[int, str]]) -> str:
+    """Of several outputs the one that most looks like classes: softmax before sigmoid before anything else, then the widest."""
+
+    def rank(name: str) -> tuple[int, int]:
+        units, looks_like = outputs[name]
+        activation = find_head(network, name).activation if network.layers else looks_like
+        return {"softmax": 0, "sigmoid": 1}.get(activation, 2), -units
+
+    return min(outputs, key=rank)
 
 
 def _try_outputs(network: Any, size: tuple[int, int]) -> dict[str, tuple[int, str]]:

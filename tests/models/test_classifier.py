@@ -240,3 +240,18 @@ def test_a_network_of_keras_2_that_computes_with_tensors(tmp_path: Path) -> None
         assert (classifier.card.scaling, classifier.card.output, classifier.layer().kind) == ("0..255", "sigmoid", "Conv2D")
         prepared = classifier.prepare(pictures())
         np.testing.assert_allclose(classifier.predict(prepared).probabilities[:, 1:], np.asarray(network(prepared)), atol=1e-5)
+
+
+def test_of_several_outputs_the_one_that_looks_like_classes_is_guessed_and_marked(tmp_path: Path) -> None:
+    import keras
+
+    from tests.models.networks import two_outputs
+
+    keras.utils.set_random_seed(0)
+    network = two_outputs(keras)
+    network.save(tmp_path / "two.keras")
+    classifier = open_classifier(tmp_path / "two.keras")
+    assert (classifier.card.output_name, classifier.card.output, len(classifier.card.classes)) == ("lesion", "softmax", 3)
+    assert "output_name" in classifier.card.guessed
+    prepared = classifier.prepare(pictures())
+    np.testing.assert_allclose(classifier.predict(prepared).probabilities, network.predict(prepared, verbose=0)[1], atol=1e-6)
