@@ -212,7 +212,7 @@ def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Se
     expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()
     page.get_by_text("Sanity check of this method on this classifier").click()
     page.get_by_role("button", name="Run the sanity check").click()
-    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
+    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible(timeout=240_000)
     assert len(list((tiny_workspace / "results" / "sanity").glob("*-hirescam-*.json"))) == 1
     page.reload()
     page.get_by_text("Sanity check of this method on this classifier").click()
@@ -268,7 +268,7 @@ def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server)
     page.get_by_role("tab", name="Methods of explanation").click()
     page.get_by_role("slider", name="Images, drawn at random").press("Home")
     page.get_by_role("button", name="Compare them").click()
-    expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=240_000)
 
 
 def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> None:
