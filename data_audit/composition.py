@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data_audit.balancing import entropy
 from data_audit.dataset import Dataset, Problem
 from data_audit.findings import Finding, by_gravity
 
@@ -50,9 +51,8 @@ def imbalance(dataset: Dataset) -> Imbalance:
     if counts.empty:
         return Imbalance(counts, float("nan"), float("nan"), "", float("nan"))
     share = counts["share"].to_numpy()
-    entropy = float(-(share * np.log(share)).sum() / np.log(len(share))) if len(share) > 1 else 0.0
     ratio = float(counts["images"].iloc[0] / counts["images"].iloc[-1])
-    return Imbalance(counts, ratio, entropy, str(counts["diagnosis"].iloc[0]), float(share[0]))
+    return Imbalance(counts, ratio, entropy(counts["images"].to_numpy(float)), str(counts["diagnosis"].iloc[0]), float(share[0]))
 
 
 def cross_table(dataset: Dataset, rows: str, columns: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data_audit.dataset import Dataset
-from data_audit.findings import Finding
+from data_audit.findings import Finding, Severity
 from data_audit.likeness import Pair, same_photographs
 from data_audit.scan import Scan
 from runs import Run
@@ -55,33 +55,26 @@ def likeness_findings(dataset: Dataset, pairs: Sequence[Pair]) -> list[Finding]:
     splits, labels = table["split"], table["diagnosis"]
     torn = [p for p in strangers if _differ(splits, p)]
     twofold = [p for p in strangers if _differ(labels, p)]
-    findings = []
-    if torn:
-        tested = {k for p in torn for k in (p.one, p.other) if splits[k] == "test"}
-        n_test = int((splits == "test").sum())
-        share = f", which touches {len(tested):,} of {n_test:,} test images" if n_test else ""
-        findings.append(_about(
-            table, torn, "the same photograph in several splits", "grave",
-            f"{len(torn):,} pairs of images in different splits show the same photograph under different lesion names{share}.",
-            "Split again, with all photographs of one cluster on one side (column `cluster` of images.parquet).",
-        ))  # fmt: skip
-    if twofold:
-        findings.append(_about(
-            table, twofold, "the same photograph with two diagnoses", "grave",
-            f"{len(twofold):,} pairs of images show the same photograph under different diagnoses.",
-            "Look the diagnoses up; leave both out where it is not settled.",
-        ))  # fmt: skip
-    if strangers:
-        findings.append(_about(
-            table, strangers, "duplicate photographs", "moderate",
-            f"{len(strangers):,} pairs of images show the same photograph under different lesion names.",
-            "Keep one of each; give them one lesion name.",
-        ))  # fmt: skip
-    return findings
+    tested = {k for p in torn for k in (p.one, p.other) if splits[k] == "test"}
+    n_test = int((splits == "test").sum())
+    share = f", which touches {len(tested):,} of {n_test:,} test images" if n_test else ""
+    cases: tuple[tuple[list[Pair], str, Severity, str, str], ...] = (
+        (torn, "the same photograph in several splits", "grave",
+         f"in different splits show the same photograph under different lesion names{share}",
+         "Split again, with all photographs of one cluster on one side (column `cluster` of images.parquet)."),
+        (twofold, "the same photograph with two diagnoses", "grave", "show the same photograph under different diagnoses",
+         "Look the diagnoses up; leave both out where it is not settled."),
+        (strangers, "duplicate photographs", "moderate", "show the same photograph under different lesion names",
+         "Keep one of each; give them one lesion name."),
+    )  # fmt: skip
+    return [
+        _about(table, found, kind, severity, f"{len(found):,} pairs of images {words}.", remedy)
+        for found, kind, severity, words, remedy in cases if found
+    ]  # fmt: skip
 
 
 def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
-    """Photographs past the limits, images that cannot be read, and sizes that differ by class."""
+    """Images that cannot be read, photographs past the limits, and small ones."""
     frame, ids = scan.frame, dataset.table["image_id"].to_numpy(object)
     findings = []
     broken = frame["error"].notna().to_numpy() & (frame["error"] != "no picture file").to_numpy()
@@ -115,8 +108,8 @@ def _differ(values: pd.Series, pair: Pair) -> bool:
     return bool(pd.notna(one) and pd.notna(other) and one != other)
 
 
-def _about(table: pd.DataFrame, pairs: Sequence[Pair], kind: str, severity: str, summary: str, remedy: str) -> Finding:
+def _about(table: pd.DataFrame, pairs: Sequence[Pair], kind: str, severity: Severity, summary: str, remedy: str) -> Finding:
     ids = table["image_id"].to_numpy(object)
     told = [{"one": ids[p.one], "other": ids[p.other], "correlation": round(p.correlation, 3)} for p in pairs]
     rows = list(dict.fromkeys(k for p in pairs for k in (p.one, p.other)))
-    return Finding(kind, severity, summary, tuple(ids[rows]), {"pairs": told}, remedy)  # type: ignore[arg-type]
+    return Finding(kind, severity, summary, tuple(ids[rows]), {"pairs": told}, remedy)

@@ -1,6 +1,7 @@
 """One decode an image for all checks together: sizes, errors, quality, file hash and the small picture for comparing.
 
-Kept as Parquet in parts and taken up again: an image whose file has not changed is not read a second time.
+Kept as one Parquet file, written anew every 1,000 images, and taken up again: an image whose file has not changed is not
+read a second time. Some 12 kB an image are held in memory.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _measure(path: Path | None) -> dict[str, Any]:
     try:
         data = read_bytes(path)
         header = read_header(data)
-        image = decode_at_least(data, MEASURED)
+        image = decode_at_least(data, MEASURED, header)
     except ImageError as error:
         return {**row, "error": str(error)}
     picture = thumbnail(image, MEASURED)

@@ -80,8 +80,8 @@ def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -
         engine = _openvino(classifier, layer)
         noise = np.random.default_rng(0).uniform(0, 255, (4, *classifier.card.size, 3)).astype(np.uint8)
         prepared = classifier.prepare(list(noise))
-        logits = _head(classifier, engine)(engine.below(prepared)).numpy()
-        apart = np.abs(_softmax(logits) - _softmax(classifier.predict(prepared).logits)).max()
+        probabilities = _head(classifier, engine)(engine.below(prepared)).numpy()
+        apart = np.abs(probabilities - classifier.predict(prepared).probabilities).max()
         if not apart <= TOLERANCE:
             return replace(plain, note=f"OpenVINO's scores differ by {apart:.1e}, so TensorFlow runs this network.")
         return engine
@@ -111,10 +111,8 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
 
     def above(maps: Any, tape: Any) -> tuple[Any, Any, Any]:
         tape.watch(maps)
-        dtype: list[Any] = []
 
         def give(_: tuple, output: Any) -> Any:
-            dtype.append(output.dtype)
             return tf.ensure_shape(tf.cast(maps, output.dtype), output.shape)
 
         unused = tf.zeros((tf.shape(maps)[0], *classifier.card.size, 3))
@@ -149,14 +147,9 @@ def _head(classifier: Classifier, engine: Engine) -> Any:
     @tf.function(input_signature=[engine.spec])
     def run(maps: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            return classifier.class_logits(engine.above(maps, tape)[1])
+            return classifier.probabilities(engine.above(maps, tape)[1])
 
     return run
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
 
 
 def _layer_itself(classifier: Classifier, layer: LayerInfo) -> Any:

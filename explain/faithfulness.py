@@ -84,7 +84,7 @@ def faithfulness(
 ) -> Run[Faithfulness]:
     """image: one prepared picture float32 (H, W, 3); importance: float (h, w), the higher the earlier it goes.
 
-    baseline, colour: what takes the place (see `baseline_images`). Costs 2 (steps − 1)(random_maps + 2) + 2 predictions.
+    baseline, colour: what takes the place (see `baseline_images`). For the cost see `predictions`.
     """
     size = image.shape[:2]
     base = baseline_images(classifier, image[None], baseline, colour)[0]
@@ -99,6 +99,11 @@ def faithfulness(
     deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
     insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
     return Faithfulness(deletion[0], insertion[0], deletion[1:-1], insertion[1:-1], deletion[-1], insertion[-1], baseline)
+
+
+def predictions(steps: int = STEPS, random_maps: int = RANDOM_MAPS) -> int:
+    """How many pictures the curves of one map ask for."""
+    return 2 * (random_maps + 2) * (steps - 1) + 2
 
 
 def area(curve: np.ndarray) -> float:

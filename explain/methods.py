@@ -76,7 +76,7 @@ class Method:
 
     reads: `evidence`, where positive speaks for the class and negative against it; or `sensitivity`, where the
     sign says brighter or darker, and only the size says how much a place matters.
-    by_class: False where every class gets the same map. opposing: False where only support can show.
+    by_class: False where every class gets the same map. opposing: False where gradients or scores against the class are dropped.
     """
 
     key: str
@@ -142,9 +142,9 @@ METHODS: dict[str, Method] = {
     m.key: m
     for m in (
         Method("grad-cam", "Grad-CAM", "Selvaraju 2017, arXiv:1610.02391", "layer", 1, _cam("grad-cam")),
-        Method("grad-cam++", "Grad-CAM++", "Chattopadhay 2018, arXiv:1710.11063", "layer", 1, _cam("grad-cam++")),
+        Method("grad-cam++", "Grad-CAM++", "Chattopadhay 2018, arXiv:1710.11063", "layer", 1, _cam("grad-cam++"), opposing=False),
         Method("hirescam", "HiResCAM", "Draelos & Carin 2020, arXiv:2011.08891", "layer", 1, _cam("hirescam")),
-        Method("layercam", "LayerCAM", "Jiang 2021, doi:10.1109/TIP.2021.3089943", "layer", 1, _cam("layercam")),
+        Method("layercam", "LayerCAM", "Jiang 2021, doi:10.1109/TIP.2021.3089943", "layer", 1, _cam("layercam"), opposing=False),
         Method(
             "eigen-cam", "Eigen-CAM", "Muhammad & Yeasin 2020, arXiv:2008.00299", "layer", 1, _cam("eigen-cam"), by_class=False
         ),

@@ -85,13 +85,14 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     return ImageHeader(kind, width, height, orientation)
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None = None) -> np.ndarray:
     """RGB uint8 (H, W, 3), upright, of any supported picture; of an animation the first frame.
 
     16-bit pictures are scaled to 8 bits, grey and CMYK become RGB, transparency is laid on white.
+    header: what `read_header` said, if it was asked already.
     Raises ImageError for anything that is not a whole picture within the limits.
     """
-    header = read_header(data, max_pixels)
+    header = header or read_header(data, max_pixels)
     if header.kind == "JPEG":
         _whole_jpeg(data)
     if header.kind == "HEIF":
@@ -102,15 +103,15 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return _upright(_to_rgb8(pixels), header.orientation)
 
 
-def decode_at_least(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -> np.ndarray:
     """As `decode`, but a JPEG may come out smaller: by a power of two, its longer side at least `side` pixels.
 
     For measuring and thumbnails; a network's input is always decoded at full size. Costs a quarter to a half.
     """
-    header = read_header(data, max_pixels)
+    header = header or read_header(data)
     factor = next((f for f in (8, 4, 2) if max(header.width, header.height) >= f * side), 1)
     if header.kind != "JPEG" or factor == 1:
-        return decode(data, max_pixels)
+        return decode(data, header=header)
     _whole_jpeg(data)
     flag = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[factor]
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)

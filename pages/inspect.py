@@ -53,7 +53,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
             original = draw_contour(original, mask)
         show_picture(view.crop(original), f"Photograph {chosen.name}")
         st.caption(f"{chosen.name}, as it is" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
-        probabilities, _ = services.predict(opened, chosen.image)
+        probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.image)[0]
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
         downloads(opened, chosen, shown, view, trust_record(opened, chosen, shown))

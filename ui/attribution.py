@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from errors import LesionLensError
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, NEEDS, unsupported_by
 from models.layers import LayerInfo
 from ui import choice, services
 from ui.components import lesion_name
 from ui.image_choice import Chosen
-from ui.long_runs import follow
+from ui.long_runs import computed
 from ui.worker.jobs import Inspection
 
 
@@ -213,28 +211,6 @@ def small_maps(
     """Maps of one class by (method, layer), for quick methods; each new one has to be compiled first."""
     key = f"grid {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {cells}"
     return computed(key, "Maps", "grid", spec=opened.spec, image=chosen.image, target=target, cells=list(cells))
-
-
-def computed(key: str, what: str, job: str, **arguments: Any) -> Any:
-    """The result of a long job of the worker, begun if need be; None while it runs or after it failed (told on screen)."""
-    task = services.task(key)
-    if task is not None and task.finished:
-        if task.error is None:
-            return task.result()
-        stopped_or_failed(key, task.error, "Compute it")
-        return None
-    if task is None:
-        services.start(key, job, **arguments)
-    follow(key, what)
-    return None
-
-
-def stopped_or_failed(key: str, error: LesionLensError, again: str) -> None:
-    """What ended a run, and a way to begin it anew."""
-    st.warning(str(error))
-    if st.button(again, key=f"again {key}"):
-        services.forget_task(key)
-        st.rerun()
 
 
 def _join(one: Inspection, two: Inspection) -> Inspection:

@@ -18,9 +18,8 @@ from imaging.overlay import colour_picture, draw_contour, overlay
 from imaging.resize import enlarge, scale_image, seen_box, thumbnail
 from reports.charts import confusion_heatmap, figures_by_class
 from ui import services
-from ui.attribution import stopped_or_failed
 from ui.components import gallery, show_picture
-from ui.long_runs import follow
+from ui.long_runs import follow, stopped_or_failed
 
 CELL_IMAGES = 12
 MEAN_IMAGES = 200

@@ -10,10 +10,11 @@ from explain.methods import METHODS
 from explain.similarity import spearman
 from imaging.decode import encode_png
 from ui import services
-from ui.attribution import computed, explainable_layers, small_maps
+from ui.attribution import explainable_layers, small_maps
 from ui.components import show_picture
 from ui.image_choice import Chosen
 from ui.learning import over
+from ui.long_runs import computed
 from ui.worker.jobs import Scrambled
 
 COLUMNS = 4

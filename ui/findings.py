@@ -9,9 +9,8 @@ import streamlit as st
 from data_audit.dataset import Dataset
 from errors import ImageError
 from ui import services
-from ui.attribution import stopped_or_failed
 from ui.components import gallery
-from ui.long_runs import follow
+from ui.long_runs import follow, stopped_or_failed
 
 SHOWN = 12
 Colour = Literal["red", "orange", "gray"]

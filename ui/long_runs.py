@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
+from errors import LesionLensError
 from ui import services
 
 
@@ -26,6 +28,28 @@ def follow(key: str, what: str, kept: Callable[[], bool] = lambda: True) -> None
         task.cancel()
         st.rerun()
     st.caption("You can look at other pages meanwhile; this goes on.")
+
+
+def computed(key: str, what: str, job: str, **arguments: Any) -> Any:
+    """The result of a long job of the worker, begun if need be; None while it runs or after it failed (told on screen)."""
+    task = services.task(key)
+    if task is not None and task.finished:
+        if task.error is None:
+            return task.result()
+        stopped_or_failed(key, task.error, "Compute it")
+        return None
+    if task is None:
+        services.start(key, job, **arguments)
+    follow(key, what)
+    return None
+
+
+def stopped_or_failed(key: str, error: LesionLensError, again: str) -> None:
+    """What ended a run, and a way to begin it anew."""
+    st.warning(str(error))
+    if st.button(again, key=f"again {key}"):
+        services.forget_task(key)
+        st.rerun()
 
 
 def _time(seconds: float) -> str:

@@ -8,16 +8,18 @@ import streamlit as st
 
 from data_audit.dataset import Dataset
 from evaluation.intervals import Figure
-from explain.comparison import MethodScore, as_json
+from explain.comparison import QUICK, MethodScore, as_json
+from explain.faithfulness import predictions
 from explain.methods import METHODS, unsupported_by
+from explain.stability import CHANGES
 from exports import plain
 from reports.charts import method_forest
 from ui import services
-from ui.attribution import method_table, stopped_or_failed
-from ui.long_runs import follow
+from ui.attribution import method_table
+from ui.long_runs import follow, stopped_or_failed
 
 SAMPLES = (10, 20, 40, 80)
-QUICK = 3  # forward passes up to which a method is compared unless somebody says otherwise
+CHEAP = 3  # forward passes up to which a method is compared unless somebody says otherwise
 
 
 def methods(opened: services.OpenModel, data: Dataset | None) -> None:
@@ -29,7 +31,7 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
         st.info("Choose a dataset in the sidebar.")
         return
     possible = [m for m in METHODS if not unsupported_by(opened.description.layers, m)]
-    quick = [m for m in possible if 0 < METHODS[m].passes <= QUICK] or possible[:1]
+    quick = [m for m in possible if 0 < METHODS[m].passes <= CHEAP] or possible[:1]
     chosen = st.multiselect("Methods", possible, default=quick, format_func=lambda m: METHODS[m].name, key="compared")
     sample = st.select_slider("Images, drawn at random", SAMPLES, 20, key="compared-images")
     key = f"compare {opened.spec.sha256} {opened.card.sha256} {data.sha256} {sample} {','.join(chosen)}"
@@ -44,7 +46,7 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
         stopped_or_failed(key, task.error, "Compare again")
         return
     channels = opened.description.default_layer.channels if opened.description.default_layer else 0
-    passes = sample * sum(92 + 6 * METHODS[m].cost(channels) for m in chosen)
+    passes = sample * sum(predictions(**QUICK) + (1 + len(CHANGES)) * METHODS[m].cost(channels) for m in chosen)
     if st.button("Compare them", type="primary", icon=":material/balance:", disabled=not chosen):
         place = opened.description.default_layer.path if opened.description.default_layer else ""
         found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}

@@ -9,18 +9,18 @@ import numpy as np
 import streamlit as st
 
 from data_audit.dataset import Dataset
-from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness
+from explain.faithfulness import Faithfulness, predictions
 from explain.heatmap import Explanation
 from explain.methods import METHODS
-from explain.sanity import FAILED, IMAGES, SEEDS, Sanity
+from explain.sanity import FAILED, IMAGES, SEEDS, STAGES, Sanity
 from explain.stability import CHANGES, Stability
 from explain.trust import Badge, Evidence, as_row, badge
 from imaging.resize import scale_image
 from reports.charts import faithfulness_curves, sanity_curve
 from ui import services
-from ui.attribution import Shown, stopped_or_failed
+from ui.attribution import Shown
 from ui.image_choice import Chosen
-from ui.long_runs import follow
+from ui.long_runs import follow, stopped_or_failed
 
 Colour = Literal["green", "orange", "red"]
 COLOURS: dict[str, tuple[Colour, str]] = {
@@ -95,9 +95,7 @@ def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evide
 def _passes(shown: Shown) -> int:
     """Predictions that testing a map takes: the curves, and the map of the photograph and of each changed one."""
     found = shown.found
-    return 2 * (RANDOM_MAPS + 2) * (STEPS - 1) + (1 + len(CHANGES)) * METHODS[found.method].cost(
-        found.layer.channels if found.layer else 0
-    )
+    return predictions() + (1 + len(CHANGES)) * METHODS[found.method].cost(found.layer.channels if found.layer else 0)
 
 
 def _key(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> str:
@@ -179,7 +177,7 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
             passes = METHODS[found.method].cost(found.layer.channels if found.layer else 0)
             st.caption(
                 f"Scrambles a copy of the network from the output down and asks whether the maps change, on {IMAGES} images of "
-                f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * 8:,} predictions. Done once and kept."
+                f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
             )
             if st.button("Run the sanity check", icon=":material/shuffle:", key=f"sanity {key}"):
                 services.start_sanity(opened, data, found.method, found.layer.path if found.layer else None, found.place)
