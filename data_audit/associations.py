@@ -6,7 +6,7 @@ of questions asked (Benjamini & Hochberg 1995).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,17 +46,20 @@ class Association:
     rows: tuple[int, ...] = ()
 
 
-def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None) -> list[Association]:
-    """Every column (and every marker, bool (N,) in the table's order) against the diagnosis and against malignancy.
+def associations(
+    dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()
+) -> list[Association]:
+    """Every column (and every marker, 1, 0 or NaN (N,) in the table's order) against the diagnosis and against malignancy.
 
-    Strongest first: those that hold after correction, then by p.
+    leave_out: columns that are not asked, because they are among the markers. Strongest first: those that hold after
+    correction, then by p.
     """
     frame = dataset.table.reset_index(drop=True)
     groups = pd.factorize(dataset.groups)[0]
     labelled = frame["diagnosis"].notna().to_numpy()
     malignant = frame["diagnosis"].map(_malignant).to_numpy(float)
     found = []
-    for name, values in _columns(frame, markers or {}).items():
+    for name, values in _columns(frame.drop(columns=list(leave_out)), markers or {}).items():
         asked = labelled & values.notna().to_numpy()
         numeric = pd.api.types.is_numeric_dtype(values) and values[asked].nunique() > 2
         if not numeric:
@@ -162,8 +165,9 @@ def _columns(frame: pd.DataFrame, markers: Mapping[str, np.ndarray]) -> dict[str
         if values.notna().any() and values.nunique() > 1 and (numeric or values.nunique() <= MAX_LEVELS):
             found[str(column)] = values
     for name, present in markers.items():
-        if present.any() and not present.all():
-            found[name] = pd.Series(present, index=frame.index)
+        values = pd.Series(present, index=frame.index, dtype=float)
+        if values.nunique() > 1:
+            found[name] = values
     return found
 
 

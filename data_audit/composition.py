@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ _PROBLEMS: dict[str, tuple[str, str]] = {
     "missing files": ("moderate", "Copy the missing pictures, or drop their rows."),
     "unreadable images": ("moderate", "Download these pictures again."),
     "images without a diagnosis": ("moderate", "Leave them out of training and test, or label them."),
+    "unreadable marker masks": ("moderate", "Make these masks again."),
+    "patients in several splits": ("grave", "Split again by patient, all photographs of one person on one side."),
     "impossible ages": ("moderate", "Correct or empty these ages."),
     "duplicate image ids": ("moderate", "Remove the repeated rows; check that they agree."),
     "rows from another source": ("moderate", "Find out where these rows come from before mixing them in."),
@@ -92,7 +95,7 @@ def age_by_class(dataset: Dataset) -> pd.DataFrame:
 
 def composition_findings(dataset: Dataset) -> list[Finding]:
     """Problems of the table and unevenness of the classes, the gravest first."""
-    findings = [_from_problem(problem, dataset) for problem in dataset.problems]
+    findings = problem_findings(dataset.problems, dataset)
     uneven = imbalance(dataset)
     if uneven.ratio >= 3:
         rarest = uneven.counts["diagnosis"].iloc[-1]
@@ -110,6 +113,11 @@ def composition_findings(dataset: Dataset) -> list[Finding]:
         if row["column"] in ("age", "sex", "site", "diagnosis") and 0 < row["missing"] < len(dataset):
             findings.append(_missingness(dataset, str(row["column"]), int(row["missing"])))
     return by_gravity(findings)
+
+
+def problem_findings(problems: Sequence[Problem], dataset: Dataset) -> list[Finding]:
+    """Problems of opening and reading as findings."""
+    return [_from_problem(problem, dataset) for problem in problems]
 
 
 def _missingness(dataset: Dataset, column: str, n: int) -> Finding:

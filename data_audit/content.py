@@ -19,16 +19,20 @@ LIMITS: tuple[tuple[str, str, float, str, str], ...] = (
     ("brightness", "below", 12, "dark photographs", "Check the exposure; a network may learn the lamp instead of the lesion."),
     ("overexposed", "above", 0.2, "overexposed photographs", "Leave them out if the lesion itself is bleached."),
     ("contrast", "below", 3, "photographs without contrast", "Look at them: they may show nothing."),
+    ("unlike_skin", "above", 0.85, "photographs that may be no dermoscopy", "Look at them; leave out what shows no skin."),
     ("border_share", "above", 0.02, "black borders", "Crop them off; the share to crop is in images.parquet (border_top …)."),
 )
 MIN_SIDE = 100  # pixels
 
 
-def find_pairs(scan: Scan) -> Run[list[Pair]]:
-    """Pairs of rows that show the same photograph: equal files first, then likeness of the readable ones."""
+def find_pairs(scan: Scan, border: int = 0) -> Run[list[Pair]]:
+    """Pairs of rows that show the same photograph: equal files first, then likeness of the readable ones.
+
+    border: with a number, only pairs of a row before it and one from it on are looked at.
+    """
     rows = np.flatnonzero(scan.readable)
     pairs: list[Pair] = []
-    for done, total, pairs in same_photographs(scan.smalls[rows]):  # noqa: B007 (the last one is kept)
+    for done, total, pairs in same_photographs(scan.smalls[rows], border=int((rows < border).sum())):  # noqa: B007 (the last)
         yield done, total
     found = {(int(rows[p.one]), int(rows[p.other])): p.correlation for p in pairs}
     for group in scan.frame[scan.readable].groupby("content").indices.values():

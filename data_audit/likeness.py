@@ -51,13 +51,20 @@ def fingerprint(small: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def same_photographs(smalls: np.ndarray, near: float = NEAR, same: float = SAME) -> Iterator[tuple[int, int, list[Pair]]]:
-    """(done, total, pairs found) while pairs of smalls uint8 (N, 64, 64, 3) are looked at; sub-quadratic by a tree."""
+def same_photographs(
+    smalls: np.ndarray, near: float = NEAR, same: float = SAME, border: int = 0
+) -> Iterator[tuple[int, int, list[Pair]]]:
+    """(done, total, pairs found) while pairs of smalls uint8 (N, 64, 64, 3) are looked at; sub-quadratic by a tree.
+
+    border: with a number, only pairs that lie on both sides of it.
+    """
     from scipy.spatial import cKDTree
 
     prints = np.stack([fingerprint(s) for s in smalls]) if len(smalls) else np.zeros((0, 6 * RINGS), np.float32)
     tree = cKDTree(prints)
     candidates = tree.query_pairs(near, output_type="ndarray")
+    if border:
+        candidates = candidates[(candidates[:, 0] < border) != (candidates[:, 1] < border)]
     found: list[Pair] = []
     for k, (one, other) in enumerate(candidates):
         correlation = agreement(smalls[one], smalls[other])

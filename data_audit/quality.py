@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from imaging.resize import thumbnail
+
 SIDE = 256  # pixels of the longer side at which quality is measured, so that sizes can be compared
 DARK = 20  # grey level under which a border counts as black
 
@@ -61,6 +63,18 @@ def colour_cast(image: np.ndarray) -> float:
     return float(np.hypot(a - 14, b - 15))
 
 
+def unlike_skin(image: np.ndarray) -> float:
+    """Share of the lit pixels (L* > 12) whose hue no skin or lesion has: grey, green or blue (hue angle outside −75…125°).
+
+    Documents, X-rays and landscapes come near 1. A close-up of skin without a dermatoscope does not.
+    """
+    lightness, a, b = np.moveaxis(_lab(thumbnail(image, 96)), -1, 0)
+    hue = np.degrees(np.arctan2(b, a))
+    lit = lightness > 12
+    alike = lit & (hue > -75) & (hue < 125) & (np.hypot(a, b) > 2.5)
+    return float(1 - alike.sum() / lit.sum()) if lit.any() else float("nan")
+
+
 def black_border(image: np.ndarray) -> Border:
     """Rows and columns from each edge that are black throughout (the 95th percentile of their grey level is under 20)."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -76,6 +90,7 @@ QUALITY: dict[str, Callable[[np.ndarray], float]] = {
     "overexposed": overexposed,
     "underexposed": underexposed,
     "colour_cast": colour_cast,
+    "unlike_skin": unlike_skin,
 }
 
 

@@ -1,7 +1,7 @@
-"""One decode an image for all checks together: sizes, errors, quality, file hash and the small picture for comparing.
+"""One decode an image for all checks together: sizes, errors, quality, markers, skin, file hash, the small picture for comparing.
 
 Kept as one Parquet file, written anew every 1,000 images, and taken up again: an image whose file has not changed is not
-read a second time. Some 12 kB an image are held in memory.
+read a second time. Marker masks become one PNG an image that has any. Some 12 kB an image are held in memory.
 """
 
 from __future__ import annotations
@@ -12,36 +12,42 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name
-from data_audit.dataset import Dataset
+from atomic import part_name, write_bytes
+from data_audit.dataset import MARKERS, Dataset
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
+from data_audit.markers.detector import NETWORK, find_markers
 from data_audit.quality import QUALITY, black_border
 from data_audit.quality import SIDE as MEASURED
+from data_audit.skin import SKIN, skin_facts
 from errors import ImageError
-from imaging.decode import decode_at_least, read_bytes, read_header
+from imaging.decode import decode_at_least, encode_png, read_bytes, read_header
 from imaging.resize import thumbnail
 from runs import Run
 
-VERSION = 1  # of what is measured: results of another version are not taken up
+VERSION = 2  # of what is measured: results of another version, or of other detectors, are not taken up
 SAVE_EVERY = 1000  # images
 AHEAD = 64
+MASKED = 512  # pixels of a marker mask's longer side at most
+BORDERS = ("border_top", "border_bottom", "border_left", "border_right", "border_share")
+MARKED = tuple(f"{marker}_{what}" for marker in MARKERS for what in ("score", "flag", "share"))
 
 
 @dataclass(frozen=True)
 class Scan:
-    """frame: one row an image of the dataset, in its order: image_id, width, height, error, content (hash of the file),
-    quality columns, border_top …; NaN where the image could not be read. smalls: uint8 (N, 64, 64, 3), zeros there."""
+    """frame: one row an image of the dataset, in its order: image_id, width, height, error, MARKED, content (hash of the
+    file), QUALITY, BORDERS, SKIN; NaN where the image could not be read. smalls: uint8 (N, 64, 64, 3), zeros there."""
 
     frame: pd.DataFrame
     smalls: np.ndarray
@@ -51,8 +57,9 @@ class Scan:
         return self.frame["error"].isna().to_numpy()
 
 
-def scan_dataset(dataset: Dataset, kept: Path) -> Run[Scan]:
-    """Measure every image, or read from `kept` what was measured before on the same file."""
+def scan_dataset(dataset: Dataset, kept: Path, masks: Path) -> Run[Scan]:
+    """Measure every image, or read from `kept` what was measured before on the same file; marker masks go into `masks`."""
+    masks.mkdir(parents=True, exist_ok=True)
     known = _read(kept)
     stamps = {i: _stamp(dataset.path(i)) for i in dataset.table["image_id"]}
     rows = {i: known[i] for i, stamp in stamps.items() if i in known and known[i]["stamp"] == stamp}
@@ -61,7 +68,7 @@ def scan_dataset(dataset: Dataset, kept: Path) -> Run[Scan]:
     yield len(rows), total
     fresh = 0
     try:
-        for image_id, row in _measured(dataset, todo, stamps):
+        for image_id, row in _measured(dataset, todo, stamps, masks):
             rows[image_id] = row
             fresh += 1
             if fresh % SAVE_EVERY == 0:
@@ -78,13 +85,20 @@ def scan_dataset(dataset: Dataset, kept: Path) -> Run[Scan]:
     return Scan(frame, smalls)
 
 
-def _measured(dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def mask_file(masks: Path, image_id: str) -> Path:
+    """Where an image's marker mask is; no id leads out of the folder."""
+    return masks / f"{quote(image_id, safe=' ()+,=@')}.png"
+
+
+def _measured(
+    dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str], masks: Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """In the order of the list; OpenCV decodes outside Python's lock, so threads use all cores."""
     waiting = iter(image_ids)
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
 
         def submit(n: int) -> list[Any]:
-            return [(i, pool.submit(_measure, dataset.path(i))) for i in islice(waiting, n)]
+            return [(i, pool.submit(_measure, dataset.path(i), mask_file(masks, i))) for i in islice(waiting, n)]
 
         queue = submit(AHEAD)
         while queue:
@@ -93,9 +107,9 @@ def _measured(dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str])
             yield image_id, {"image_id": image_id, "stamp": stamps[image_id], **future.result()}
 
 
-def _measure(path: Path | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None, "content": None, "small": b""}
-    row |= dict.fromkeys([*QUALITY, "border_top", "border_bottom", "border_left", "border_right", "border_share"], np.nan)
+def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None} | dict.fromkeys(MARKED)
+    row |= {"content": None, **dict.fromkeys([*QUALITY, *BORDERS, *SKIN], np.nan), "small": b""}
     if path is None:
         return {**row, "error": "no picture file"}
     try:
@@ -106,13 +120,26 @@ def _measure(path: Path | None) -> dict[str, Any]:
         return {**row, "error": str(error)}
     picture = thumbnail(image, MEASURED)
     border = black_border(picture)
-    return {
-        **row,
-        "width": header.width, "height": header.height, "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
-        **{name: measure(picture) for name, measure in QUALITY.items()},
-        "border_top": border.top, "border_bottom": border.bottom, "border_left": border.left, "border_right": border.right,
-        "border_share": border.share, "small": small_picture(picture).tobytes(),
-    }  # fmt: skip
+    view = thumbnail(image, MASKED)
+    found = find_markers(view, border)
+    flags = found.flagged()
+    bits = found.bits & np.uint8(sum(1 << k for k, marker in enumerate(MARKERS) if flags[marker]))
+    if bits.any():
+        write_bytes(mask, encode_png(bits))
+    else:
+        mask.unlink(missing_ok=True)
+    for k, marker in enumerate(MARKERS):
+        row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": flags[marker]}
+        row[f"{marker}_share"] = float((bits >> k & 1).mean())
+    measured = {"content": hashlib.blake2b(data, digest_size=16).hexdigest(), "width": header.width, "height": header.height}
+    edges = (border.top, border.bottom, border.left, border.right, border.share)
+    measured |= {name: measure(picture) for name, measure in QUALITY.items()} | dict(zip(BORDERS, edges, strict=True))
+    return {**row, **measured, **skin_facts(view, bits > 0), "small": small_picture(picture).tobytes()}
+
+
+@cache
+def _version() -> str:
+    return f"{VERSION}-{hashlib.sha256(NETWORK.read_bytes()).hexdigest()[:16]}"
 
 
 def _stamp(path: Path | None) -> str:
@@ -130,7 +157,7 @@ def _unpacked(small: bytes) -> np.ndarray:
 
 def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist(list(rows.values())).replace_schema_metadata({"lesionlens": json.dumps({"scan": VERSION})})
+    table = pa.Table.from_pylist(list(rows.values())).replace_schema_metadata({"lesionlens": json.dumps({"scan": _version()})})
     pq.write_table(table, part_name(kept), compression="zstd")
     part_name(kept).replace(kept)
 
@@ -140,6 +167,6 @@ def _read(kept: Path) -> dict[str, dict[str, Any]]:
         return {}
     table = pq.read_table(kept)
     about = json.loads((table.schema.metadata or {}).get(b"lesionlens", b"{}"))
-    if about.get("scan") != VERSION:
+    if about.get("scan") != _version():
         return {}
     return {row["image_id"]: row for row in table.to_pylist()}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +20,11 @@ from models.card import ModelCard
 from models.classifier import Classifier, stream_batches
 from models.files import FileFacts
 from models.network import import_tensorflow
+from ratios import Row, compare_costs
 
 BATCH = 32
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 FILES, PHOTOGRAPH = 128, (450, 600)  # JPEG files of the end-to-end run, and their size
-
-
-@dataclass(frozen=True)
-class Row:
-    """ratio: median over the pairs; low, high: their quartiles. target: an upper bound, a lower one if `at_least`;
-    holds: None where there is no target."""
-
-    what: str
-    ratio: float
-    low: float
-    high: float
-    target: float | None = None
-    holds: bool | None = None
-    at_least: bool = False
 
 
 def bench_explain(say: Callable[[str], None]) -> list[Row]:
@@ -65,15 +50,15 @@ def _images(n: int) -> np.ndarray:
 def _beside_forward(name: str, classifier: Classifier) -> list[Row]:
     forward, many, one = _bare(classifier), _images(BATCH), _images(1)
     return [
-        _compare(
+        compare_costs(
             f"prediction + embedding + grad-cam over forward, {name}, batch {BATCH}",
             lambda: cam(classifier, many), lambda: forward(many), 15, 1.05,
         ),
-        _compare(
+        compare_costs(
             f"the same for all seven classes over forward, {name}, batch {BATCH}",
             lambda: cam_all_classes(classifier, many), lambda: forward(many), 15, 1.25,
         ),
-        _compare(
+        compare_costs(
             f"grad-cam over forward, {name}, one image", lambda: cam(classifier, one), lambda: forward(one), 41, 1.5
         ),
     ]  # fmt: skip
@@ -94,7 +79,7 @@ def _beside_tensorflow(name: str, classifier: Classifier, fast: Engine | None) -
         return []
     images = _images(BATCH)
     what = f"tensorflow over openvino, prediction + embedding + grad-cam, {name}, batch {BATCH}"
-    return [_compare(what, lambda: cam(classifier, images), lambda: cam(classifier, images, engine=fast), 7)]
+    return [compare_costs(what, lambda: cam(classifier, images), lambda: cam(classifier, images, engine=fast), 7)]
 
 
 def _beside_tf_keras_vis(name: str, classifier: Classifier, fast: Engine | None, say: Callable[[str], None]) -> list[Row]:
@@ -114,7 +99,7 @@ def _beside_tf_keras_vis(name: str, classifier: Classifier, fast: Engine | None,
         images, targets = _images(n), np.zeros(n, np.int32)
         score, layer = CategoricalScore(targets.tolist()), classifier.layer().path
         ours = f"ours ({engine.name if engine else 'tensorflow'})"
-        return _compare(
+        return compare_costs(
             f"tf-keras-vis over {ours}, {name}, {f'batch {n}' if n > 1 else 'one image'}",
             lambda: theirs(score, images, penultimate_layer=layer, seek_penultimate_conv_layer=False),
             lambda: cam(classifier, images, targets, "grad-cam", engine=engine),
@@ -146,7 +131,7 @@ def _end_to_end(name: str, classifier: Classifier) -> Row:
             read()
             compute()
 
-        return _compare(f"from {FILES} JPEG files over reading + network alone, {name}", whole, apart, 5, 1.1)
+        return compare_costs(f"from {FILES} JPEG files over reading + network alone, {name}", whole, apart, 5, 1.1)
 
 
 def _photographs(folder: Path) -> list[Path]:
@@ -156,31 +141,6 @@ def _photographs(folder: Path) -> list[Path]:
         coarse = rng.integers(0, 255, (PHOTOGRAPH[0] // 10, PHOTOGRAPH[1] // 10, 3), np.uint8)
         write_bytes(path, encode_jpeg(np.kron(coarse, np.ones((10, 10, 1), np.uint8)), 90))
     return paths
-
-
-def _compare(
-    what: str,
-    ours: Callable[[], Any],
-    bare: Callable[[], Any],
-    pairs: int,
-    target: float | None = None,
-    at_least: bool = False,
-) -> Row:
-    """Times both in turns, each first in every other pair."""
-    ours(), bare(), ours(), bare()
-    ratios = []
-    for k in range(pairs):
-        first, second = (ours, bare) if k % 2 else (bare, ours)
-        start = time.perf_counter()
-        first()
-        middle = time.perf_counter()
-        second()
-        end = time.perf_counter()
-        times = {first: middle - start, second: end - middle}
-        ratios.append(times[ours] / times[bare])
-    low, ratio, high = (float(x) for x in np.percentile(ratios, [25, 50, 75]))
-    holds = None if target is None else ratio >= target if at_least else ratio <= target
-    return Row(what, ratio, low, high, target, holds, at_least)
 
 
 def _bare(classifier: Classifier) -> Callable[[np.ndarray], Any]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
 
+from data_audit.audit import Asked
 from data_audit.dataset import Dataset
-from errors import ImageError
-from ui import services
+from data_audit.resplit import parse_fractions
+from errors import ImageError, LesionLensError
+from ui import audits, choice, navigation, services
 from ui.components import gallery
 from ui.long_runs import follow, stopped_or_failed
 
 SHOWN = 12
+NOTHING = "none"
+SPLITS = ("70/15/15", "80/10/10", "80/20")
 Colour = Literal["red", "orange", "gray"]
 GRAVITY: dict[str, tuple[Colour, str]] = {
     "grave": ("red", ":material/error:"),
@@ -24,22 +29,20 @@ GRAVITY: dict[str, tuple[Colour, str]] = {
 def findings_panel(data: Dataset) -> None:
     """The kept audit, or a way to run it."""
     st.subheader("What is wrong with it?", anchor=False)
-    key = f"audit {data.sha256}"
-    task, kept = services.task(key), services.kept_audit(data)
+    key = audits.task_key(data)
+    task, kept = services.task(key), audits.kept(data)
     if task is not None and not task.finished:
-        follow(key, "Auditing (thousandths)", lambda: services.kept_audit(data) is not None)
+        follow(key, "Auditing (thousandths)")
         return
     if task is not None and task.error is not None:
         stopped_or_failed(key, task.error, "Audit it")
         return
     if kept is None:
         st.caption(
-            "Reads every picture once: what goes with the diagnosis, the same photograph under two names or in two splits, bad "
-            "photographs. The result is kept, and a second run reads only what has changed."
+            "Reads every picture once: markers, what goes with the diagnosis, what tells it without the lesion, the same photograph "
+            "under two names or in two splits, bad photographs. The result is kept, and a second run reads only what has changed."
         )
-        if st.button("Audit it", type="primary", icon=":material/fact_check:"):
-            services.start_audit(data)
-            st.rerun()
+        _ask(data, "Audit it")
         return
     findings = kept["findings"]
     if not findings:
@@ -47,9 +50,80 @@ def findings_panel(data: Dataset) -> None:
     for number, finding in enumerate(findings):
         _finding(data, finding, number)
     st.caption(
-        f"Checks: {', '.join(kept['about']['checks'])}. Not checked yet: markers that no mask names, skin tone, label errors. "
+        f"Checks: {', '.join(kept['about']['checks'])}. "
         "An association is not yet a shortcut: whether a classifier uses it is another question."
     )
+    _take_away(data)
+    with st.expander("Audit it again, or ask for more", icon=":material/fact_check:"):
+        _ask(data, "Audit it again")
+
+
+def _ask(data: Dataset, label: str) -> None:
+    """What an audit may be given, and the button that starts it."""
+    judged, against, fractions = _judged(data), _second(data), _fractions()
+    if st.button(label, type="primary", icon=":material/fact_check:"):
+        services.forget_task(audits.task_key(data))
+        audits.start(data, Asked(judged, against, fractions))
+        st.rerun()
+
+
+def _judged(data: Dataset) -> pd.DataFrame | None:
+    """Kept predictions of the chosen classifier, for labels that may be wrong."""
+    name = choice.model()
+    if name is None:
+        return None
+    if not st.checkbox(
+        f"Doubt labels that the predictions of {name} contradict", key="audit-judged",
+        help="Only if it did not learn from these images. Predict them on the Evaluate page first.",
+    ):  # fmt: skip
+        return None
+    try:
+        opened = services.model(name)
+        table = services.kept_predictions(opened, data)
+        if table is None:
+            st.warning("These images were not predicted yet; do it on the Evaluate page. The audit goes without.")
+            return None
+        return services.assessment(opened, data, table, None).rows
+    except LesionLensError as error:
+        st.warning(f"{error} The audit goes without.")
+        return None
+
+
+def _second(data: Dataset) -> Dataset | None:
+    others = [n for n in services.workspace().dataset_names() if n != data.name]
+    if not others:
+        return None
+    name = st.selectbox("Compare with a second dataset", [NOTHING, *others], key="audit-against")
+    return None if name == NOTHING else services.dataset(name)
+
+
+def _fractions() -> str:
+    chosen = st.selectbox(
+        "Make a clean new split (training/validation/test, in percent)", [NOTHING, *SPLITS], key="audit-split", accept_new_options=True,
+        help="Lesions, patients and photographs that are the same stay together; every class in about the same share.",
+    )  # fmt: skip
+    if chosen in (None, NOTHING):
+        return ""
+    try:
+        parse_fractions(chosen)
+    except LesionLensError as error:
+        st.warning(f"{error} The audit goes without.")
+        return ""
+    return str(chosen)
+
+
+def _take_away(data: Dataset) -> None:
+    report, split = audits.report(data), audits.split(data)
+    left, middle, right = st.columns(3)
+    if report is not None:
+        left.download_button(
+            "Report (HTML)", report, f"audit-{data.name}.html", "text/html", icon=":material/description:", width="stretch"
+        )
+    if split is not None:
+        middle.download_button(
+            "New split (CSV)", split, f"split-{data.name}.csv", "text/csv", icon=":material/call_split:", width="stretch"
+        )
+    right.page_link(navigation.page("review"), label="Review the markers", icon=":material/rule:")
 
 
 def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
@@ -63,8 +137,17 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
                 st.caption(finding["remedy"])
         ids = finding["image_ids"]
         shown = bool(ids) and right.toggle(f"{len(ids):,} images", key=f"finding-{data.sha256[:8]}-{number}")
+        marker = finding["evidence"].get("marker")
+        if marker and finding["evidence"].get("source") == "detector":
+            right.page_link(
+                navigation.page("review"), label="Review", icon=":material/rule:", query_params=_to_review(data, marker)
+            )
         if shown:
             _images(data, finding)
+
+
+def _to_review(data: Dataset, marker: str) -> dict[str, str]:
+    return {"dataset": data.name, "marker": marker}
 
 
 def _images(data: Dataset, finding: dict[str, Any]) -> None:
@@ -74,10 +157,16 @@ def _images(data: Dataset, finding: dict[str, Any]) -> None:
         captions = [f"{i} · {p['correlation']:.2f}" for p in pairs[: SHOWN // 2] for i in (p["one"], p["other"])]
     else:
         ids = finding["image_ids"][:SHOWN]
-        captions = list(ids)
+        captions = [_caption(finding, i) for i in ids]
     gallery(ids, captions, [_thumbnail(data, i) for i in ids], columns=4)
     if len(finding["image_ids"]) > len(ids):
         st.caption(f"The first {len(ids)}; all {len(finding['image_ids']):,} ids are in audit.json.")
+
+
+def _caption(finding: dict[str, Any], image_id: str) -> str:
+    """The id, and for a doubtful label what stands and what the predictions say."""
+    doubt = next((row for row in finding["evidence"].get("labels", ()) if row["image_id"] == image_id), None)
+    return image_id if doubt is None else f"{image_id}: {doubt['diagnosis']}, or {doubt['suggested']}?"
 
 
 def _thumbnail(data: Dataset, image_id: str) -> bytes | None:

@@ -14,6 +14,7 @@ PAGES = {
     "start": ("Start", "home"),
     "inspect": ("Inspect an image", "visibility"),
     "dataset": ("Dataset", "bar_chart"),
+    "review": ("Review", "rule"),
     "evaluate": ("Evaluate", "grid_on"),
     "classifier": ("Classifier", "network_node"),
     "learn": ("Learn", "school"),

@@ -224,20 +224,6 @@ def start(key: str, job: str, **arguments: Any) -> Task:
     return _tasks()[key]
 
 
-def audit_folder(data: Dataset) -> Path:
-    return workspace().root / "results" / f"audit-{data.sha256[:16]}"
-
-
-def kept_audit(data: Dataset) -> dict[str, Any] | None:
-    """What `audit.json` holds, None if the dataset was not audited as it is now."""
-    path = audit_folder(data) / "audit.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def start_audit(data: Dataset) -> Task:
-    return start(f"audit {data.sha256}", "audit_dataset", data=data, folder=audit_folder(data))
-
-
 def sanity_path(opened: OpenModel, method: str, place: str) -> Path:
     return workspace().sanity_path(opened.facts.sha256, opened.card.sha256, method, place)
 

@@ -176,11 +176,13 @@ def compare_methods(
     return (yield from run(_classifier(spec), drawn(data, sample), methods, layer, sanity=sanity))
 
 
-def audit_dataset(data: Any, folder: Path) -> Run[None]:
-    """Findings and measurements, kept in the folder."""
+def audit_dataset(data: Any, folder: Path, asked: Any) -> Run[None]:
+    """Findings, measurements and the report, kept in the folder."""
     from data_audit.audit import audit_dataset as run
+    from reports.audit_report import write_report
 
-    yield from run(data, folder)
+    found = yield from run(data, folder, asked)
+    write_report(data, found.content, folder)
 
 
 def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int]) -> np.ndarray | None:

@@ -1,0 +1,1 @@
+"""Markers in a picture: the shipped detectors, what they find, and where."""

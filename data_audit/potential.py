@@ -1,0 +1,139 @@
+"""Shortcut potential: how well the label is told from what is not the lesion.
+
+A simple learner (gradient-boosted trees) sees only markers, the skin around the lesion and how the picture was taken, and is tested on
+lesions it has not seen. What it can tell, a network can learn instead of the lesion. Age, sex and site are asked apart,
+since they may be real risk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import diagnoses
+from data_audit.dataset import Dataset
+from data_audit.findings import Finding
+from evaluation.intervals import Figure, auc, undefined
+from runs import Run
+
+FOLDS = 5
+FEWEST = 20  # lesions of either side below which nothing is said
+TELLING = 0.6  # lower end of the interval of the AUC from which it is more than a note
+SHOWN = 5  # features named
+TAKING = ("width", "height", "aspect", "border_share")  # how the picture was taken, whatever it shows
+PERSON = ("age", "sex", "site")
+
+
+@dataclass(frozen=True)
+class Potential:
+    """asked: which features; target: what is told apart; auc: out of fold, interval over lesions; carried: features with the
+    loss of AUC when one is shuffled among the pictures held out, the largest first."""
+
+    asked: str
+    target: str
+    auc: Figure
+    carried: tuple[tuple[str, float], ...] = ()
+
+
+def potentials(dataset: Dataset, features: Mapping[str, pd.DataFrame]) -> Run[list[Potential]]:
+    """One `Potential` a set of features. features: name of the set -> frame in the table's order (numbers, NaN, or text)."""
+    event, target = labels_to_tell(dataset)
+    known = ~np.isnan(event)
+    groups = pd.factorize(dataset.groups)[0][known]
+    found = []
+    for done, (name, frame) in enumerate(features.items()):
+        yield done, len(features)
+        coded = as_numbers(frame[known])
+        found.append(tell_apart(name, target, coded, event[known] > 0, groups))
+    yield len(features), len(features)
+    return found
+
+
+def tell_apart(name: str, target: str, features: pd.DataFrame, event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Potential:
+    """AUC of telling the events from the others by these features, cross-validated with groups held out whole.
+
+    features float (N, k), NaN allowed; event bool (N,); groups int (N,).
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    told = features.loc[:, features.nunique(dropna=False) > 1]
+    if min(len(np.unique(groups[event])), len(np.unique(groups[~event]))) < FEWEST:
+        return Potential(name, target, undefined(f"fewer than {FEWEST} lesions on one side"))
+    if told.empty:
+        return Potential(name, target, undefined("these features are the same in all images"))
+    values = told.to_numpy(float)
+    rng = np.random.default_rng(seed)
+    scores = np.zeros(len(event))
+    shuffled = np.zeros((told.shape[1], len(event)))
+    for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(values, event, groups):
+        trees = HistGradientBoostingClassifier(
+            max_iter=60, max_leaf_nodes=8, learning_rate=0.1, min_samples_leaf=20, l2_regularization=1, random_state=seed,
+            class_weight="balanced", early_stopping=False,
+        ).fit(values[train], event[train])  # fmt: skip
+        scores[test] = trees.predict_proba(values[test])[:, 1]
+        for k in range(values.shape[1]):
+            changed = values[test].copy()
+            changed[:, k] = rng.permutation(changed[:, k])
+            shuffled[k, test] = trees.predict_proba(changed)[:, 1]
+    whole = auc(scores, event, groups)
+    lost = [(str(column), whole.value - auc(shuffled[k], event, groups).value) for k, column in enumerate(told.columns)]
+    carried = tuple(sorted((x for x in lost if x[1] > 0.002), key=lambda x: -x[1])[:SHOWN])
+    return Potential(name, target, whole, carried)
+
+
+def labels_to_tell(dataset: Dataset) -> tuple[np.ndarray, str]:
+    """float (N,) 1, 0 or NaN, and its name: malignant or not; where no diagnosis is malignant, the commonest or not."""
+    named = dataset.table["diagnosis"]
+    side = named.map(lambda d: diagnoses.malignancy(d) if isinstance(d, str) else None)
+    event = side.map({"malignant": 1.0, "benign": 0.0}).to_numpy(float)
+    if np.nansum(event) > 0 or not dataset.classes:
+        return event, "malignant"
+    first = dataset.classes[0]
+    return np.where(named.isna(), np.nan, (named == first).astype(float)), first
+
+
+def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text and truth values as numbers of their kinds, the commonest first; missing stays NaN."""
+    coded = {}
+    for column in frame:
+        values = frame[column]
+        if pd.api.types.is_numeric_dtype(values):
+            coded[column] = values.astype(float)
+        else:
+            order = {v: float(k) for k, v in enumerate(values.value_counts().index)}
+            coded[column] = values.map(order).astype(float)
+    return pd.DataFrame(coded, index=frame.index)
+
+
+def potential_findings(found: list[Potential]) -> list[Finding]:
+    """What is told from the picture without the lesion is a finding; age, sex and site are a note at most."""
+    findings = []
+    for p in found:
+        if not p.auc.defined or not p.auc.low > 0.5:
+            continue
+        person = p.asked == PERSON_SET
+        severity = "moderate" if p.auc.low >= TELLING and not person else "note"
+        by = ", ".join(f"{name.replace('_', ' ')} (−{loss:.3f})" for name, loss in p.carried) or "no single feature"
+        findings.append(Finding(
+            "told without the lesion", severity,  # type: ignore[arg-type]
+            f"{p.target} is told from {p.asked} with an AUC of {p.auc:.2f}. Carried by (loss of AUC without it): {by}.",
+            (), evidence(p),
+            "It may be real risk. Report figures by it, and what it alone achieves." if person else
+            "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
+        ))  # fmt: skip
+    return findings
+
+
+def evidence(p: Potential) -> dict[str, Any]:
+    return {
+        "asked": p.asked, "target": p.target, "auc": p.auc.value, "low": p.auc.low, "high": p.auc.high, "reason": p.auc.reason,
+        "carried": [{"feature": name, "loss": loss} for name, loss in p.carried],
+    }  # fmt: skip
+
+
+PERSON_SET = "age, sex and site"

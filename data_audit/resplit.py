@@ -1,0 +1,66 @@
+"""A clean split: no lesion, no patient and no photograph on both sides, every class in about the same share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from data_audit.dataset import Dataset
+from errors import DatasetError
+
+NAMES = ("train", "val", "test")
+
+
+def parse_fractions(text: str) -> dict[str, float]:
+    """ "70/15/15" or "80/20" (training/test) -> split: share, which sum to 1; raises DatasetError for anything else."""
+    parts = [float(p) for p in re.split(r"[/:,\s]+", text.strip()) if re.fullmatch(r"\d+(\.\d+)?", p)]
+    if len(parts) != len(re.split(r"[/:,\s]+", text.strip())) or len(parts) not in (2, 3) or min(parts) <= 0:
+        raise DatasetError(f"{text!r} is no split.", todo="Write shares as 70/15/15 (train/val/test) or 80/20 (train/test).")
+    names = NAMES if len(parts) == 3 else ("train", "test")
+    return {name: p / sum(parts) for name, p in zip(names, parts, strict=True)}
+
+
+def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
+    """int (N,): images that must stay together because they share a lesion, a patient or a photograph, however indirectly."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(dataset)
+    ends: list[tuple[int, int]] = []
+    first: dict[tuple[int, object], int] = {}
+    columns = [dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster]
+    for which, values in enumerate(columns):
+        for row, value in enumerate(values):
+            if pd.notna(value):
+                ends.append((first.setdefault((which, value), row), row))
+    pairs = np.array(ends, int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return connected_components(graph, directed=False)[1]
+
+
+def resplit(labels: pd.Series, groups: np.ndarray, fractions: Mapping[str, float], seed: int = 0) -> np.ndarray:
+    """Split names, object (N,). Groups go as wholes, the largest first, each to the split that lacks its classes most.
+
+    labels: diagnosis a row, NaN counts as a class of its own; groups int (N,); fractions: split -> share, in sum 1.
+    """
+    kind, names = pd.factorize(labels.astype(object).where(labels.notna(), ""))
+    _, group = np.unique(groups, return_inverse=True)
+    content = np.zeros((group.max() + 1 if len(group) else 0, len(names)))
+    np.add.at(content, (group, kind), 1)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(content))
+    order = order[np.argsort(-content[order].sum(1), kind="stable")]
+    shares = np.array(list(fractions.values()))
+    total = content.sum(0)
+    wanted = shares[:, None] * total
+    have = np.zeros_like(wanted)
+    chosen = np.zeros(len(content), int)
+    for g in order:
+        lack = ((wanted - have) / np.maximum(total, 1)) @ content[g]
+        best = np.flatnonzero(lack >= lack.max() - 1e-12)
+        chosen[g] = rng.choice(best)
+        have[chosen[g]] += content[g]
+    return np.array(list(fractions), object)[chosen[group]] if len(group) else np.array([], object)

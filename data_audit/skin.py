@@ -1,0 +1,114 @@
+"""Skin outside lesion and markers: its colour, its texture, and the individual typology angle.
+
+Where the lesion lies is estimated from the picture itself, for every image in the same way, so that images with a lesion
+mask and images without one can be compared.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from data_audit.dataset import Dataset
+from data_audit.findings import Finding
+
+SIDE = 128  # pixels of the longer side at which skin is looked for
+RIM = 0.12  # share of the shorter side that is taken for surroundings at first
+APART = 7.0  # ΔE (CIE 1976) from the surroundings under which nothing counts as lesion
+ENOUGH = 0.03  # share of the picture that must be skin, else nothing is said
+BLACK = 15.0  # L* under which a pixel is no skin but the frame of the dermatoscope
+SHINE = 98.0  # L* above which it is a reflection
+
+SCARCE = 0.05  # share of the images under which a group is called scarce
+
+SKIN = ("skin_share", "skin_lightness", "skin_redness", "skin_yellowness", "skin_spread", "skin_texture", "ita")
+
+# individual typology angle in degrees -> group (Chardon 1991, doi:10.1111/j.1467-2494.1991.tb00561.x; Del Bino 2013)
+ITA_GROUPS: tuple[tuple[float, str], ...] = (
+    (55, "very light"), (41, "light"), (28, "intermediate"), (10, "tan"), (-30, "brown"), (-np.inf, "dark"),
+)  # fmt: skip
+CAUTION = (
+    "Skin tone is estimated from the picture: light, camera, white balance and contact gel change it as much as skin does, and "
+    "agreement with skin types judged by people is poor (Groh 2022; Kalb 2023). It describes the pictures, not the people."
+)
+
+
+def skin_facts(picture: np.ndarray, marked: np.ndarray) -> dict[str, float]:
+    """SKIN of one picture, NaN where too little skin is seen.
+
+    picture uint8 RGB (H, W, 3); marked bool (H, W): where markers lie. skin_share 0…1 of the area; lightness L*, redness a*,
+    yellowness b*: medians (CIELAB, D65); spread: interquartile range of L*; texture: spread of the Laplacian of L*;
+    ita: arctan((L* − 50) / b*) in degrees.
+    """
+    small, covered = _small(picture, marked)
+    lab = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    skin = ~covered & (lab[..., 0] > BLACK) & (lab[..., 0] < SHINE)
+    skin &= ~lesion_estimate(lab, skin)
+    share = float(skin.mean())
+    if share < ENOUGH:
+        return {**dict.fromkeys(SKIN, np.nan), "skin_share": share}
+    pixels = lab[skin]
+    low, lightness, high = np.percentile(pixels[:, 0], (25, 50, 75))
+    redness, yellowness = np.median(pixels[:, 1:], axis=0)
+    texture = cv2.Laplacian(lab[..., 0], cv2.CV_32F)[skin].std()
+    ita = np.degrees(np.arctan2(lightness - 50, yellowness)) if yellowness > 0 else np.nan
+    values = (share, lightness, redness, yellowness, high - low, texture, ita)
+    return dict(zip(SKIN, map(float, values), strict=True))
+
+
+def lesion_estimate(lab: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """bool (H, W): what differs from the surroundings, by Otsu's threshold (1979) on ΔE, a little enlarged.
+
+    lab float32 (H, W, 3); usable bool (H, W): pixels that may be skin or lesion. All false where nothing stands out.
+    """
+    height, width = usable.shape
+    rim = np.ones_like(usable)
+    wide = max(1, round(RIM * min(height, width)))
+    rim[wide:-wide, wide:-wide] = False
+    around = lab[rim & usable] if (rim & usable).sum() > 20 else lab[usable]
+    if len(around) == 0:
+        return np.zeros_like(usable)
+    apart = np.linalg.norm(cv2.GaussianBlur(lab, (0, 0), 1.5) - np.median(around, axis=0), axis=-1)
+    levels = np.clip(apart[usable] * 4, 0, 255).astype(np.uint8)
+    limit, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    lesion = (apart > max(limit / 4, APART)) & usable
+    grown = max(3, round(0.05 * min(height, width)))
+    return cv2.dilate(lesion.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grown, grown))) > 0
+
+
+def tone_group(ita: float) -> str | None:
+    """Name of the group of ITA_GROUPS; None where there is no angle."""
+    return next((name for above, name in ITA_GROUPS if ita > above), None) if not np.isnan(ita) else None
+
+
+def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
+    """How the pictures spread over the groups of ITA_GROUPS; frame: column `skin_tone` in the table's order."""
+    names = [name for _, name in ITA_GROUPS]
+    known = frame["skin_tone"].notna().to_numpy()
+    if not known.any():
+        return []
+    counts = frame["skin_tone"].value_counts().reindex(names, fill_value=0)
+    shares = counts / known.sum()
+    scarce = [name for name in names if shares[name] < SCARCE]
+    dark = frame["skin_tone"].isin(scarce).to_numpy()
+    spread = ", ".join(f"{name} {shares[name]:.1%}" for name in names)
+    diagnosis = dataset.table["diagnosis"].to_numpy(object)
+    by_class = {d: frame["skin_tone"][known & (diagnosis == d)].value_counts().to_dict() for d in dataset.classes}
+    missing = f" Too little skin to say in {int((~known).sum()):,} images." if not known.all() else ""
+    return [Finding(
+        "skin tone", "note",
+        f"By the individual typology angle of {int(known.sum()):,} images: {spread}.{missing} {CAUTION}",
+        tuple(dataset.table["image_id"].to_numpy(object)[dark]), {"counts": counts.to_dict(), "by_class": by_class},
+        f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures." if scarce else
+        "Report figures by group, with their intervals.",
+    )]  # fmt: skip
+
+
+def _small(picture: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scale = SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture, marked
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    covered = cv2.resize(marked.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 32
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), covered

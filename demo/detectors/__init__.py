@@ -1,0 +1,1 @@
+"""How the marker detectors are taught: pictures, network, training, and the figures on their card."""

@@ -1,0 +1,111 @@
+"""Training: masks where they are known, labels by hand for whole pictures, and both tied together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from data_audit.markers.detector import LEARNED, SIDE
+from demo.detectors.pictures import Pictures
+
+BATCH = 32
+TOP = 64  # pixels; a marker that somebody saw must lie somewhere on at least so many
+Say = Callable[[str], None]
+
+
+def teach(network: Any, draw: Callable[[np.random.Generator], Pictures], epochs: int, rate: float, seed: int, say: Say) -> None:
+    """Fit in place. draw: the pictures of one epoch, by random numbers; the rate rises at first and falls to nothing."""
+    import keras
+    import tensorflow as tf
+
+    rng = np.random.default_rng([seed, 3])
+    steps = epochs * (len(draw(np.random.default_rng(0))) // BATCH)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps - steps // 10, warmup_target=rate, warmup_steps=steps // 10
+    )
+    optimiser = keras.optimizers.AdamW(schedule, weight_decay=1e-3)
+
+    compiled = tf.function(_loss, jit_compile=True)
+
+    @tf.function
+    def step(images: Any, labels: Any, bits: Any, known: Any) -> Any:
+        with tf.GradientTape() as tape:
+            scores, masks = network(images, training=True)
+            loss = compiled(scores, masks, labels, bits, known)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        return loss
+
+    for epoch in range(epochs):
+        losses = [float(step(*batch)) for batch in _batches(draw(rng), rng)]
+        say(f"epoch {epoch + 1} of {epochs}, loss {np.mean(losses):.3f}")
+
+
+def scores(network: Any, images: np.ndarray) -> np.ndarray:
+    """float32 (N, 7), 0…1, mean over the picture and its mirror image."""
+    both = [network.predict(part.astype(np.float32), batch_size=64, verbose=0)[0] for part in (images, images[:, :, ::-1])]
+    return 1 / (1 + np.exp(-np.mean(both, axis=0)))
+
+
+def masks(network: Any, images: np.ndarray) -> np.ndarray:
+    """Logit of each marker lying on a pixel: float16 (N, SIDE, SIDE, 7)."""
+    cells = network.predict(images.astype(np.float32), batch_size=64, verbose=0)[1].astype(np.float16)
+    n, half = len(LEARNED), SIDE // 2
+    return cells.reshape(-1, half, half, n, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(-1, SIDE, SIDE, n)
+
+
+def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
+    import tensorflow as tf
+
+    n = len(LEARNED)
+    cross = tf.nn.sigmoid_cross_entropy_with_logits
+    asked = tf.cast(~tf.math.is_nan(labels), tf.float32)
+    truth = tf.where(tf.math.is_nan(labels), 0.0, labels)
+    soft = truth * 0.96 + 0.02
+    whole = tf.reduce_sum(asked * cross(soft, scores)) / tf.reduce_sum(asked)
+
+    cells = tf.tile(tf.nn.space_to_depth(tf.cast(bits, tf.float16)[..., None], 2), (1, 1, 1, n))
+    lies = tf.cast(tf.bitwise.bitwise_and(tf.cast(cells, tf.uint8), np.repeat([1 << k for k in range(n)], 4).astype(np.uint8)) > 0,
+                   tf.float32)  # fmt: skip
+    counts = tf.maximum(tf.repeat(tf.cast(known, tf.float32), 4, axis=1)[:, None, None, :], lies)
+    pixel = tf.reduce_mean(counts * (1 + 2 * lies) * cross(lies, masks))
+
+    def whole_marker(values: Any) -> Any:
+        return tf.reduce_sum(tf.reshape(tf.reduce_sum(values, (1, 2)), (-1, n, 4)), 2)
+
+    likely = tf.sigmoid(masks) * counts
+    overlap = (2 * whole_marker(likely * lies) + 20) / (whole_marker(likely + lies) + 20)
+    somewhere = tf.reduce_logsumexp(tf.reshape(tf.reduce_logsumexp(masks, (1, 2)), (-1, n, 4)), 2) - float(np.log(TOP))
+    tied = tf.reduce_sum(asked * cross(soft, somewhere)) / tf.reduce_sum(asked)
+    return whole + 2 * pixel + 0.3 * tf.reduce_mean(1 - overlap) + 0.2 * tied
+
+
+def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+    order = rng.permutation(len(pictures))
+    for start in range(0, len(order) - BATCH + 1, BATCH):
+        rows = order[start : start + BATCH]
+        pairs = [_varied(pictures.images[i], pictures.bits[i], rng) for i in rows]
+        images, bits = (np.stack(part) for part in zip(*pairs, strict=True))
+        yield images, pictures.labels[rows], bits, pictures.known[rows]
+
+
+def _varied(image: np.ndarray, bits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Turned, mirrored, a little enlarged and shifted, in other light; the mask goes along."""
+    quarter, mirror = int(rng.integers(4)), rng.random() < 0.5
+    image, bits = np.rot90(image, quarter), np.rot90(bits, quarter)
+    if mirror:
+        image, bits = image[:, ::-1], bits[:, ::-1]
+    pose = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 3), rng.uniform(1.0, 1.1))
+    pose[:, 2] += rng.uniform(-0.02, 0.02, 2) * SIDE
+    pose[0] *= rng.uniform(0.98, 1.06)
+    image = cv2.warpAffine(np.ascontiguousarray(image), pose, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    bits = cv2.warpAffine(
+        np.ascontiguousarray(bits), pose, (SIDE, SIDE), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+    )
+    light = image.astype(np.float32) * rng.normal(1, 0.08) * rng.normal(1, 0.04, 3).astype(np.float32) + rng.normal(0, 6)
+    if rng.random() < 0.1:
+        light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.3, 0.8))
+    return light.clip(0, 255).astype(np.float32), bits

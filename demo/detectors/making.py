@@ -1,0 +1,182 @@
+"""Makes the marker detectors: taught on drawings, then, where photographs labelled by hand are given, on those; measured; carded.
+
+Every part that is done is kept in a work folder, so a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from atomic import write_bytes
+from data_audit.dataset import MARKERS
+from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK
+from demo.detectors.learning import masks, scores, teach
+from demo.detectors.network import build_network, to_onnx
+from demo.detectors.pictures import Pictures, draw_on, draw_pictures, join, read_labelled
+from evaluation.intervals import auc
+
+Say = Callable[[str], None]
+DRAWN, DRAWN_EPOCHS = 3000, 8
+EPOCHS, RATE = 22, 2e-3
+WORN, REMEMBERED = 0.65, 300  # in an epoch: photographs with drawn markers a photograph; drawn pictures
+FOLDS = 3
+FRESH = 400  # drawings that nothing was taught on, for the masks
+DRAWINGS, PHOTOGRAPHS = "drawn by LesionLens", "labelled by hand"
+
+
+def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
+    """Teach, measure, and write the network and its card into the project; returns the card.
+
+    labelled: folder with `markers.csv` and `images/`; None: drawings alone.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    drawn = _kept(work / "drawn.npz", lambda: draw_pictures(DRAWN, 1))
+    first = work / "drawings.weights.h5"
+    if not first.exists():
+        say(f"drawings alone: {DRAWN_EPOCHS} epochs")
+        network = build_network(0)
+        teach(network, lambda rng: drawn.take(rng.permutation(len(drawn))), DRAWN_EPOCHS, 3e-3, 0, say)
+        network.save_weights(first)
+    content = _card_head(labelled)
+    final = first
+    if labelled is not None:
+        photographs, originals, table = read_labelled(labelled)
+        worn = [draw_on(originals, photographs, seed) for seed in (1, 2, 3)]
+
+        def taught(name: str, rows: np.ndarray) -> Path:
+            return _taught(work / f"{name}.weights.h5", first, photographs.take(rows), [w.take(rows) for w in worn], drawn, say)
+
+        content["markers"] = _figures(photographs, taught, first, say)
+        content["trained_on"] += f"; then {len(table):,} photographs {PHOTOGRAPHS}"
+        final = taught("all", np.arange(len(photographs)))
+    else:
+        content["markers"] = {m: {"threshold": 0.5} for m in LEARNED}
+    network = build_network(0)
+    network.load_weights(final)
+    for marker, overlap in _overlaps(network).items():
+        content["markers"][marker]["mask_iou_on_drawings"] = overlap
+    content["markers"]["black_frame"] = {
+        "threshold": 0.5,
+        "rule": f"black rows and columns at the border, {FRAME:.0%} of the area",
+    }
+    content["markers"] = {m: content["markers"][m] for m in MARKERS}
+    write_bytes(NETWORK, to_onnx(network))
+    write_bytes(CARD, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode())
+    return content
+
+
+def _taught(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn: Pictures, say: Say) -> Path:
+    """Weights taught on these photographs, starting from the drawings."""
+    if path.exists():
+        return path
+    say(f"{path.name}: {len(own):,} photographs, {EPOCHS} epochs")
+
+    def epoch(rng: np.random.Generator) -> Pictures:
+        some = worn[int(rng.integers(len(worn)))]
+        return join([
+            own, some.take(rng.permutation(len(some))[: round(WORN * len(some))]), drawn.take(rng.permutation(len(drawn))[:REMEMBERED])
+        ])  # fmt: skip
+
+    network = build_network(0)
+    network.load_weights(first)
+    teach(network, epoch, EPOCHS, RATE, 1, say)
+    network.save_weights(path)
+    return path
+
+
+def _figures(
+    photographs: Pictures, taught: Callable[[str, np.ndarray], Path], first: Path, say: Say
+) -> dict[str, dict[str, Any]]:
+    """By marker: AUC out of fold over all photographs, on either half by the other, and by drawings alone; the threshold
+    (Youden 1950, out of fold), with sensitivity and specificity there."""
+    n = len(photographs)
+    order = np.random.default_rng(5).permutation(n)
+    network = build_network(0)
+
+    def said(path: Path, rows: np.ndarray) -> np.ndarray:
+        network.load_weights(path)
+        return scores(network, photographs.images[rows])
+
+    everything = np.arange(n)
+    out_of_fold, halves = np.zeros((n, len(LEARNED))), np.zeros((n, len(LEARNED)))
+    for name, found, parts in (("half", halves, 2), ("fold", out_of_fold, FOLDS)):
+        for k in range(parts):
+            held = order[k::parts]
+            found[held] = said(taught(f"{name}{k}", np.setdiff1d(everything, held)), held)
+            say(f"{name}{k}: " + ", ".join(f"{m} {a:.3f}" for m, a in _areas(found[held], photographs.labels[held]).items()))
+    drawings = said(first, everything)
+    figures = {}
+    for k, marker in enumerate(LEARNED):
+        asked = ~np.isnan(photographs.labels[:, k])
+        truth, one = photographs.labels[asked, k] > 0, np.arange(int(asked.sum()))
+        by = {"out of fold": out_of_fold, "by the other half": halves, "by drawings alone": drawings}
+        areas = {name: auc(s[asked, k], truth, one) for name, s in by.items()}
+        threshold = _youden(out_of_fold[asked, k], truth)
+        above = out_of_fold[asked, k] >= threshold
+        figures[marker] = {
+            "threshold": round(float(threshold), 3),
+            "auc": {name: [round(float(v), 3) for v in (f.value, f.low, f.high)] for name, f in areas.items()},
+            "figures": {
+                "sensitivity": round(float(above[truth].mean()), 3),
+                "specificity": round(float((~above[~truth]).mean()), 3),
+            },
+            "images": {"with": int(truth.sum()), "without": int((~truth).sum())},
+        }
+        say(f"{marker}: AUC out of fold {areas['out of fold']:.3f}, by the other half {areas['by the other half']:.3f}")
+    return figures
+
+
+def _areas(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    areas = {}
+    for k, marker in enumerate(LEARNED):
+        asked = ~np.isnan(labels[:, k])
+        areas[marker] = auc(found[asked, k], labels[asked, k] > 0, np.arange(int(asked.sum()))).value
+    return areas
+
+
+def _youden(values: np.ndarray, truth: np.ndarray) -> float:
+    """The threshold with the greatest sensitivity + specificity."""
+    order = np.argsort(-values)
+    hit, wrong = np.cumsum(truth[order]) / truth.sum(), np.cumsum(~truth[order]) / (~truth).sum()
+    return float(values[order][np.argmax(hit - wrong)])
+
+
+def _overlaps(network: Any) -> dict[str, float]:
+    """Intersection over union of all mask pixels of a marker, on drawings nothing was taught on."""
+    fresh = draw_pictures(FRESH, 8)
+    found = masks(network, fresh.images) > 0
+    overlaps = {}
+    for k, marker in enumerate(LEARNED):
+        truth = (fresh.bits >> k & 1).astype(bool)
+        overlaps[marker] = round(float((truth & found[..., k]).sum() / max((truth | found[..., k]).sum(), 1)), 3)
+    return overlaps
+
+
+def _card_head(labelled: Path | None) -> dict[str, Any]:
+    return {
+        "name": "LesionLens marker detectors",
+        "command": "python cli.py markers retrain" + (" --labelled FOLDER" if labelled is not None else ""),
+        "trained_on": f"{DRAWN:,} pictures {DRAWINGS}",
+        "licence": "Apache-2.0 for the network."
+        + (
+            " It learned from photographs of ISIC 2017 (Codella 2018, arXiv:1710.05006; CC0) with labels of Bissoto 2020"
+            " (arXiv:2004.11457), for which no licence is stated. Without the option the command above retrains from drawings alone."
+            if labelled is not None
+            else ""
+        ),
+        "limits": "Scores are likelihoods at the frequency of the training photographs, not of yours. Masks were learned from "
+        "drawings and checked by eye on photographs. Dark skin, clinical close-ups and other cameras were not tested.",
+    }
+
+
+def _kept(path: Path, make: Callable[[], Pictures]) -> Pictures:
+    if not path.exists():
+        made = make()
+        np.savez_compressed(path, images=made.images, labels=made.labels, bits=made.bits, known=made.known)
+    with np.load(path) as file:
+        return Pictures(*(file[name] for name in ("images", "labels", "bits", "known")))

@@ -1,0 +1,126 @@
+"""What the marker detectors learn from: drawn photographs, and photographs labelled by hand with more markers drawn on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from data_audit.markers.detector import LEARNED, SIDE
+from demo.drawing.markers import DRAW
+from demo.drawing.photograph import draw_photograph
+from demo.drawing.skin import TONES
+from demo.drawing.wild import WILD
+from diagnoses import HAM10000
+from errors import DatasetError
+from imaging.decode import read_image
+from imaging.resize import scale_image
+
+# names that label files use for the same marker
+COLUMNS = {"sticker": ("sticker", "patches")}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """images uint8 (N, SIDE, SIDE, 3). labels float32 (N, 7) in the order of LEARNED, NaN where nobody looked. bits uint8
+    (N, SIDE, SIDE): bit k = marker k lies here. known bool (N, 7): the mask of a marker is whole, its zeros count too."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    bits: np.ndarray
+    known: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: np.ndarray) -> Pictures:
+        return Pictures(self.images[rows], self.labels[rows], self.bits[rows], self.known[rows])
+
+
+def join(parts: Sequence[Pictures]) -> Pictures:
+    return Pictures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("images", "labels", "bits", "known")))
+
+
+def draw_pictures(n: int, seed: int) -> Pictures:
+    """Drawn photographs: with the demo's markers, with markers as they come in clinics, or with neither."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        drawn = list(pool.map(_draw_one, range(seed * 1_000_000, seed * 1_000_000 + n), chunksize=32))
+    images, bits = (np.stack(part) for part in zip(*drawn, strict=True))
+    labels = np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1).astype(np.float32)
+    return Pictures(images, labels, bits, np.ones_like(labels, bool))
+
+
+def read_labelled(folder: Path) -> tuple[Pictures, np.ndarray, pd.DataFrame]:
+    """Photographs labelled by hand: `markers.csv` (image_id and a 0/1 column a marker) beside `images/`.
+
+    Returns the pictures, the originals uint8 (N, 256, 256, 3), and the table.
+    """
+    file = folder / "markers.csv"
+    if not file.is_file():
+        raise DatasetError("has no markers.csv (image_id, and a 0/1 column a marker).", str(folder))
+    table = pd.read_csv(file)
+    found = {m: next((c for c in COLUMNS.get(m, (m,)) if c in table), None) for m in LEARNED}
+    labels = np.stack([table[c] if c else np.full(len(table), np.nan) for c in found.values()], 1).astype(np.float32)
+    originals = np.stack([scale_image(read_image(folder / "images" / f"{i}.jpg"), (256, 256), "area") for i in table["image_id"]])
+    images = np.stack([scale_image(image, (SIDE, SIDE), "area") for image in originals])
+    bits = np.zeros(images.shape[:3], np.uint8)
+    return Pictures(images, labels, bits, labels == 0), originals, table
+
+
+def draw_on(originals: np.ndarray, labelled: Pictures, seed: int) -> Pictures:
+    """The labelled photographs with one to three markers more drawn on each; what is drawn is known exactly."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        seeds = range(seed * 1_000_000, seed * 1_000_000 + len(originals))
+        drawn = list(pool.map(partial(_wear, share=0.0), originals, seeds, chunksize=32))
+    images, bits = (np.stack(part) for part in zip(*drawn, strict=True))
+    worn = np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1)
+    return Pictures(images, np.maximum(labelled.labels, worn), bits, labelled.labels == 0)
+
+
+def _draw_one(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([seed, 31])
+    diagnosis, tone = str(rng.choice(HAM10000)), str(rng.choice(list(TONES)))
+    demo = rng.random() < 0.5
+    worn = [m for m in DRAW if rng.random() < 0.3] if demo else []
+    photograph = draw_photograph(diagnosis, tone, seed + 9_000_000_000, int(rng.integers(3)), worn)
+    bits = np.zeros(photograph.lesion.shape, np.uint8)
+    for marker, mask in photograph.markers.items():
+        bits[mask] |= 1 << LEARNED.index(marker)
+    if demo:
+        return scale_image(photograph.image, (SIDE, SIDE), "area"), _small(bits)
+    return _wear(photograph.image, seed, share=0.3)
+
+
+def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Markers on a picture: each with a probability, or one to three of them where share is 0."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([seed, 17])
+    names = list(WILD)
+    some = (
+        set(rng.choice(names, int(rng.integers(1, 4)), replace=False))
+        if share == 0
+        else {n for n in names if rng.random() < share}
+    )
+    bits = np.zeros(image.shape[:2], np.uint8)
+    picture = image.astype(np.float32)
+    for name in (n for n in names if n in some):
+        picture, mask = WILD[name](rng, picture)
+        bits[mask] |= 1 << LEARNED.index(name)
+    return scale_image(np.clip(picture, 0, 255).astype(np.uint8), (SIDE, SIDE), "area"), _small(bits)
+
+
+def _small(bits: np.ndarray) -> np.ndarray:
+    """A bit mask at SIDE: a bit stays where at least two fifths of the pixel bear it."""
+    small = np.zeros((SIDE, SIDE), np.uint8)
+    for k in range(len(LEARNED)):
+        plane = cv2.resize((bits >> k & 1).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        small |= (plane >= 0.4).astype(np.uint8) << k
+    return small

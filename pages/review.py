@@ -1,0 +1,16 @@
+"""Review: a person confirms or rejects what the marker detectors found, and sees how often they err on this dataset."""
+
+import streamlit as st
+
+from ui import audits, choice, navigation, services
+from ui.components import need, page_title
+from ui.reviewing import judge
+
+page_title("Review the markers", "Is what the detectors found really there? Your word counts, and tells how often they err here.")
+data = services.dataset(need(choice.dataset(), "dataset"))
+images = audits.images(data)
+if images is None:
+    st.info("This dataset was not audited yet, so there is nothing to review.")
+    st.page_link(navigation.page("dataset"), label="Audit it on the Dataset page", icon=":material/fact_check:")
+else:
+    judge(data, images)
