@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from imaging.resize import thumbnail
-
 SIDE = 256  # pixels of the longer side at which quality is measured, so that sizes can be compared
+LIT = 0.05  # share of a border's pixels that may be lit
 DARK = 20  # grey level under which a border counts as black
 
 
@@ -29,61 +29,81 @@ class Border:
         return 1 - max(0.0, 1 - self.top - self.bottom) * max(0.0, 1 - self.left - self.right)
 
 
-def sharpness(image: np.ndarray) -> float:
+@dataclass(frozen=True)
+class View:
+    """A picture uint8 RGB (H, W, 3), and what several measures need of it, computed once."""
+
+    image: np.ndarray
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        return cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
+
+    @cached_property
+    def lab(self) -> np.ndarray:
+        """CIELAB float32 (H, W, 3)."""
+        return cv2.cvtColor(self.image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+
+    @cached_property
+    def average(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of L*, a*, b*."""
+        mean, spread = cv2.meanStdDev(self.lab)
+        return mean[:, 0], spread[:, 0]
+
+
+def sharpness(view: View) -> float:
     """Standard deviation of the Laplacian of the grey picture, in grey levels (Pech-Pacheco 2000, doi:10.1109/ICPR.2000.903548).
 
     Comparable between pictures of `SIDE` pixels only. Hairs and rulers raise it.
     """
-    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), cv2.CV_32F).std())
+    return float(cv2.meanStdDev(cv2.Laplacian(view.grey, cv2.CV_32F))[1][0, 0])
 
 
-def brightness(image: np.ndarray) -> float:
+def brightness(view: View) -> float:
     """Mean lightness L* 0…100 (CIE 1976)."""
-    return float(_lab(image)[..., 0].mean())
+    return float(view.average[0][0])
 
 
-def contrast(image: np.ndarray) -> float:
+def contrast(view: View) -> float:
     """Standard deviation of lightness L*."""
-    return float(_lab(image)[..., 0].std())
+    return float(view.average[1][0])
 
 
-def overexposed(image: np.ndarray) -> float:
+def overexposed(view: View) -> float:
     """Share of pixels that are white in every channel (≥ 250)."""
-    return float((image >= 250).all(axis=-1).mean())
+    return float(cv2.countNonZero(cv2.inRange(view.image, (250,) * 3, (255,) * 3)) / view.grey.size)
 
 
-def underexposed(image: np.ndarray) -> float:
+def underexposed(view: View) -> float:
     """Share of pixels that are black in every channel (≤ 10), borders and corners included."""
-    return float((image <= 10).all(axis=-1).mean())
+    return float(cv2.countNonZero(cv2.inRange(view.image, (0,) * 3, (10,) * 3)) / view.grey.size)
 
 
-def colour_cast(image: np.ndarray) -> float:
+def colour_cast(view: View) -> float:
     """Distance of the mean colour from skin's usual hue, in ΔE of a* and b* alone: |(a, b) − (14, 15)| (Chardon 1991)."""
-    a, b = _lab(image)[..., 1:].reshape(-1, 2).mean(axis=0)
-    return float(np.hypot(a - 14, b - 15))
+    return float(np.hypot(view.average[0][1] - 14, view.average[0][2] - 15))
 
 
-def unlike_skin(image: np.ndarray) -> float:
+def unlike_skin(view: View) -> float:
     """Share of the lit pixels (L* > 12) whose hue no skin or lesion has: grey, green or blue (hue angle outside −75…125°).
 
     Documents, X-rays and landscapes come near 1. A close-up of skin without a dermatoscope does not.
     """
-    lightness, a, b = np.moveaxis(_lab(thumbnail(image, 96)), -1, 0)
-    hue = np.degrees(np.arctan2(b, a))
+    lightness, a, b = np.moveaxis(view.lab[::3, ::3], -1, 0)
     lit = lightness > 12
+    hue = np.degrees(np.arctan2(b, a))
     alike = lit & (hue > -75) & (hue < 125) & (np.hypot(a, b) > 2.5)
     return float(1 - alike.sum() / lit.sum()) if lit.any() else float("nan")
 
 
-def black_border(image: np.ndarray) -> Border:
-    """Rows and columns from each edge that are black throughout (the 95th percentile of their grey level is under 20)."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    rows = np.percentile(grey, 95, axis=1) < DARK
-    columns = np.percentile(grey, 95, axis=0) < DARK
+def black_border(view: View) -> Border:
+    """Rows and columns from each edge that are black throughout (at most a twentieth of their pixels has a grey level of 20 or more)."""
+    lit = view.grey >= DARK
+    rows, columns = lit.mean(axis=1) <= LIT, lit.mean(axis=0) <= LIT
     return Border(_run(rows), _run(rows[::-1]), _run(columns), _run(columns[::-1]))
 
 
-QUALITY: dict[str, Callable[[np.ndarray], float]] = {
+QUALITY: dict[str, Callable[[View], float]] = {
     "sharpness": sharpness,
     "brightness": brightness,
     "contrast": contrast,
@@ -92,10 +112,6 @@ QUALITY: dict[str, Callable[[np.ndarray], float]] = {
     "colour_cast": colour_cast,
     "unlike_skin": unlike_skin,
 }
-
-
-def _lab(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
 
 
 def _run(black: np.ndarray) -> float:

@@ -22,7 +22,7 @@ from evaluation.intervals import Figure, undefined, wilson
 Side = Literal["flagged", "not flagged"]
 SIDES: tuple[Side, ...] = ("flagged", "not flagged")
 CLEAN = 58  # in a row without an error: with 95 % confidence fewer than 5 % are wrong, .95⁵⁸ = .05 (SelfClean, Gröger 2024)
-NARROW = 0.05  # half the width of the interval at which reviewing may end
+NARROW = 0.03  # half the width of the interval at which reviewing may end
 WAIT = 10  # seconds for another writer
 
 

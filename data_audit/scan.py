@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -28,7 +29,7 @@ from data_audit.dataset import MARKERS, Dataset
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
 from data_audit.markers.detector import NETWORK, find_markers
-from data_audit.quality import QUALITY, black_border
+from data_audit.quality import QUALITY, Border, View, black_border
 from data_audit.quality import SIDE as MEASURED
 from data_audit.skin import SKIN, skin_facts
 from errors import ImageError
@@ -118,23 +119,32 @@ def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
         image = decode_at_least(data, MEASURED, header)
     except ImageError as error:
         return {**row, "error": str(error)}
-    picture = thumbnail(image, MEASURED)
-    border = black_border(picture)
-    view = thumbnail(image, MASKED)
-    found = find_markers(view, border)
+    view = View(thumbnail(image, MEASURED))
+    border = black_border(view)
+    marked, bits = _marked(thumbnail(image, MASKED), border, mask)
+    edges = (border.top, border.bottom, border.left, border.right, border.share)
+    return {
+        **row, **marked,
+        "width": header.width, "height": header.height, "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
+        **{name: measure(view) for name, measure in QUALITY.items()}, **dict(zip(BORDERS, edges, strict=True)),
+        **skin_facts(view.image, bits), "small": small_picture(view.image).tobytes(),
+    }  # fmt: skip
+
+
+def _marked(picture: np.ndarray, border: Border, mask: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """MARKED of a picture, and bits (H, W) of the flagged markers, which go into the mask file."""
+    found = find_markers(picture, border)
     flags = found.flagged()
     bits = found.bits & np.uint8(sum(1 << k for k, marker in enumerate(MARKERS) if flags[marker]))
     if bits.any():
         write_bytes(mask, encode_png(bits))
     else:
         mask.unlink(missing_ok=True)
+    row: dict[str, Any] = {}
     for k, marker in enumerate(MARKERS):
-        row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": flags[marker]}
-        row[f"{marker}_share"] = float((bits >> k & 1).mean())
-    measured = {"content": hashlib.blake2b(data, digest_size=16).hexdigest(), "width": header.width, "height": header.height}
-    edges = (border.top, border.bottom, border.left, border.right, border.share)
-    measured |= {name: measure(picture) for name, measure in QUALITY.items()} | dict(zip(BORDERS, edges, strict=True))
-    return {**row, **measured, **skin_facts(view, bits > 0), "small": small_picture(picture).tobytes()}
+        share = cv2.countNonZero(bits & np.uint8(1 << k)) / bits.size
+        row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": flags[marker], f"{marker}_share": share}
+    return row, bits
 
 
 @cache

@@ -12,8 +12,10 @@ import pandas as pd
 
 from data_audit.dataset import Dataset
 from data_audit.findings import Finding
+from data_audit.quality import View
+from imaging.resize import thumbnail
 
-SIDE = 128  # pixels of the longer side at which skin is looked for
+SIDE = 96  # pixels of the longer side at which skin is looked for
 RIM = 0.12  # share of the shorter side that is taken for surroundings at first
 APART = 7.0  # ΔE (CIE 1976) from the surroundings under which nothing counts as lesion
 ENOUGH = 0.03  # share of the picture that must be skin, else nothing is said
@@ -37,12 +39,13 @@ CAUTION = (
 def skin_facts(picture: np.ndarray, marked: np.ndarray) -> dict[str, float]:
     """SKIN of one picture, NaN where too little skin is seen.
 
-    picture uint8 RGB (H, W, 3); marked bool (H, W): where markers lie. skin_share 0…1 of the area; lightness L*, redness a*,
+    picture uint8 RGB (H, W, 3); marked (h, w), of any size: not 0 where markers lie. skin_share 0…1 of the area; lightness L*, redness a*,
     yellowness b*: medians (CIELAB, D65); spread: interquartile range of L*; texture: spread of the Laplacian of L*;
     ita: arctan((L* − 50) / b*) in degrees.
     """
-    small, covered = _small(picture, marked)
-    lab = cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    small = thumbnail(picture, SIDE)
+    covered = cv2.resize((marked > 0).astype(np.uint8) * 255, small.shape[1::-1], interpolation=cv2.INTER_AREA) > 32
+    lab = View(small).lab
     skin = ~covered & (lab[..., 0] > BLACK) & (lab[..., 0] < SHINE)
     skin &= ~lesion_estimate(lab, skin)
     share = float(skin.mean())
@@ -103,12 +106,3 @@ def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
         f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures." if scarce else
         "Report figures by group, with their intervals.",
     )]  # fmt: skip
-
-
-def _small(picture: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scale = SIDE / max(picture.shape[:2])
-    if scale >= 1:
-        return picture, marked
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    covered = cv2.resize(marked.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 32
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), covered

@@ -20,8 +20,8 @@ NOT_BELOW = {
     "data_audit": {"imaging", "evaluation"},
     "explain": {"models", "imaging", "evaluation"},
     "workspace": {"models", "data_audit", "imaging"},
-    "demo": {"workspace", "models", "data_audit", "imaging"},
-    "reports": {"evaluation", "data_audit", "explain"},
+    "demo": {"workspace", "models", "data_audit", "imaging", "evaluation"},
+    "reports": {"imaging", "evaluation", "data_audit", "explain"},
     "ui": set(ORDER) - {"ui", "pages"},
     "pages": set(ORDER) - {"pages"},
 }

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 
 from data_audit.dataset import MARKERS
-from data_audit.quality import Border, black_border
+from data_audit.quality import Border, View, black_border
 from imaging.resize import scale_image
 
 SIDE = 256  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
@@ -56,7 +56,7 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
     for marker, plane in zip(LEARNED, planes, strict=True):
         large = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
         bits |= (large > 0).astype(np.uint8) << MARKERS.index(marker)
-    frame = black_border(picture) if border is None else border
+    frame = black_border(View(picture)) if border is None else border
     bits |= _framed(frame, height, width).astype(np.uint8) << MARKERS.index("black_frame")
     found = dict(zip(LEARNED, map(float, scores), strict=True))
     found["black_frame"] = min(1.0, frame.share / (2 * FRAME))

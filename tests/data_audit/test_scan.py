@@ -13,10 +13,11 @@ import pytest
 from data_audit.balancing import as_python, balancing, entropy
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
 from data_audit.dataset import Dataset
-from data_audit.images import known_markers, write_images
+from data_audit.images import images_frame, write_images
 from data_audit.likeness import Pair
+from data_audit.markers.present import known_markers
 from data_audit.opening import open_dataset
-from data_audit.quality import black_border, brightness, contrast, overexposed, sharpness, underexposed
+from data_audit.quality import View, black_border, brightness, contrast, overexposed, sharpness, underexposed, unlike_skin
 from data_audit.scan import scan_dataset
 from imaging.decode import decode, decode_at_least, encode_jpeg, encode_png, read_image
 from runs import finish
@@ -29,11 +30,11 @@ def dataset(tmp_path: Path, small_dataset: Path) -> Dataset:
 
 
 def test_every_image_is_measured_in_the_order_of_the_table(dataset: Dataset, tmp_path: Path) -> None:
-    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet"))
+    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet", tmp_path / "markers"))
     assert list(scan.frame["image_id"]) == list(dataset.table["image_id"]) and scan.readable.all()
     image = dataset.read(dataset.table["image_id"][3])
     row = scan.frame.iloc[3]
-    assert (row["height"], row["width"]) == image.shape[:2] and row["brightness"] == pytest.approx(brightness(image), abs=1)
+    assert (row["height"], row["width"]) == image.shape[:2] and row["brightness"] == pytest.approx(brightness(View(image)), abs=1)
     assert scan.smalls.shape == (len(dataset), 64, 64, 3) and np.abs(scan.smalls[3].mean((0, 1)) - image.mean((0, 1))).max() < 3
 
 
@@ -41,25 +42,25 @@ def test_a_second_run_reads_nothing_and_a_changed_file_is_read_again(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "scan.parquet"
-    first = finish(scan_dataset(dataset, kept))
+    first = finish(scan_dataset(dataset, kept, tmp_path / "markers"))
     read: list[Path] = []
     from data_audit import scan as module
 
     measure = module._measure
-    monkeypatch.setattr(module, "_measure", lambda path: read.append(path) or measure(path))
-    again = finish(scan_dataset(dataset, kept))
+    monkeypatch.setattr(module, "_measure", lambda path, mask: read.append(path) or measure(path, mask))
+    again = finish(scan_dataset(dataset, kept, tmp_path / "markers"))
     assert not read and again.frame.equals(first.frame) and np.array_equal(again.smalls, first.smalls)
     changed = dataset.path(dataset.table["image_id"][5])
     changed.write_bytes(encode_jpeg(np.full((90, 120, 3), 200, np.uint8)))
-    assert finish(scan_dataset(dataset, kept)).frame["width"][5] == 120 and read == [changed]
+    assert finish(scan_dataset(dataset, kept, tmp_path / "markers")).frame["width"][5] == 120 and read == [changed]
 
 
 def test_a_stopped_run_keeps_what_was_measured(dataset: Dataset, tmp_path: Path) -> None:
-    run = scan_dataset(dataset, tmp_path / "scan.parquet")
+    run = scan_dataset(dataset, tmp_path / "scan.parquet", tmp_path / "markers")
     next(run)
     assert next(run)[0] == 16
     run.close()
-    again = scan_dataset(dataset, tmp_path / "scan.parquet")
+    again = scan_dataset(dataset, tmp_path / "scan.parquet", tmp_path / "markers")
     assert next(again)[0] >= 16
 
 
@@ -69,13 +70,13 @@ def test_broken_files_are_findings_and_the_rest_goes_on(dataset: Dataset, tmp_pa
     paths[1].write_bytes(paths[1].read_bytes()[:3000])
     paths[2].write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     paths[3].unlink()
-    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet"))
+    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet", tmp_path / "markers"))
     assert (~scan.readable).nonzero()[0].tolist() == [0, 1, 2, 3]
     found = {f.kind: f for f in quality_findings(dataset, scan)}
     assert len(found["unreadable images"].image_ids) == 4
     pairs = finish(find_pairs(scan))
     assert not [p for p in pairs if p.one < 4 or p.other < 4]
-    write_images(dataset, scan, clusters(pairs, len(dataset)), tmp_path / "images.parquet", {"dataset": "x"})
+    write_images(images_frame(dataset, scan, clusters(pairs, len(dataset))), tmp_path / "images.parquet", {"dataset": "x"})
     assert len(pd.read_parquet(tmp_path / "images.parquet")) == len(dataset)
 
 
@@ -90,7 +91,7 @@ def test_copies_under_other_names_are_found_across_splits_and_diagnoses(dataset:
     copied = np.ascontiguousarray(np.rot90(read_image(dataset.path(ids[a]))))
     dataset.path(ids[b]).write_bytes(encode_jpeg(copied, 80))
     changed = replace(dataset, table=table, order=())
-    scan = finish(scan_dataset(changed, tmp_path / "scan.parquet"))
+    scan = finish(scan_dataset(changed, tmp_path / "scan.parquet", tmp_path / "markers"))
     found = {f.kind: f for f in likeness_findings(changed, finish(find_pairs(scan)))}
     for kind in ("the same photograph in several splits", "the same photograph with two diagnoses", "duplicate photographs"):
         best = max(found[kind].evidence["pairs"], key=lambda p: p["correlation"])
@@ -102,7 +103,7 @@ def test_copies_under_other_names_are_found_across_splits_and_diagnoses(dataset:
 
 
 def test_different_drawings_are_not_called_the_same(dataset: Dataset, tmp_path: Path) -> None:
-    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet"))
+    scan = finish(scan_dataset(dataset, tmp_path / "scan.parquet", tmp_path / "markers"))
     assert not likeness_findings(dataset, finish(find_pairs(scan)))
 
 
@@ -111,26 +112,33 @@ def test_clusters_join_chains() -> None:
     assert number[0] == number[1] == number[3] and len(set(number)) == 3
 
 
-def test_known_markers_are_counted(dataset: Dataset) -> None:
-    found = known_markers(dataset)
+def test_known_markers_are_counted_and_broken_masks_told(dataset: Dataset) -> None:
+    found, problems = known_markers(dataset)
     for marker, flags in found.items():
         assert flags.sum() == sum(marker in dataset.markers(i) for i in dataset.table["image_id"])
-    assert "hair" in found
+    assert "hair" in found and not problems
+    broken = dataset.table["image_id"][2]
+    (dataset.root / dataset.marker_masks[broken]).write_bytes(b"nothing")
+    _, problems = known_markers(dataset)
+    assert problems[0].rows == (broken,)
 
 
 def test_quality_by_hand() -> None:
-    grey = np.full((100, 120, 3), 128, np.uint8)
-    assert (
-        contrast(grey) == pytest.approx(0, abs=1e-4) and sharpness(grey) == 0 and brightness(grey) == pytest.approx(53.6, abs=0.2)
-    )
-    half = grey.copy()
+    plain = np.full((100, 120, 3), 128, np.uint8)
+    grey = View(plain)
+    assert contrast(grey) == pytest.approx(0, abs=1e-4) and sharpness(grey) == 0
+    assert brightness(grey) == pytest.approx(53.6, abs=0.2) and unlike_skin(grey) == 1
+    half = plain.copy()
     half[:50] = 255
     half[50:60] = 0
-    assert overexposed(half) == pytest.approx(0.5) and underexposed(half) == pytest.approx(0.1)
+    assert overexposed(View(half)) == pytest.approx(0.5) and underexposed(View(half)) == pytest.approx(0.1)
     checks = (np.indices((100, 120)).sum(0) % 8 < 4)[..., None].repeat(3, 2) * np.uint8(90) + np.uint8(80)
-    assert sharpness(checks) > 2 * sharpness(cv2.GaussianBlur(checks, (0, 0), 2))
+    assert sharpness(View(checks)) > 2 * sharpness(View(cv2.GaussianBlur(checks, (0, 0), 2)))
+    skin = np.full((60, 60, 3), (222, 180, 150), np.uint8)
+    skin[:15] = (60, 120, 220)  # a quarter is sky
+    assert unlike_skin(View(skin)) == pytest.approx(0.25, abs=0.01)
     framed = cv2.copyMakeBorder(checks, 10, 0, 30, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
-    border = black_border(framed)
+    border = black_border(View(framed))
     assert (border.top, border.bottom, border.right) == (10 / 110, 0, 0) and border.left == 30 / 150
     assert border.share == pytest.approx(1 - (100 / 110) * (120 / 150))
 
