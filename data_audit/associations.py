@@ -216,7 +216,7 @@ def _turned_by(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.nd
     """The first column within whose values the association points the other way; empty if there is none."""
     strata = {c: frame[c] for c in STRATA if c != name and c in frame} | {"age": pd.cut(frame["age"], AGE_BANDS)}
     for column, values in strata.items():
-        if column != name and values.nunique() > 1 and turned_round(exposed, event, values.astype(str).to_numpy()):
+        if column != name and values.nunique() > 1 and turned_round(exposed, event, pd.factorize(values)[0]):
             return column
     return ""
 

@@ -14,7 +14,7 @@ import pandas as pd
 from atomic import write_bytes
 from data_audit.associations import Association, association_findings, associations
 from data_audit.balancing import balancing
-from data_audit.composition import composition_findings, imbalance, problem_findings
+from data_audit.composition import composition_findings, distributions, imbalance, problem_findings
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
 from data_audit.dataset import Dataset
 from data_audit.findings import Finding, by_gravity
@@ -91,7 +91,7 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     found = associations(dataset, {m.name: m.values for m in seen.markers}, label_columns(dataset.table).values())
     told = yield from part(potentials(dataset, _feature_sets(seen)), COMPARING, 0.98)
     findings = (
-        composition_findings(dataset)
+        [f for f in composition_findings(dataset) if f.kind != "unreadable images"]  # reading found them all
         + problem_findings(problems, dataset)
         + marker_findings(seen.markers, dataset)
         + association_findings(found, list(dataset.table["image_id"]))
@@ -123,6 +123,7 @@ def _content(
         {
             "about": {**about, "layout": dataset.layout, "images": len(dataset), "lesions": dataset.n_lesions, "checks": CHECKS},
             "composition": counts.to_dict("records"),
+            "distributions": distributions(dataset),
             "balancing": balancing(counts).to_dict("records"),
             "markers": [{"marker": m.marker, "source": m.source, "images": int((m.values > 0).sum())} for m in seen.markers],
             "associations": [_as_json(a) for a in found],

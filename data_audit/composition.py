@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data_audit.associations import cramers_v
 from data_audit.balancing import entropy
 from data_audit.dataset import Dataset, Problem
 from data_audit.findings import Finding, by_gravity
 
 UNKNOWN = "not known"
+TELLING_V, TELLING_P = 0.1, 0.01  # from which missing values go with the diagnosis
+DESCRIBED = ("sex", "site", "skin type", "source", "confirmation")  # and age in bands
+AGES = (0, 20, 40, 60, 80, 130)  # years
 
 # kind of problem found on opening -> (severity, remedy)
 _PROBLEMS: dict[str, tuple[str, str]] = {
@@ -93,6 +98,30 @@ def age_by_class(dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["diagnosis", "n", "lower quartile", "median", "upper quartile", "missing"])
 
 
+def distributions(dataset: Dataset) -> dict[str, dict[str, dict[str, dict[str, int]]]]:
+    """Column → "by class" and "by split" → class or split → value → images; age in bands, missing values as UNKNOWN."""
+    table = dataset.table
+    columns = {c: table[c] for c in table.columns if str(c).lower().replace("_", " ") in DESCRIBED}
+    columns |= {"age": pd.cut(table["age"].astype(float), AGES, right=False).astype(object).map(_band, na_action="ignore")}
+    found: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
+    for name, values in columns.items():
+        if values.notna().any():
+            shown = values.astype(object).where(values.notna(), UNKNOWN)
+            sides = (("by class", table["diagnosis"]), ("by split", table["split"]))
+            found[str(name)] = {
+                side: {
+                    str(g): {str(k): int(n) for k, n in part.value_counts().items()} for g, part in shown.groupby(by.to_numpy())
+                }
+                for side, by in sides
+                if by.notna().any()
+            }
+    return found
+
+
+def _band(interval: Any) -> str:
+    return f"{interval.left}–{interval.right - 1}" if interval.right < AGES[-1] else f"{interval.left} and over"
+
+
 def composition_findings(dataset: Dataset) -> list[Finding]:
     """Problems of the table and unevenness of the classes, the gravest first."""
     findings = problem_findings(dataset.problems, dataset)
@@ -121,15 +150,29 @@ def problem_findings(problems: Sequence[Problem], dataset: Dataset) -> list[Find
 
 
 def _missingness(dataset: Dataset, column: str, n: int) -> Finding:
-    gone = dataset.table[column].isna()
-    by_class = {d: float(gone[dataset.table["diagnosis"] == d].mean()) for d in dataset.classes}
+    """How many values are missing, and whether missing goes with the diagnosis."""
+    table = dataset.table
+    gone, told = table[column].isna(), table["diagnosis"].notna()
+    by_class = {d: float(gone[table["diagnosis"] == d].mean()) for d in dataset.classes}
+    crossed = pd.crosstab(gone[told], table["diagnosis"][told]).to_numpy(float)
+    strength, p = cramers_v(crossed, dataset.groups[told].nunique()) if column != "diagnosis" else (np.nan, np.nan)
+    telling = p <= TELLING_P and strength >= TELLING_V
+    often = sorted(by_class, key=lambda d: -by_class[d])
+    with_it = (
+        f" They go with the diagnosis (Cramér's V {strength:.2f}): {by_class[often[0]]:.1%} are missing in {often[0]}, "
+        f"{by_class[often[-1]]:.1%} in {often[-1]}."
+        if telling
+        else ""
+    )
     return Finding(
         "missing values",
-        "note",
-        f"{column}: {n:,} of {len(dataset):,} values are missing ({n / len(dataset):.1%}).",
-        tuple(dataset.table["image_id"][gone]),
-        {"column": column, "share_missing_by_class": by_class},
-        "Check whether missing goes with the diagnosis before using the column.",
+        "moderate" if telling else "note",
+        f"{column}: {n:,} of {len(dataset):,} values are missing ({n / len(dataset):.1%}).{with_it}",
+        tuple(table["image_id"][gone]),
+        {"column": column, "share_missing_by_class": by_class, "cramers_v": strength, "p": p},
+        "Do not let a classifier see whether it is missing; compare results with and without these images."
+        if telling
+        else "Say how many are missing wherever the column is used.",
     )
 
 

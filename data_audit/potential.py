@@ -26,6 +26,7 @@ TELLING = 0.6  # lower end of the interval of the AUC from which it is more than
 SHOWN = 5  # features named
 TAKING = ("width", "height", "aspect", "border_share")  # how the picture was taken, whatever it shows
 PERSON = ("age", "sex", "site")
+PERSON_SET = "age, sex and site"
 
 
 @dataclass(frozen=True)
@@ -111,22 +112,39 @@ def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def potential_findings(found: list[Potential]) -> list[Finding]:
-    """What is told from the picture without the lesion is a finding; age, sex and site are a note at most."""
-    findings = []
-    for p in found:
-        if not p.auc.defined or not p.auc.low > 0.5:
-            continue
-        person = p.asked == PERSON_SET
-        severity = "moderate" if p.auc.low >= TELLING and not person else "note"
-        by = ", ".join(f"{name.replace('_', ' ')} (−{loss:.3f})" for name, loss in p.carried) or "no single feature"
+    """What is told from the picture without the lesion is one finding; age, sex and site are a note of their own."""
+    picture = [p for p in found if p.asked != PERSON_SET and p.auc.defined]
+    person = [p for p in found if p.asked == PERSON_SET and p.auc.defined and p.auc.low > 0.5]
+    findings = [_person(p) for p in person]
+    best = max(picture, key=lambda p: p.auc.low, default=None)
+    if best is not None and best.auc.low > 0.5:
+        others = "; ".join(f"{p.asked} {p.auc:.2f}" for p in picture if p is not best)
         findings.append(Finding(
-            "told without the lesion", severity,  # type: ignore[arg-type]
-            f"{p.target} is told from {p.asked} with an AUC of {p.auc:.2f}. Carried by (loss of AUC without it): {by}.",
-            (), evidence(p),
-            "It may be real risk. Report figures by it, and what it alone achieves." if person else
+            "told without the lesion", "moderate" if best.auc.low >= TELLING else "note",
+            f"{_what(best)} is told from {best.asked} with an AUC of {best.auc:.2f}; chance is .50. "
+            f"{_carried(best)}" + (f" From the others: {others}." if others else ""),
+            (), {"sets": [evidence(p) for p in picture]},
             "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
         ))  # fmt: skip
     return findings
+
+
+def _person(p: Potential) -> Finding:
+    return Finding(
+        "told by age, sex and site", "note",
+        f"{_what(p)} is told from {p.asked} with an AUC of {p.auc:.2f}; chance is .50. {_carried(p)}",
+        (), {"sets": [evidence(p)]},
+        "It may be real risk. Report what it alone achieves, and figures by it.",
+    )  # fmt: skip
+
+
+def _what(p: Potential) -> str:
+    return "Malignancy" if p.target == "malignant" else f"The diagnosis {p.target}"
+
+
+def _carried(p: Potential) -> str:
+    by = ", ".join(f"{name.replace('_', ' ')} {loss:.3f}" for name, loss in p.carried)
+    return f"What is lost of it without: {by}." if by else "No single feature carries it."
 
 
 def evidence(p: Potential) -> dict[str, Any]:
@@ -134,6 +152,3 @@ def evidence(p: Potential) -> dict[str, Any]:
         "asked": p.asked, "target": p.target, "auc": p.auc.value, "low": p.auc.low, "high": p.auc.high, "reason": p.auc.reason,
         "carried": [{"feature": name, "loss": loss} for name, loss in p.carried],
     }  # fmt: skip
-
-
-PERSON_SET = "age, sex and site"

@@ -35,7 +35,7 @@ def audit_html(dataset: Dataset, content: Mapping[str, Any]) -> str:
     """The whole page; everything that comes from the dataset is escaped."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
     environment.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:,.{digits}f}"
-    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
+    environment.filters["p"] = lambda value: "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
     findings = [{**f, "pictures": _pictures(dataset, f)} for f in content["findings"]]
     return environment.get_template("audit.html.j2").render(
         about=content["about"], findings=findings, charts=_charts(content), content=content,
@@ -73,7 +73,11 @@ def _charts(content: Mapping[str, Any]) -> dict[str, Markup]:
 def _svg(chart: Any) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.configure(font="system-ui, sans-serif").to_dict()))
+    return str(
+        vl_convert.vegalite_to_svg(
+            chart.configure(font="sans-serif", padding={"left": 16, "right": 8, "top": 4, "bottom": 4}).to_dict()
+        )
+    )
 
 
 def _pictures(dataset: Dataset, finding: Mapping[str, Any]) -> list[dict[str, str]]:

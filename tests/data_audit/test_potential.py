@@ -13,10 +13,10 @@ from data_audit.dataset import Dataset
 from data_audit.labels import label_errors, label_findings
 from data_audit.opening import open_dataset
 from data_audit.potential import labels_to_tell, potential_findings, potentials, tell_apart
+from data_audit.quality import View
 from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.shift import shift_findings, shifts, told_apart
 from data_audit.skin import lesion_estimate, skin_facts, tone_group
-from data_audit.quality import View
 from errors import DatasetError
 from runs import finish
 
@@ -40,7 +40,8 @@ def test_a_planted_feature_is_told_and_named_and_noise_is_not() -> None:
     assert found.carried[0][0] == "ink" and "same" not in dict(found.carried)
     noise = tell_apart("markers", "malignant", frame[["noise"]], event, groups)
     assert noise.auc.low < 0.5 < noise.auc.high
-    assert [f.severity for f in potential_findings([found, noise])] == ["moderate"]
+    findings = potential_findings([found, noise])
+    assert [(f.kind, f.severity) for f in findings] == [("told without the lesion", "moderate")] and "ink" in findings[0].summary
 
 
 def test_images_of_one_lesion_are_never_on_both_sides() -> None:
@@ -133,7 +134,9 @@ def test_swapped_labels_come_first() -> None:
 
 
 def test_consensus_is_counted_apart_from_histology(small: Dataset) -> None:
-    table = small.table.assign(confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4))
+    table = small.table.assign(
+        confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4)
+    )
     finding = label_findings(replace(small, table=table, order=()), None)[0]
     n = len(small) // 4
     assert f"{2 * n:,} of" in finding.summary and f"{n:,} rest on consensus alone" in finding.summary

@@ -50,7 +50,9 @@ def test_the_order_is_random_the_same_for_all_and_only_of_that_side(images: pd.D
 
 
 def test_precision_missed_and_share_by_hand(images: pd.DataFrame) -> None:
-    told = pd.DataFrame({"content": [f"c{k}" for k in range(20)] + ["c50", "c51", "c52", "c53"], "present": [1.0] * 15 + [0.0] * 5 + [0, 0, 0, 1]})
+    told = pd.DataFrame(
+        {"content": [f"c{k}" for k in range(20)] + ["c50", "c51", "c52", "c53"], "present": [1.0] * 15 + [0.0] * 5 + [0, 0, 0, 1]}
+    )
     r = reviewed(images, "ink", told)
     assert (r.precision.value, r.missed.value) == (0.75, 0.25) and r.seen == {"flagged": 20, "not flagged": 4}
     assert (r.precision.low, r.precision.high) == wilson(0.75, 20)
@@ -71,7 +73,7 @@ def test_reviewing_ends_by_its_rule() -> None:
     assert not after([1.0] * (CLEAN - 1)) and f"{CLEAN} in a row" in after([1.0] * CLEAN)
     assert not after([1.0] * (CLEAN - 1) + [0.0]) and not after([1.0, 0.0] * 60)
     assert "± 3%" in after([1.0] * 380 + [0.0] * 10) and "all of them" in after([1.0] * n)
-    assert 0.95**CLEAN == pytest.approx(0.051, abs=0.001)
+    assert pytest.approx(0.051, abs=0.001) == 0.95**CLEAN
 
 
 def test_many_writers_lose_nothing(verdicts: Verdicts) -> None:
