@@ -144,7 +144,7 @@ def _what(p: Potential) -> str:
 
 def _carried(p: Potential) -> str:
     by = ", ".join(f"{name.replace('_', ' ')} {loss:.3f}" for name, loss in p.carried)
-    return f"What is lost of it without: {by}." if by else "No single feature carries it."
+    return f"What it loses when one is shuffled: {by}." if by else "No single feature carries it."
 
 
 def evidence(p: Potential) -> dict[str, Any]:

@@ -134,17 +134,15 @@ def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
 def _marked(picture: np.ndarray, border: Border, mask: Path) -> tuple[dict[str, Any], np.ndarray]:
     """MARKED of a picture, and bits (H, W) of the flagged markers, which go into the mask file."""
     found = find_markers(picture, border)
-    flags = found.flagged()
-    bits = found.bits & np.uint8(sum(1 << k for k, marker in enumerate(MARKERS) if flags[marker]))
-    if bits.any():
-        write_bytes(mask, encode_png(bits))
+    if found.bits.any():
+        write_bytes(mask, encode_png(found.bits))
     else:
         mask.unlink(missing_ok=True)
     row: dict[str, Any] = {}
     for k, marker in enumerate(MARKERS):
-        share = cv2.countNonZero(bits & np.uint8(1 << k)) / bits.size
-        row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": flags[marker], f"{marker}_share": share}
-    return row, bits
+        share = cv2.countNonZero(found.bits & np.uint8(1 << k)) / found.bits.size
+        row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": found.flags[marker], f"{marker}_share": share}
+    return row, found.bits
 
 
 @cache

@@ -54,13 +54,13 @@ def findings_panel(data: Dataset) -> None:
         "An association is not yet a shortcut: whether a classifier uses it is another question."
     )
     _take_away(data)
-    with st.expander("Audit it again, or ask for more", icon=":material/fact_check:"):
-        _ask(data, "Audit it again")
+    _ask(data, "Audit it again")
 
 
 def _ask(data: Dataset, label: str) -> None:
     """What an audit may be given, and the button that starts it."""
-    judged, against, fractions = _judged(data), _second(data), _fractions()
+    with st.expander("Ask for more: doubtful labels, a second dataset, a clean split", icon=":material/add:"):
+        judged, against, fractions = _judged(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
         services.forget_task(audits.task_key(data))
         audits.start(data, Asked(judged, against, fractions))
@@ -143,24 +143,26 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
                 navigation.page("review"), label="Review", icon=":material/rule:", query_params=_to_review(data, marker)
             )
         if shown:
-            _images(data, finding)
+            _images(data, finding, number)
 
 
 def _to_review(data: Dataset, marker: str) -> dict[str, str]:
     return {"dataset": data.name, "marker": marker}
 
 
-def _images(data: Dataset, finding: dict[str, Any]) -> None:
+def _images(data: Dataset, finding: dict[str, Any], number: int) -> None:
+    """A page of the finding's images; pairs side by side."""
     pairs = finding["evidence"].get("pairs")
     if pairs:
-        ids = [i for p in pairs[: SHOWN // 2] for i in (p["one"], p["other"])]
-        captions = [f"{i} · {p['correlation']:.2f}" for p in pairs[: SHOWN // 2] for i in (p["one"], p["other"])]
+        told = [(i, f"{i} · {p['correlation']:.2f}") for p in pairs for i in (p["one"], p["other"])]
     else:
-        ids = finding["image_ids"][:SHOWN]
-        captions = [_caption(finding, i) for i in ids]
+        told = [(i, _caption(finding, i)) for i in finding["image_ids"]]
+    sheets = -(-len(told) // SHOWN)
+    sheet = 1
+    if sheets > 1:
+        sheet = st.pagination(sheets, key=f"sheet-{data.sha256[:8]}-{number}")
+    ids, captions = zip(*told[(sheet - 1) * SHOWN : sheet * SHOWN], strict=True)
     gallery(ids, captions, [_thumbnail(data, i) for i in ids], columns=4)
-    if len(finding["image_ids"]) > len(ids):
-        st.caption(f"The first {len(ids)}; all {len(finding['image_ids']):,} ids are in audit.json.")
 
 
 def _caption(finding: dict[str, Any], image_id: str) -> str:

@@ -101,18 +101,19 @@ def _figures(r: Reviewed, side: Side) -> None:
         r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {r.in_a_row[side]:,} right in a row"
     )
     rows = (
-        ("Of the flagged bear it (precision)", r.precision),
-        ("Of the others bear it (missed)", r.missed),
-        ("Of all images bear it", r.share),
+        ("of the flagged bear it (precision)", r.precision),
+        ("of the others bear it (missed)", r.missed),
+        ("of all images bear it", r.share),
     )
     for label, figure in rows:
-        st.metric(label, _percent(figure), help=None if figure.defined else figure.reason)
-        st.caption(f"95 % interval {figure.low:.1%} to {figure.high:.1%}" if figure.defined else figure.reason)
-    st.caption("Stop when the page says “Enough”. Can't tell counts neither way. Verdicts are kept in the workspace.")
+        st.markdown(f"{_percent(figure)} {label}")
+    st.caption(
+        "With 95 % intervals. Stop when the page says “Enough”. “Can't tell” counts neither way. Verdicts are kept in the workspace."
+    )
 
 
 def _percent(figure: Figure) -> str:
-    return f"{figure.value:.1%}" if figure.defined else "–"
+    return f"**{figure.value:.1%}** [{figure.low:.1%}, {figure.high:.1%}]" if figure.defined else f"– ({figure.reason})"
 
 
 def _mask(data: Dataset, image_id: str, marker: str, size: tuple[int, int]) -> np.ndarray:

@@ -32,17 +32,16 @@ _own = threading.local()  # OpenCV's networks are not to be shared between threa
 
 @dataclass(frozen=True)
 class Found:
-    """scores: 0…1 a marker, in the order of MARKERS; bits uint8 (H, W): bit k where marker k lies, flagged or not."""
+    """scores: 0…1 a marker, in the order of MARKERS; flags: at or above its threshold on the card; bits uint8 (H, W): bit k
+    where marker k lies, of flagged ones alone."""
 
     scores: dict[str, float]
+    flags: dict[str, bool]
     bits: np.ndarray
 
     def mask(self, marker: str) -> np.ndarray:
+        """bool (H, W), all false for a marker that is not flagged."""
         return (self.bits >> MARKERS.index(marker) & 1).astype(bool)
-
-    def flagged(self) -> dict[str, bool]:
-        """Scores at or above the thresholds of the card."""
-        return {marker: score >= thresholds()[marker] for marker, score in self.scores.items()}
 
 
 def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
@@ -50,17 +49,20 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
 
     border: what `black_border` says of it, where that is known already.
     """
-    scores, planes = _network_says(picture)
+    learned, planes = _network_says(picture)
+    frame = black_border(View(picture)) if border is None else border
+    told = dict(zip(LEARNED, map(float, learned), strict=True)) | {"black_frame": min(1.0, frame.share / (2 * FRAME))}
+    scores = {marker: told[marker] for marker in MARKERS}
+    flags = {marker: score >= thresholds()[marker] for marker, score in scores.items()}
     height, width = picture.shape[:2]
     bits = np.zeros((height, width), np.uint8)
-    for marker, plane in zip(LEARNED, planes, strict=True):
-        large = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
-        bits |= (large > 0).astype(np.uint8) << MARKERS.index(marker)
-    frame = black_border(View(picture)) if border is None else border
-    bits |= _framed(frame, height, width).astype(np.uint8) << MARKERS.index("black_frame")
-    found = dict(zip(LEARNED, map(float, scores), strict=True))
-    found["black_frame"] = min(1.0, frame.share / (2 * FRAME))
-    return Found({marker: found[marker] for marker in MARKERS}, bits)
+    for k, marker in enumerate(MARKERS):
+        if flags[marker]:
+            mask = (
+                _framed(frame, height, width) if marker == "black_frame" else _lies(planes[LEARNED.index(marker)], height, width)
+            )
+            bits |= mask.astype(np.uint8) << k
+    return Found(scores, flags, bits)
 
 
 @cache
@@ -76,15 +78,19 @@ def thresholds() -> Mapping[str, float]:
 
 
 def _network_says(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (7,) and, a pixel, the logit of each marker lying there: float32 (7, SIDE, SIDE)."""
+    """Scores (7,), and logits of each marker lying on a pixel, float32 (7, 2, 2, SIDE/2, SIDE/2): four to a cell of 2 × 2."""
     if not hasattr(_own, "network"):
         _own.network = cv2.dnn.readNetFromONNX(str(NETWORK))
     square = scale_image(picture, (SIDE, SIDE), "area" if min(picture.shape[:2]) >= SIDE else "bilinear")
-    _own.network.setInput(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32))
+    _own.network.setInput(cv2.dnn.blobFromImage(square))
     scores, logits = _own.network.forward(("scores", "masks"))
-    n, half = len(LEARNED), SIDE // 2
-    cells = logits.reshape(n, 2, 2, half, half).transpose(0, 3, 1, 4, 2)
-    return scores[0], np.ascontiguousarray(cells.reshape(n, SIDE, SIDE))
+    return scores[0], logits.reshape(len(LEARNED), 2, 2, SIDE // 2, SIDE // 2)
+
+
+def _lies(cells: np.ndarray, height: int, width: int) -> np.ndarray:
+    """bool (H, W) from the logits (2, 2, SIDE/2, SIDE/2) of one marker."""
+    plane = np.ascontiguousarray(cells.transpose(2, 0, 3, 1)).reshape(SIDE, SIDE)
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) > 0
 
 
 def _framed(border: Border, height: int, width: int) -> np.ndarray:

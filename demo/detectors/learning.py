@@ -12,6 +12,7 @@ from data_audit.markers.detector import LEARNED, SIDE
 from demo.detectors.pictures import Pictures
 
 BATCH = 32
+FOREGROUND = 8  # how much more a pixel of a marker counts than one beside it
 TOP = 64  # pixels; a marker that somebody saw must lie somewhere on at least so many
 Say = Callable[[str], None]
 
@@ -71,16 +72,19 @@ def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
     lies = tf.cast(tf.bitwise.bitwise_and(tf.cast(cells, tf.uint8), np.repeat([1 << k for k in range(n)], 4).astype(np.uint8)) > 0,
                    tf.float32)  # fmt: skip
     counts = tf.maximum(tf.repeat(tf.cast(known, tf.float32), 4, axis=1)[:, None, None, :], lies)
-    pixel = tf.reduce_mean(counts * (1 + 2 * lies) * cross(lies, masks))
+    pixel = tf.reduce_mean(counts * (1 + (FOREGROUND - 1) * lies) * cross(lies, masks))
 
     def whole_marker(values: Any) -> Any:
         return tf.reduce_sum(tf.reshape(tf.reduce_sum(values, (1, 2)), (-1, n, 4)), 2)
 
     likely = tf.sigmoid(masks) * counts
-    overlap = (2 * whole_marker(likely * lies) + 20) / (whole_marker(likely + lies) + 20)
+    area = whole_marker(lies)
+    apart = 1 - (2 * whole_marker(likely * lies) + 1) / (whole_marker(likely) + area + 1)
+    there = tf.cast(area > 0, tf.float32)
+    apart = tf.reduce_sum(there * apart) / tf.maximum(tf.reduce_sum(there), 1)
     somewhere = tf.reduce_logsumexp(tf.reshape(tf.reduce_logsumexp(masks, (1, 2)), (-1, n, 4)), 2) - float(np.log(TOP))
     tied = tf.reduce_sum(asked * cross(soft, somewhere)) / tf.reduce_sum(asked)
-    return whole + 2 * pixel + 0.3 * tf.reduce_mean(1 - overlap) + 0.2 * tied
+    return whole + 6 * pixel + 0.5 * apart + 0.1 * tied
 
 
 def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:

@@ -5,6 +5,7 @@ Every part that is done is kept in a work folder, so a stopped run goes on where
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from demo.detectors.pictures import Pictures, draw_on, draw_pictures, join, read
 from evaluation.intervals import auc
 
 Say = Callable[[str], None]
-DRAWN, DRAWN_EPOCHS = 3000, 8
-EPOCHS, RATE = 22, 2e-3
+DRAWN, DRAWN_EPOCHS = 3000, 10
+EPOCHS, RATE = 18, 2e-3
 WORN, REMEMBERED = 0.65, 300  # in an epoch: photographs with drawn markers a photograph; drawn pictures
 FOLDS = 3
 FRESH = 400  # drawings that nothing was taught on, for the masks
@@ -40,7 +41,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     if not first.exists():
         say(f"drawings alone: {DRAWN_EPOCHS} epochs")
         network = build_network(0)
-        teach(network, lambda rng: drawn.take(rng.permutation(len(drawn))), DRAWN_EPOCHS, 3e-3, 0, say)
+        teach(network, lambda rng: drawn.take(rng.permutation(len(drawn))), DRAWN_EPOCHS, 4e-3, 0, say)
         network.save_weights(first)
     content = _card_head(labelled)
     final = first
@@ -65,7 +66,9 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
         "rule": f"black rows and columns at the border, {FRAME:.0%} of the area",
     }
     content["markers"] = {m: content["markers"][m] for m in MARKERS}
-    write_bytes(NETWORK, to_onnx(network))
+    onnx = to_onnx(network)
+    content["network_sha256"] = hashlib.sha256(onnx).hexdigest()
+    write_bytes(NETWORK, onnx)
     write_bytes(CARD, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode())
     return content
 

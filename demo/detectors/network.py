@@ -9,7 +9,8 @@ import numpy as np
 from data_audit.markers.detector import LEARNED, SIDE
 
 WIDTHS = (8, 24, 48, 96, 128)  # feature maps at a half, a quarter … of the side
-UP = (8, 24, 32, 48)
+UP = (12, 24, 32, 48)
+GAIN = 8  # of the mask logits, so that steps of one learning rate move them as fast as all else
 FINE = 1  # level on the way up whose maps tell hair and bubbles for the whole picture
 N = len(LEARNED)
 
@@ -39,7 +40,8 @@ def build_network(seed: int) -> Any:
         beside = layers.Conv2D(UP[k], 1, name=f"across{k}")(levels[k])
         x = convolve(layers.ReLU(name=f"join{k}_out")(layers.Add(name=f"join{k}")([above, beside])), f"mend{k}", UP[k])
         fine = x if k == FINE else fine
-    masks = layers.Conv2D(4 * N, 1, name="masks")(x)
+    rare = keras.initializers.Constant(-4 / GAIN)
+    masks = layers.Rescaling(GAIN, name="gain")(layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x))
     seen = layers.Concatenate(name="seen")([
         layers.GlobalAveragePooling2D(name="deep_mean")(deep),
         layers.GlobalMaxPooling2D(name="deep_max")(deep),
@@ -66,7 +68,7 @@ def to_onnx(network: Any) -> bytes:
         nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def convolution(name: str, x: str, stride: int = 1) -> str:
+    def convolution(name: str, x: str, stride: int = 1, gain: float = 1) -> str:
         layer = network.get_layer(name)
         kernel = layer.kernel.numpy().transpose(3, 2, 0, 1)
         if layer.use_bias:
@@ -76,7 +78,7 @@ def to_onnx(network: Any) -> bytes:
             gamma, beta, mean, variance = (v.numpy() for v in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance))
             factor = gamma / np.sqrt(variance + norm.epsilon)
             kernel, bias = kernel * factor[:, None, None, None], beta - mean * factor
-        side = kernel.shape[-1]
+        kernel, bias, side = kernel * gain, bias * gain, kernel.shape[-1]
         before = 0 if stride == 2 else (side - 1) // 2  # Keras pads an even picture under stride 2 only right and below
         pads = [before, before, (side - 1) // 2, (side - 1) // 2]
         inputs = [x, weight(f"{name}.w", kernel), weight(f"{name}.b", bias)]
@@ -99,7 +101,7 @@ def to_onnx(network: Any) -> bytes:
         joined = node("Add", [above, convolution(f"across{k}", levels[k])], f"join{k}")
         x = convolve(f"mend{k}", node("Relu", [joined], f"join{k}_out"))
         fine = x if k == FINE else fine
-    masks = convolution("masks", x)
+    masks = convolution("masks", x, gain=GAIN)
     above = node("Relu", [masks], "mask_above")
     smooth = node("AveragePool", [masks], "mask_smooth", kernel_shape=[4, 4], strides=[4, 4])
     pooled = [

@@ -161,10 +161,34 @@ def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
     page.get_by_role("button", name="Audit it").click()
     expect(page.get_by_text("moderate: duplicate photographs")).to_be_visible()
     page.reload()
-    page.get_by_text(re.compile(r"^\d+ images$")).first.click()
+    expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
+    page.get_by_text("2 images", exact=True).click()
     page.get_by_role("link", name=re.compile("TINY_9000001")).first.click()
     expect(heatmap(page)).to_be_visible()
     assert "image=TINY_9000001" in page.url
+
+
+def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server, ready: Ready) -> None:
+    page.goto(f"{server.url}/review?dataset=tiny")
+    page.get_by_role("link", name="Audit it on the Dataset page").click()
+    page.get_by_role("button", name="Audit it").click()
+    expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
+    page.goto(f"{server.url}/review?dataset=tiny&marker=hair")
+    expect(page.get_by_text("Is there hair?")).to_be_visible()
+    page.get_by_text("the others", exact=True).click()
+    expect(page.get_by_text(re.compile("^0 of [0-9]+ looked at"))).to_be_visible()
+    ready(page)
+    first = page.get_by_role("img", name=re.compile("Is there hair")).get_attribute("alt")
+    page.keyboard.press("n")
+    expect(page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row"))).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.get_by_text(re.compile("^2 of [0-9]+ looked at, 0 right in a row"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(re.compile("50.0%.*of the others bear it"))).to_be_visible()
+    for left in (1, 0):
+        page.keyboard.press("b")
+        expect(page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at"))).to_be_visible()
+    assert page.get_by_role("img", name=re.compile("Is there hair")).get_attribute("alt") == first
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam"])
