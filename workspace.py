@@ -3,6 +3,7 @@
 workspace/models/      network files with their cards
 workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere
 workspace/results/     predictions, found again by the hashes of what they were made from
+workspace/review.sqlite  what people said of the marker detectors' flags
 workspace/trusted.json sha256 of network files somebody answered for, on the command line only
 """
 
@@ -48,6 +49,11 @@ class Workspace:
     @property
     def datasets(self) -> Path:
         return self.root / "datasets"
+
+    @property
+    def verdicts(self) -> Path:
+        """What people said of the marker detectors' flags."""
+        return self.root / "review.sqlite"
 
     def model_names(self) -> list[str]:
         """Names of the network files and SavedModel folders, as they are shown and linked."""

@@ -41,7 +41,7 @@ def audit(
         names = [c.strip() for c in classes.split(",")] if classes else None
         labels = read_rename(rename) if rename else None
         scores = assess(read_predictions(predictions, names, labels, data.order if row_order else None), data, labels).rows
-    asked = Asked(scores, space.open_dataset(against) if against else None, resplit, seed)
+    asked = Asked(scores, space.open_dataset(against) if against else None, resplit, seed, space.verdicts)
     folder = out_folder(out)
     found = with_progress("auditing", audit_dataset(data, folder, asked))
     from reports.audit_report import write_report

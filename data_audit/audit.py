@@ -25,6 +25,7 @@ from data_audit.markers.present import Present, known_markers, label_columns, ma
 from data_audit.potential import PERSON, PERSON_SET, TAKING, Potential, potential_findings, potentials
 from data_audit.potential import evidence as potential_evidence
 from data_audit.resplit import parse_fractions, resplit, whole_groups
+from data_audit.review import Verdicts
 from data_audit.scan import Scan, scan_dataset
 from data_audit.shift import shift_findings, shifts, told_apart
 from data_audit.skin import SKIN, tone_findings
@@ -44,13 +45,14 @@ class Asked:
     """What an audit may be given besides the dataset.
 
     judged: image_id, diagnosis and a column a class, by a classifier that did not learn from these images; against: a second
-    dataset; fractions: shares of a new split, as "70/15/15".
+    dataset; fractions: shares of a new split, as "70/15/15"; verdicts: file of what people said of the detectors' flags.
     """
 
     judged: pd.DataFrame | None = None
     against: Dataset | None = None
     fractions: str = ""
     seed: int = 0
+    verdicts: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,16 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     alone = READING * (len(dataset) / (len(dataset) + len(other)) if other is not None else 1)
     scan = yield from part(scan_dataset(dataset, folder / ".scan.parquet", folder / "markers"), 0, alone)
     masked, problems = known_markers(dataset)
+    verdicts = Verdicts(asked.verdicts) if asked.verdicts else None
     against: _Seen | None = None
     if other is not None:
         beside = scan_dataset(other, folder / ".against.parquet", folder / "against-markers")
         theirs = yield from part(beside, alone, READING)
         their_masks, _ = known_markers(other)
-        against = _Seen(other, theirs, present_markers(other, their_masks, theirs.frame), theirs.frame)
+        against = _Seen(other, theirs, present_markers(other, their_masks, theirs.frame, verdicts), theirs.frame)
     pairs = yield from part(find_pairs(scan), READING, COMPARING)
     cluster = clusters(pairs, len(dataset))
-    seen = _Seen(dataset, scan, present_markers(dataset, masked, scan.frame), images_frame(dataset, scan, cluster))
+    seen = _Seen(dataset, scan, present_markers(dataset, masked, scan.frame, verdicts), images_frame(dataset, scan, cluster))
     found = associations(dataset, {m.name: m.values for m in seen.markers}, label_columns(dataset.table).values())
     told = yield from part(potentials(dataset, _feature_sets(seen)), COMPARING, 0.98)
     findings = (

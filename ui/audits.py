@@ -57,7 +57,7 @@ def mask(data: Dataset, image_id: str) -> Path:
 
 def verdicts() -> Verdicts:
     """What people said about marker flags, one file for the workspace."""
-    return Verdicts(services.workspace().root / "review.sqlite")
+    return Verdicts(services.workspace().verdicts)
 
 
 def start(data: Dataset, asked: Asked) -> Task:

@@ -10,6 +10,7 @@ import streamlit as st
 from data_audit.audit import Asked
 from data_audit.dataset import Dataset
 from data_audit.resplit import parse_fractions
+from data_audit.review import reviewed
 from errors import ImageError, LesionLensError
 from ui import audits, choice, navigation, services
 from ui.components import gallery
@@ -63,7 +64,7 @@ def _ask(data: Dataset, label: str) -> None:
         judged, against, fractions = _judged(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
         services.forget_task(audits.task_key(data))
-        audits.start(data, Asked(judged, against, fractions))
+        audits.start(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts))
         st.rerun()
 
 
@@ -128,6 +129,8 @@ def _take_away(data: Dataset) -> None:
 
 def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
     colour, icon = GRAVITY[finding["severity"]]
+    marker = finding["evidence"].get("marker")
+    detected = bool(marker) and finding["evidence"].get("source") == "detector"
     with st.container(border=True):
         left, right = st.columns([5, 1.3], vertical_alignment="center")
         with left:
@@ -135,15 +138,28 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
             st.write(finding["summary"])
             if finding["remedy"]:
                 st.caption(finding["remedy"])
+            if detected:
+                _reviewed(data, marker)
         ids = finding["image_ids"]
         shown = bool(ids) and right.toggle(f"{len(ids):,} images", key=f"finding-{data.sha256[:8]}-{number}")
-        marker = finding["evidence"].get("marker")
-        if marker and finding["evidence"].get("source") == "detector":
+        if detected:
             right.page_link(
                 navigation.page("review"), label="Review", icon=":material/rule:", query_params=_to_review(data, marker)
             )
         if shown:
             _images(data, finding, number)
+
+
+def _reviewed(data: Dataset, marker: str) -> None:
+    """What people have said of this marker's flags here, as it stands now."""
+    images, given = audits.images(data), audits.verdicts().of(marker)
+    if images is None or given.empty:
+        return
+    r = reviewed(images, marker, given)
+    if r.precision.defined:
+        st.caption(f"Reviewed here: {r.precision:.1%} of the flagged bear it ({r.seen['flagged']:,} looked at).")
+    if r.share.defined:
+        st.caption(f"By the reviewed, {r.share:.1%} of all images bear it.")
 
 
 def _to_review(data: Dataset, marker: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ import pandas as pd
 from data_audit.dataset import MARKERS, Dataset, Problem
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
+from data_audit.review import Verdicts
+from data_audit.tables import missing
 from errors import ImageError
 
 Source = Literal["mask", "table", "detector"]
@@ -34,12 +36,14 @@ _NO = {"0", "0.0", "false", "no", "n"}
 @dataclass(frozen=True)
 class Present:
     """One marker over a dataset. values: float (N,) in the table's order, 1 or 0, NaN where nobody and nothing looked;
-    likely: float (N,), the detector's score, the same as values where a person looked."""
+    likely: float (N,), the detector's score, the same as values where a person looked; reviewed: images whose flag a person
+    confirmed or rejected."""
 
     marker: str
     source: Source
     values: np.ndarray
     likely: np.ndarray
+    reviewed: int = 0
 
     @property
     def name(self) -> str:
@@ -69,13 +73,16 @@ def label_columns(table: pd.DataFrame) -> dict[str, str]:
     found = {}
     for marker, spellings in COLUMNS.items():
         column = next((names[s] for s in spellings if s in names), None)
-        if column is not None and set(_lower(table[column].dropna())) <= _YES | _NO:
+        if column is not None and set(_lower(table[column][~missing(table[column])])) <= _YES | _NO:
             found[marker] = column
     return found
 
 
-def present_markers(dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd.DataFrame) -> list[Present]:
-    """Every marker by its best source. masked: what `known_markers` found; scanned: frame of the scan."""
+def present_markers(
+    dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd.DataFrame, verdicts: Verdicts | None = None
+) -> list[Present]:
+    """Every marker by its best source. masked: what `known_markers` found; scanned: frame of the scan; verdicts: what people
+    said of the detectors' flags, which comes before them."""
     columns = label_columns(dataset.table)
     found = []
     for marker in MARKERS:
@@ -88,7 +95,10 @@ def present_markers(dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd
             found.append(Present(marker, "table", values, values))
         else:
             flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
-            found.append(Present(marker, "detector", flags, scanned[f"{marker}_score"].to_numpy(float)))
+            likely = scanned[f"{marker}_score"].to_numpy(float)
+            said = _said(scanned, marker, verdicts)
+            seen = ~np.isnan(said)
+            found.append(Present(marker, "detector", np.where(seen, said, flags), np.where(seen, said, likely), int(seen.sum())))
     return found
 
 
@@ -103,6 +113,8 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
             continue
         said = {"mask": "by the masks of the dataset", "table": "by the labels of the dataset", "detector": "by the detector"}
         errs = f" {_errs(m.marker)}" if m.source == "detector" else ""
+        if m.reviewed:
+            errs = f" A person looked at {m.reviewed:,} of them all.{errs}"
         order = np.argsort(-np.nan_to_num(m.likely), kind="stable")
         findings.append(Finding(
             f"{m.marker.replace('_', ' ')} in the pictures", "note",
@@ -115,13 +127,24 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
 
 def _errs(marker: str) -> str:
     """How often the detector errs, from its card."""
-    figures = card()["markers"][marker].get("figures")
-    if not figures:
-        return "It goes by a rule: rows and columns at the border that are black throughout."
+    facts = card()["markers"][marker]
+    if "rule" in facts:
+        return f"It goes by a rule: {facts['rule']}."
+    if "figures" not in facts:
+        return "It learned from drawings alone: how often it errs on photographs is not known."
+    right, n = facts["figures"], sum(facts["images"].values())
     return (
-        f"On 1,219 images of ISIC 2017 it found {figures['sensitivity']:.0%} of those labelled by hand and was wrong on "
-        f"{1 - figures['specificity']:.0%} of the others; elsewhere it may err more."
+        f"On {n:,} photographs labelled by hand that it had not seen (ISIC 2017), it found {right['sensitivity']:.0%} of those with it "
+        f"and was wrong on {1 - right['specificity']:.0%} of those without; elsewhere it may err more."
     )
+
+
+def _said(scanned: pd.DataFrame, marker: str, verdicts: Verdicts | None) -> np.ndarray:
+    """float (N,): 1 or 0 by a person's word, NaN where nobody looked."""
+    told = verdicts.of(marker).dropna() if verdicts is not None else pd.DataFrame({"content": [], "present": []})
+    if told.empty:
+        return np.full(len(scanned), np.nan)
+    return scanned["content"].map(told.set_index("content")["present"]).to_numpy(float)
 
 
 def _lower(values: pd.Series) -> pd.Series:
