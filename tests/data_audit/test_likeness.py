@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_audit.likeness import SAME, agreement, fingerprint, same_photographs, small_picture
+from data_audit.likeness import NEAR, SAME, agreement, fingerprint, near_pairs, same_photographs, small_picture
 from imaging.decode import decode, encode_jpeg, read_image
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -48,3 +48,12 @@ def test_turns_leave_the_fingerprint_alone(pictures: list[np.ndarray]) -> None:
 def test_flat_pictures_agree_with_nothing() -> None:
     flat = np.full((64, 64, 3), 120, np.uint8)
     assert agreement(flat, flat) < SAME
+
+
+def test_near_pairs_are_all_pairs_that_are_near(rng: np.random.Generator) -> None:
+    prints = rng.normal(0, 6, (400, 36)).astype(np.float32)
+    prints[200:260] = prints[:60] + rng.normal(0, 1.2, (60, 36))
+    distance = np.linalg.norm(prints[:, None].astype(float) - prints[None], axis=2)
+    expected = {(i, j) for i, j in np.argwhere(distance <= NEAR).tolist() if i < j}
+    assert {tuple(sorted(p)) for p in near_pairs(prints, NEAR).tolist()} == expected and len(expected) > 30
+    assert near_pairs(prints[:1], NEAR).shape == (0, 2)
