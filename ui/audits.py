@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from data_audit.audit import SPLIT, Asked
+from data_audit.audit import CHECKS, SPLIT, Asked
 from data_audit.dataset import Dataset
 from data_audit.review import Verdicts
 from data_audit.scan import mask_file
@@ -27,9 +27,10 @@ def task_key(data: Dataset) -> str:
 
 
 def kept(data: Dataset) -> dict[str, Any] | None:
-    """What `audit.json` holds, None if the dataset was not audited as it is now."""
+    """What `audit.json` holds, None if the dataset was not audited as it is now, or not with these checks."""
     path = folder(data) / "audit.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return content if content and tuple(content["about"]["checks"]) == CHECKS else None
 
 
 def images(data: Dataset) -> pd.DataFrame | None:

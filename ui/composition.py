@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from data_audit.balancing import as_python, balancing
 from data_audit.composition import UNKNOWN, age_by_class, cross_table, imbalance, missing_values, site_by_sex_percent
 from data_audit.dataset import Dataset
 from errors import ImageError
@@ -157,6 +158,21 @@ def sample(data: Dataset, shown: pd.DataFrame) -> None:
     gallery(rows["image_id"].tolist(), captions, pictures)
 
 
+WEIGHTS = {
+    "inverse frequency": "class weights by inverse frequency",
+    "effective number": "class weights by effective number of samples (Cui 2019, β = 0.999)",
+    "undersample": "images a class after under-sampling",
+    "oversample": "images a class after over-sampling",
+    "prior": "prevalence to divide scores by (prior correction)",
+}
+
+
+def _weights(counts: pd.DataFrame) -> None:
+    """What a trainer would use against uneven classes, ready to copy."""
+    kind = st.selectbox("Against uneven classes", list(WEIGHTS), format_func=WEIGHTS.__getitem__, key="weights")
+    st.code(as_python(balancing(counts), kind), language="python", wrap_lines=True)
+
+
 def details(data: Dataset) -> None:
     """Tables and crossings that are read rather than clicked."""
     st.subheader("In detail", anchor=False)
@@ -173,6 +189,8 @@ def details(data: Dataset) -> None:
             alt="Images, lesions and share by diagnosis",
         )
         st.caption(f"Entropy {uneven.entropy:.2f} (1: all classes equally common, 0: one class only).")
+        if not uneven.counts.empty:
+            _weights(uneven.counts)
     for tab, column, title in ((confirmation, "confirmation", "Confirmed by"), (sex, "sex", "Sex"), (split, "split", "Split")):
         with tab:
             if data.table[column].notna().any():

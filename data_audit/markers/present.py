@@ -37,17 +37,19 @@ _NO = {"0", "0.0", "false", "no", "n"}
 class Present:
     """One marker over a dataset. values: float (N,) in the table's order, 1 or 0, NaN where nobody and nothing looked;
     likely: float (N,), the detector's score, the same as values where a person looked; reviewed: images whose flag a person
-    confirmed or rejected."""
+    confirmed or rejected; column: of the table, where it comes from one."""
 
     marker: str
     source: Source
     values: np.ndarray
     likely: np.ndarray
     reviewed: int = 0
+    column: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.marker} (detected)" if self.source == "detector" else self.marker
+        """What figures call it: the column's own name where it comes from one."""
+        return {"mask": self.marker, "table": self.column, "detector": f"{self.marker} (detected)"}[self.source]
 
 
 def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem]]:
@@ -92,7 +94,7 @@ def present_markers(
         elif marker in columns:
             text = _lower(dataset.table[columns[marker]])
             values = np.where(text.isin(_YES), 1.0, np.where(text.isin(_NO), 0.0, np.nan))
-            found.append(Present(marker, "table", values, values))
+            found.append(Present(marker, "table", values, values, column=columns[marker]))
         else:
             flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
             likely = scanned[f"{marker}_score"].to_numpy(float)
