@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,10 +60,12 @@ def retrain(
         results.print(f"Made the detectors: {content['trained_on']}. Figures: python cli.py markers show")
 
 
-def _figures(facts: dict[str, object]) -> list[str]:
+def _figures(facts: dict[str, Any]) -> list[str]:
     areas, rates = facts.get("auc"), facts.get("figures")
-    told = []
-    for name in ("out of fold", "by the other half", "by drawings alone"):
-        told.append("{:.3f} [{:.3f}, {:.3f}]".format(*areas[name]) if isinstance(areas, dict) else "–")
-    told += [f"{rates[name]:.3f}" if isinstance(rates, dict) else "–" for name in ("sensitivity", "specificity")]
+    told = ["–"] * 5
+    if areas and rates:
+        told = [
+            "{:.3f} [{:.3f}, {:.3f}]".format(*areas["out of fold"]), "{:.3f}, {:.3f}".format(*areas["either half"]),
+            f"{areas['by drawings alone']:.3f}", f"{rates['sensitivity']:.3f}", f"{rates['specificity']:.3f}",
+        ]  # fmt: skip
     return [*told, f"{facts['mask_iou_on_drawings']:.2f}" if "mask_iou_on_drawings" in facts else "–"]

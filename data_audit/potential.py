@@ -20,6 +20,7 @@ from data_audit.findings import Finding
 from evaluation.intervals import Figure, auc, undefined
 from runs import Run
 
+Folds = list[tuple[np.ndarray, np.ndarray]]
 FOLDS = 5
 FEWEST = 20  # lesions of either side below which nothing is said
 TELLING = 0.6  # lower end of the interval of the AUC from which it is more than a note
@@ -45,25 +46,38 @@ def potentials(dataset: Dataset, features: Mapping[str, pd.DataFrame]) -> Run[li
     event, target = labels_to_tell(dataset)
     known = ~np.isnan(event)
     groups = pd.factorize(dataset.groups)[0][known]
+    parts = folds(event[known] > 0, groups)
     found = []
     for done, (name, frame) in enumerate(features.items()):
         yield done, len(features)
         coded = as_numbers(frame[known])
-        found.append(tell_apart(name, target, coded, event[known] > 0, groups))
+        found.append(tell_apart(name, target, coded, event[known] > 0, groups, parts))
     yield len(features), len(features)
     return found
 
 
-def tell_apart(name: str, target: str, features: pd.DataFrame, event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Potential:
-    """AUC of telling the events from the others by these features, cross-validated with groups held out whole.
+def folds(event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Folds:
+    """Rows to learn from and rows to test on, FOLDS times, groups whole and events spread evenly; none with too few groups."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if min(len(np.unique(groups[event])), len(np.unique(groups[~event]))) < FEWEST:
+        return []
+    return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(event, event, groups))
+
+
+def tell_apart(
+    name: str, target: str, features: pd.DataFrame, event: np.ndarray, groups: np.ndarray, parts: Folds, seed: int = 0
+) -> Potential:
+    """AUC of telling the events from the others by these features, cross-validated by `folds`.
 
     features float (N, k), NaN allowed; event bool (N,); groups int (N,).
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.metrics import roc_auc_score
+    from threadpoolctl import threadpool_limits
 
     told = features.loc[:, features.nunique(dropna=False) > 1]
-    if min(len(np.unique(groups[event])), len(np.unique(groups[~event]))) < FEWEST:
+    if not parts:
         return Potential(name, target, undefined(f"fewer than {FEWEST} lesions on one side"))
     if told.empty:
         return Potential(name, target, undefined("these features are the same in all images"))
@@ -71,18 +85,19 @@ def tell_apart(name: str, target: str, features: pd.DataFrame, event: np.ndarray
     rng = np.random.default_rng(seed)
     scores = np.zeros(len(event))
     shuffled = np.zeros((told.shape[1], len(event)))
-    for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(values, event, groups):
-        trees = HistGradientBoostingClassifier(
-            max_iter=60, max_leaf_nodes=8, learning_rate=0.1, min_samples_leaf=20, l2_regularization=1, random_state=seed,
-            class_weight="balanced", early_stopping=False,
-        ).fit(values[train], event[train])  # fmt: skip
-        scores[test] = trees.predict_proba(values[test])[:, 1]
-        for k in range(values.shape[1]):
-            changed = values[test].copy()
-            changed[:, k] = rng.permutation(changed[:, k])
-            shuffled[k, test] = trees.predict_proba(changed)[:, 1]
+    with threadpool_limits(1):  # trees this small are slower on many cores
+        for train, test in parts:
+            trees = HistGradientBoostingClassifier(
+                max_iter=50, max_leaf_nodes=8, learning_rate=0.1, min_samples_leaf=20, l2_regularization=1, random_state=seed,
+                class_weight="balanced", early_stopping=False,
+            ).fit(values[train], event[train])  # fmt: skip
+            scores[test] = trees.predict_proba(values[test])[:, 1]
+            for k in range(values.shape[1]):
+                changed = values[test].copy()
+                changed[:, k] = rng.permutation(changed[:, k])
+                shuffled[k, test] = trees.predict_proba(changed)[:, 1]
     whole = auc(scores, event, groups)
-    lost = [(str(column), whole.value - auc(shuffled[k], event, groups).value) for k, column in enumerate(told.columns)]
+    lost = [(str(c), whole.value - float(roc_auc_score(event, shuffled[k]))) for k, c in enumerate(told.columns)]
     carried = tuple(sorted((x for x in lost if x[1] > 0.002), key=lambda x: -x[1])[:SHOWN])
     return Potential(name, target, whole, carried)
 

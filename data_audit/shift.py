@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_audit.associations import MAX_LEVELS, benjamini_hochberg, cramers_v, mean_difference
 from data_audit.findings import Finding
-from data_audit.potential import TELLING, Potential, as_numbers, tell_apart
+from data_audit.potential import TELLING, Potential, as_numbers, folds, tell_apart
 from evaluation.intervals import Figure
 
 LARGE, SOME = 0.5, 0.2  # standardised difference of means (Cohen 1988); Cramér's V of .3 and .1 beside it
@@ -64,7 +64,7 @@ def shifts(features: pd.DataFrame, second: np.ndarray, groups: np.ndarray) -> li
 
 def told_apart(features: pd.DataFrame, second: np.ndarray, groups: np.ndarray, names: tuple[str, str]) -> Potential:
     """How well the two sets are told apart by these features, cross-validated with groups held out whole."""
-    return tell_apart("all of it", f"{names[1]} from {names[0]}", as_numbers(features), second, groups)
+    return tell_apart("all of it", f"{names[1]} from {names[0]}", as_numbers(features), second, groups, folds(second, groups))
 
 
 def shift_findings(found: list[Shift], apart: Potential, names: tuple[str, str]) -> list[Finding]:

@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from assess import assess
+from data_audit.markers.detector import LEARNED, find_markers
 from data_audit.opening import open_dataset
 from explain.cam import cam
 from explain.methods import METHODS, attribute, default_method
 from imaging.decode import read_image
+from imaging.resize import thumbnail
 from models.check import check_card, sample_for_check
 from models.classifier import Classifier, open_classifier
 from models.predictions import PredictionTable, read_predictions
@@ -77,6 +79,18 @@ def test_the_audit_puts_the_stickers_first(real_data: Path, tmp_path: Path) -> N
     odds = cells.loc[1, "malignant"] * cells.loc[0, "benign"] / (cells.loc[1, "benign"] * cells.loc[0, "malignant"])
     assert first["evidence"]["odds_ratio"] == pytest.approx(odds) and first["evidence"]["high"] < 0.5
     assert [f for f in told["findings"] if f["severity"] == "grave"] == [first]
+    markers = next(p for p in told["shortcut_potential"] if p["asked"] == "markers")
+    assert 0.54 <= markers["auc"] <= 0.62, "the hand labels alone tell malignancy a little"
+
+
+def test_marker_flags_change_little_with_size(real_data: Path) -> None:
+    """Full-size photographs against the same at 200 pixels, as HAM10000 is often passed on."""
+    changed = []
+    for path in sorted((real_data / "isic_uda1" / "images").glob("*.jpg")):
+        large = read_image(path)
+        before, after = find_markers(thumbnail(large, 512)).flags, find_markers(thumbnail(large, 200)).flags
+        changed += [before[m] != after[m] for m in LEARNED]
+    assert len(changed) == 60 * len(LEARNED) and np.mean(changed) <= 0.1
 
 
 @pytest.mark.slow

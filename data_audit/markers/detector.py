@@ -21,7 +21,7 @@ from data_audit.dataset import MARKERS
 from data_audit.quality import Border, View, black_border
 from imaging.resize import scale_image
 
-SIDE = 256  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
+SIDE = 224  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
 LEARNED = ("ink", "sticker", "ruler", "hair", "dark_corner", "gel_border", "gel_bubble")
 NETWORK = Path(__file__).with_name("markers.onnx")
 CARD = Path(__file__).with_name("markers.card.yaml")

@@ -17,8 +17,13 @@ TOP = 64  # pixels; a marker that somebody saw must lie somewhere on at least so
 Say = Callable[[str], None]
 
 
-def teach(network: Any, draw: Callable[[np.random.Generator], Pictures], epochs: int, rate: float, seed: int, say: Say) -> None:
-    """Fit in place. draw: the pictures of one epoch, by random numbers; the rate rises at first and falls to nothing."""
+def teach(
+    network: Any, draw: Callable[[np.random.Generator], Pictures], epochs: int, rate: float, masks: float, seed: int, say: Say
+) -> None:
+    """Fit in place. draw: the pictures of one epoch, by random numbers; the rate rises at first and falls to nothing.
+
+    masks: how much the masks count beside the scores of whole pictures.
+    """
     import keras
     import tensorflow as tf
 
@@ -34,8 +39,8 @@ def teach(network: Any, draw: Callable[[np.random.Generator], Pictures], epochs:
     @tf.function
     def step(images: Any, labels: Any, bits: Any, known: Any) -> Any:
         with tf.GradientTape() as tape:
-            scores, masks = network(images, training=True)
-            loss = compiled(scores, masks, labels, bits, known)
+            whole, pixels = compiled(*network(images, training=True), labels, bits, known)
+            loss = whole + masks * pixels
         gradients = tape.gradient(loss, network.trainable_variables)
         optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return loss
@@ -46,9 +51,8 @@ def teach(network: Any, draw: Callable[[np.random.Generator], Pictures], epochs:
 
 
 def scores(network: Any, images: np.ndarray) -> np.ndarray:
-    """float32 (N, 7), 0…1, mean over the picture and its mirror image."""
-    both = [network.predict(part.astype(np.float32), batch_size=64, verbose=0)[0] for part in (images, images[:, :, ::-1])]
-    return 1 / (1 + np.exp(-np.mean(both, axis=0)))
+    """float32 (N, 7), 0…1."""
+    return 1 / (1 + np.exp(-network.predict(images.astype(np.float32), batch_size=64, verbose=0)[0]))
 
 
 def masks(network: Any, images: np.ndarray) -> np.ndarray:
@@ -84,7 +88,7 @@ def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
     apart = tf.reduce_sum(there * apart) / tf.maximum(tf.reduce_sum(there), 1)
     somewhere = tf.reduce_logsumexp(tf.reshape(tf.reduce_logsumexp(masks, (1, 2)), (-1, n, 4)), 2) - float(np.log(TOP))
     tied = tf.reduce_sum(asked * cross(soft, somewhere)) / tf.reduce_sum(asked)
-    return whole + 6 * pixel + 0.5 * apart + 0.1 * tied
+    return whole, 6 * pixel + 0.5 * apart + 0.1 * tied
 
 
 def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_audit.markers.detector import LEARNED, SIDE
 
-WIDTHS = (8, 24, 48, 96, 128)  # feature maps at a half, a quarter … of the side
+WIDTHS = (16, 32, 48, 96, 128)  # feature maps at a half, a quarter … of the side
 UP = (12, 24, 32, 48)
 GAIN = 8  # of the mask logits, so that steps of one learning rate move them as fast as all else
 FINE = 1  # level on the way up whose maps tell hair and bubbles for the whole picture

@@ -12,7 +12,7 @@ import pytest
 from data_audit.dataset import Dataset
 from data_audit.labels import label_errors, label_findings
 from data_audit.opening import open_dataset
-from data_audit.potential import labels_to_tell, potential_findings, potentials, tell_apart
+from data_audit.potential import folds, labels_to_tell, potential_findings, potentials, tell_apart
 from data_audit.quality import View
 from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.shift import shift_findings, shifts, told_apart
@@ -32,13 +32,13 @@ def test_a_planted_feature_is_told_and_named_and_noise_is_not() -> None:
     groups = np.repeat(np.arange(300), 2)
     event = event[groups * 2]
     frame = pd.DataFrame({"ink": event * 1.0 + rng.normal(0, 1, 600), "noise": rng.normal(0, 1, 600), "same": 1.0})
-    found = tell_apart("markers", "malignant", frame, event, groups)
+    found = tell_apart("markers", "malignant", frame, event, groups, folds(event, groups))
     from scipy.stats import norm
 
     best = norm.cdf(1 / np.sqrt(2))  # two normals one standard deviation apart: AUC = Φ(1/√2) = .760
     assert found.auc.low < best < found.auc.high + 0.03 and found.auc.low > 0.6
     assert found.carried[0][0] == "ink" and "same" not in dict(found.carried)
-    noise = tell_apart("markers", "malignant", frame[["noise"]], event, groups)
+    noise = tell_apart("markers", "malignant", frame[["noise"]], event, groups, folds(event, groups))
     assert noise.auc.low < 0.5 < noise.auc.high
     findings = potential_findings([found, noise])
     assert [(f.kind, f.severity) for f in findings] == [("told without the lesion", "moderate")] and "ink" in findings[0].summary
@@ -49,15 +49,16 @@ def test_images_of_one_lesion_are_never_on_both_sides() -> None:
     groups = np.repeat(np.arange(60), 10)
     event = rng.random(60)[groups] < 0.5
     name = rng.normal(0, 1, 60)[groups]  # tells which lesion it is, nothing else
-    apart = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, groups)
-    leaked = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, np.arange(600))
+    apart = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, groups, folds(event, groups))
+    leaked = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, np.arange(600), folds(event, np.arange(600)))
     assert apart.auc.value < 0.7 < 0.85 < leaked.auc.value
 
 
 def test_too_few_lesions_or_equal_features_are_undefined_with_the_reason(small: Dataset) -> None:
-    few = tell_apart("x", "malignant", pd.DataFrame({"a": np.arange(30.0)}), np.arange(30) < 5, np.arange(30))
+    rows, few_events, half = np.arange(100), np.arange(30) < 5, np.arange(100) < 50
+    few = tell_apart("x", "malignant", pd.DataFrame({"a": rows[:30]}), few_events, rows[:30], folds(few_events, rows[:30]))
     assert not few.auc.defined and "fewer than 20 lesions" in few.auc.reason
-    flat = tell_apart("x", "malignant", pd.DataFrame({"a": np.ones(100)}), np.arange(100) < 50, np.arange(100))
+    flat = tell_apart("x", "malignant", pd.DataFrame({"a": np.ones(100)}), half, rows, folds(half, rows))
     assert not flat.auc.defined and "same in all" in flat.auc.reason
     benign = replace(small, table=small.table.assign(diagnosis=["nv"] * 20 + ["df"] * (len(small) - 20)), order=())
     event, target = labels_to_tell(benign)
