@@ -86,7 +86,9 @@ def near_pairs(prints: np.ndarray, near: float) -> np.ndarray:
     _, directions = np.linalg.eigh(centred.T @ centred)
     flat = centred @ directions[:, -MAIN:]
     pairs = cKDTree(flat).query_pairs(near + 1e-6, output_type="ndarray")
-    whole = [np.linalg.norm(centred[p[:, 0]] - centred[p[:, 1]], axis=1) for p in np.array_split(pairs, len(pairs) // 100_000 + 1)]
+    whole = [
+        np.linalg.norm(centred[p[:, 0]] - centred[p[:, 1]], axis=1) for p in np.array_split(pairs, len(pairs) // 100_000 + 1)
+    ]
     return pairs[np.concatenate(whole) <= near]
 
 

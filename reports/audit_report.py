@@ -85,7 +85,9 @@ def _pictures(dataset: Dataset, finding: Mapping[str, Any]) -> list[dict[str, st
     if pairs:
         told = [(i, f"{i} ({p['correlation']:.2f})") for p in pairs[:PAIRS] for i in (p["one"], p["other"])]
     else:
-        doubts = {row["image_id"]: f" {row['diagnosis']}, or {row['suggested']}?" for row in finding["evidence"].get("labels", ())}
+        doubts = {
+            row["image_id"]: f" {row['diagnosis']}, or {row['suggested']}?" for row in finding["evidence"].get("labels", ())
+        }
         told = [(i, i + doubts.get(i, "")) for i in finding["image_ids"][:PICTURES]]
     shown = []
     for image_id, caption in told:

@@ -192,9 +192,37 @@ def test_auditing_a_dataset(workspace: Workspace, tmp_path: Path) -> None:
     assert {a["column"] for a in audited["associations"]} >= {"age", "site"}
 
 
+def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, tmp_path: Path) -> None:
+    data = workspace.open_dataset("tiny").table
+    classes = ["nv", "mel", "bkl"]
+    scores = pd.DataFrame([[0.9 if d == c else 0.05 for c in classes] for d in data["diagnosis"]], columns=classes)
+    swapped = [2, 20]
+    for row in swapped:
+        scores.loc[row, classes] = np.roll(scores.loc[row, classes], 1)
+    scores.assign(image_id=data["image_id"]).to_csv(tmp_path / "scores.csv", index=False)
+    told = as_json(
+        "audit", "tiny", "--predictions", tmp_path / "scores.csv", "--against", "tiny", "--resplit", "80/20", "--seed", 3,
+        "--out", tmp_path / "out", workspace=workspace,
+    )  # fmt: skip
+    found = {f["kind"]: f for f in told["findings"]}
+    assert set(found["labels that may be wrong"]["image_ids"]) == set(data["image_id"][swapped])
+    shared = found["the same photograph in both datasets"]
+    assert shared["severity"] == "grave" and shared["n_images"] == len(data)
+    split = pd.read_csv(tmp_path / "out" / "split.csv")
+    assert split["split"].value_counts(normalize=True)["train"] == pytest.approx(0.8, abs=0.06)
+    assert (split.merge(data[["image_id", "lesion_id"]]).groupby("lesion_id")["split"].nunique() == 1).all()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "labels that may be wrong" in page and "Datasheet" in page and page.count("<svg") == 4
+    assert "http" not in re.sub(r"http://www\.w3\.org/\S+", "", page), "nothing is fetched from elsewhere"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["audit", "tiny", "--resplit", "5", "--out", "x"], "70/15/15"),
+        (["audit", "tiny", "--against", "nowhere", "--out", "x"], "no dataset 'nowhere'"),
+        (["audit", "tiny", "--predictions", "nowhere.csv", "--out", "x"], "nowhere.csv"),
+        (["markers", "retrain", "--labelled", "nowhere", "--work", "nowhere/x"], "markers.csv"),
         (["model", "show", "nowhere.h5"], "no model 'nowhere.h5'"),
         (["dataset", "show", "nowhere"], "no dataset 'nowhere'"),
         (["dataset", "show", "tiny", "--columns", "age"], "NAME=COLUMN"),
@@ -211,7 +239,7 @@ def test_auditing_a_dataset(workspace: Workspace, tmp_path: Path) -> None:
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(workspace: Workspace, arguments: list[str], message: str) -> None:
-    options = [] if arguments[0] == "bench" else ["--workspace", str(workspace.root)]
+    options = [] if arguments[0] in ("bench", "markers") else ["--workspace", str(workspace.root)]
     done = run(*arguments, *options)
     assert done.returncode == 2 and message in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
     assert done.stdout == ""

@@ -29,14 +29,14 @@ def task_key(data: Dataset) -> str:
 def kept(data: Dataset) -> dict[str, Any] | None:
     """What `audit.json` holds, None if the dataset was not audited as it is now, or not with these checks."""
     path = folder(data) / "audit.json"
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    content = _content(path, path.stat().st_mtime_ns) if path.exists() else None
     return content if content and tuple(content["about"]["checks"]) == CHECKS else None
 
 
 def images(data: Dataset) -> pd.DataFrame | None:
     """`images.parquet` of the kept audit, None if there is none."""
     path = folder(data) / "images.parquet"
-    return _images(path, path.stat().st_mtime_ns) if path.exists() else None
+    return _images(path, path.stat().st_mtime_ns) if kept(data) and path.exists() else None
 
 
 def report(data: Dataset) -> bytes | None:
@@ -64,6 +64,11 @@ def verdicts() -> Verdicts:
 def start(data: Dataset, asked: Asked) -> Task:
     """Audit it in the worker; several sessions share one run."""
     return services.start(task_key(data), "audit_dataset", data=data, folder=folder(data), asked=asked)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _content(path: Path, stamp: int) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -58,9 +58,7 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
     bits = np.zeros((height, width), np.uint8)
     for k, marker in enumerate(MARKERS):
         if flags[marker]:
-            mask = (
-                _framed(frame, height, width) if marker == "black_frame" else _lies(planes[LEARNED.index(marker)], height, width)
-            )
+            mask = _framed(frame, height, width) if marker == "black_frame" else _lies(planes, marker, height, width)
             bits |= mask.astype(np.uint8) << k
     return Found(scores, flags, bits)
 
@@ -87,10 +85,11 @@ def _network_says(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scores[0], logits.reshape(len(LEARNED), 2, 2, SIDE // 2, SIDE // 2)
 
 
-def _lies(cells: np.ndarray, height: int, width: int) -> np.ndarray:
-    """bool (H, W) from the logits (2, 2, SIDE/2, SIDE/2) of one marker."""
-    plane = np.ascontiguousarray(cells.transpose(2, 0, 3, 1)).reshape(SIDE, SIDE)
-    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+def _lies(planes: np.ndarray, marker: str, height: int, width: int) -> np.ndarray:
+    """bool (H, W) of one marker from the logits of all; a pixel belongs to it from the logit on its card."""
+    cells = planes[LEARNED.index(marker)].transpose(2, 0, 3, 1)
+    plane = np.ascontiguousarray(cells).reshape(SIDE, SIDE)
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) > card()["markers"][marker]["mask_logit"]
 
 
 def _framed(border: Border, height: int, width: int) -> np.ndarray:

@@ -6,6 +6,7 @@ Every part that is done is kept in a work folder, so a stopped run goes on where
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK
 from demo.detectors.learning import masks, scores, teach
 from demo.detectors.network import build_network, to_onnx
 from demo.detectors.pictures import Pictures, draw_on, draw_pictures, join, read_labelled
+from errors import LesionLensError
 from evaluation.intervals import auc
 
 Say = Callable[[str], None]
@@ -27,6 +29,7 @@ EPOCHS, RATE = 24, 2e-3
 WORN, REMEMBERED = 0.65, 300  # in an epoch: photographs with drawn markers a photograph; drawn pictures
 MASKS_FIRST, MASKS_THEN = 1.0, 0.15  # how much masks count on drawings, and on photographs
 FRESH = 400  # drawings that nothing was taught on, for the masks
+MASK_LOGITS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 DRAWINGS, PHOTOGRAPHS = "drawn by LesionLens", "labelled by hand"
 
 
@@ -35,6 +38,11 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
 
     labelled: folder with `markers.csv` and `images/`; None: drawings alone.
     """
+    if importlib.util.find_spec("onnx") is None:
+        raise LesionLensError(
+            "onnx is not installed.", todo="pip install -r requirements-dev.lock; only making detectors needs it."
+        )
+    by_hand = read_labelled(labelled) if labelled is not None else None
     work.mkdir(parents=True, exist_ok=True)
     drawn = _kept(work / "drawn.npz", lambda: draw_pictures(DRAWN, 1))
     first = work / "drawings.weights.h5"
@@ -45,8 +53,8 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
         network.save_weights(first)
     content = _card_head(labelled)
     final = first
-    if labelled is not None:
-        photographs, originals, table = read_labelled(labelled)
+    if by_hand is not None:
+        photographs, originals, table = by_hand
         worn = [draw_on(originals, photographs, seed) for seed in (1, 2, 3)]
 
         def taught(name: str, rows: np.ndarray) -> Path:
@@ -59,8 +67,8 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
         content["markers"] = {m: {"threshold": 0.5} for m in LEARNED}
     network = build_network(0)
     network.load_weights(final)
-    for marker, overlap in _overlaps(network).items():
-        content["markers"][marker]["mask_iou_on_drawings"] = overlap
+    for marker, facts in _mask_figures(network).items():
+        content["markers"][marker] |= facts
     content["markers"]["black_frame"] = {
         "threshold": 0.5,
         "rule": f"black rows and columns at the border, {FRAME:.0%} of the area",
@@ -148,15 +156,25 @@ def _youden(values: np.ndarray, truth: np.ndarray) -> float:
     return float(values[order][np.argmax(hit - wrong)])
 
 
-def _overlaps(network: Any) -> dict[str, float]:
-    """Intersection over union of all mask pixels of a marker, on drawings nothing was taught on."""
+def _mask_figures(network: Any) -> dict[str, dict[str, float]]:
+    """By marker: the logit from which a pixel belongs to the mask, best on one half of fresh drawings, and the intersection over
+    union of all mask pixels on the other half."""
     fresh = draw_pictures(FRESH, 8)
-    found = masks(network, fresh.images) > 0
-    overlaps = {}
+    found = masks(network, fresh.images)
+    choose, judge = slice(0, FRESH // 2), slice(FRESH // 2, None)
+    figures = {}
     for k, marker in enumerate(LEARNED):
         truth = (fresh.bits >> k & 1).astype(bool)
-        overlaps[marker] = round(float((truth & found[..., k]).sum() / max((truth | found[..., k]).sum(), 1)), 3)
-    return overlaps
+        best = max(MASK_LOGITS, key=lambda t: _overlap(truth[choose], found[choose, ..., k] > t))  # noqa: B023 (used at once)
+        figures[marker] = {
+            "mask_logit": best,
+            "mask_iou_on_drawings": round(_overlap(truth[judge], found[judge, ..., k] > best), 3),
+        }
+    return figures
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def _card_head(labelled: Path | None) -> dict[str, Any]:
