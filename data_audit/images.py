@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,10 +16,9 @@ from data_audit.scan import Scan
 from data_audit.skin import tone_group
 
 
-def images_frame(dataset: Dataset, scan: Scan, cluster: np.ndarray) -> pd.DataFrame:
-    """Sizes, errors, markers, quality, skin, and the cluster of photographs that are the same."""
-    frame = scan.frame.assign(cluster=cluster[: len(scan.frame)])
-    frame["skin_tone"] = frame["ita"].map(tone_group) if "ita" in frame else None
+def images_frame(dataset: Dataset, scan: Scan) -> pd.DataFrame:
+    """Sizes, errors, markers, quality and skin of every image, in the table's order."""
+    frame = scan.frame.assign(skin_tone=scan.frame["ita"].map(tone_group))
     frame.insert(1, "lesion_id", dataset.table["lesion_id"].to_numpy(object))
     return frame
 

@@ -40,6 +40,7 @@ from runs import Run
 VERSION = 2  # of what is measured: results of another version, or of other detectors, are not taken up
 SAVE_EVERY = 1000  # images
 AHEAD = 64
+LONGEST = 150  # characters of a mask file's name
 MASKED = 512  # pixels of a marker mask's longer side at most
 BORDERS = ("border_top", "border_bottom", "border_left", "border_right", "border_share")
 MARKED = tuple(f"{marker}_{what}" for marker in MARKERS for what in ("score", "flag", "share"))
@@ -82,13 +83,16 @@ def scan_dataset(dataset: Dataset, kept: Path, masks: Path) -> Run[Scan]:
     yield total, total
     ordered = [rows[i] for i in stamps]
     smalls = np.stack([_unpacked(r["small"]) for r in ordered]) if ordered else np.zeros((0, SMALL, SMALL, 3), np.uint8)
-    frame = pd.DataFrame(ordered).drop(columns=["small", "stamp"]) if ordered else pd.DataFrame({"image_id": [], "error": []})
+    frame = pd.DataFrame(ordered, columns=["image_id", *_blank()]).drop(columns="small")
     return Scan(frame, smalls)
 
 
 def mask_file(masks: Path, image_id: str) -> Path:
     """Where an image's marker mask is; no id leads out of the folder."""
-    return masks / f"{quote(image_id, safe=' ()+,=@')}.png"
+    name = quote(image_id, safe=" ()+,=@")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}-{hashlib.blake2b(image_id.encode(), digest_size=8).hexdigest()}"
+    return masks / f"{name}.png"
 
 
 def _measured(
@@ -109,8 +113,7 @@ def _measured(
 
 
 def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None} | dict.fromkeys(MARKED)
-    row |= {"content": None, **dict.fromkeys([*QUALITY, *BORDERS, *SKIN], np.nan), "small": b""}
+    row = _blank()
     if path is None:
         return {**row, "error": "no picture file"}
     try:
@@ -129,6 +132,12 @@ def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
         **{name: measure(view) for name, measure in QUALITY.items()}, **dict(zip(BORDERS, edges, strict=True)),
         **skin_facts(view.image, bits), "small": small_picture(view.image).tobytes(),
     }  # fmt: skip
+
+
+def _blank() -> dict[str, Any]:
+    """What is known of a picture before it is read."""
+    row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None} | dict.fromkeys(MARKED)
+    return row | {"content": None, **dict.fromkeys([*QUALITY, *BORDERS, *SKIN], np.nan), "small": b""}
 
 
 def _marked(picture: np.ndarray, border: Border, mask: Path) -> tuple[dict[str, Any], np.ndarray]:

@@ -165,7 +165,7 @@ def _mask_figures(network: Any) -> dict[str, dict[str, float]]:
     figures = {}
     for k, marker in enumerate(LEARNED):
         truth = (fresh.bits >> k & 1).astype(bool)
-        best = max(MASK_LOGITS, key=lambda t: _overlap(truth[choose], found[choose, ..., k] > t))  # noqa: B023 (used at once)
+        best = max(MASK_LOGITS, key=lambda t: _overlap(truth[choose], found[choose, ..., k] > t))
         figures[marker] = {
             "mask_logit": best,
             "mask_iou_on_drawings": round(_overlap(truth[judge], found[judge, ..., k] > best), 3),

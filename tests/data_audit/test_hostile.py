@@ -112,5 +112,8 @@ def test_everything_bad_is_listed_and_everything_else_is_audited(
 
 
 def test_no_id_leads_a_mask_out_of_its_folder(tmp_path: Path) -> None:
-    for image_id in ("../../x", "/etc/passwd", "..", "a/b", "a\\b", "C:x", "nul\0l"):
-        assert mask_file(tmp_path, image_id).parent == tmp_path
+    for image_id in ("../../x", "/etc/passwd", "..", "a/b", "a\\b", "C:x", "nul\0l", "ä" * 300):
+        file = mask_file(tmp_path, image_id)
+        assert file.parent == tmp_path
+        file.write_bytes(b"a name the disk takes")
+    assert len(list(tmp_path.iterdir())) == 8

@@ -76,7 +76,7 @@ def test_broken_files_are_findings_and_the_rest_goes_on(dataset: Dataset, tmp_pa
     assert len(found["unreadable images"].image_ids) == 4
     pairs = finish(find_pairs(scan))
     assert not [p for p in pairs if p.one < 4 or p.other < 4]
-    write_images(images_frame(dataset, scan, clusters(pairs, len(dataset))), tmp_path / "images.parquet", {"dataset": "x"})
+    write_images(images_frame(dataset, scan), tmp_path / "images.parquet", {"dataset": "x"})
     assert len(pd.read_parquet(tmp_path / "images.parquet")) == len(dataset)
 
 
@@ -163,3 +163,15 @@ def test_reduced_decoding_is_large_enough_upright_and_alike(rng: np.random.Gener
     whole = cv2.resize(decode(data), (400, 300), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - whole).mean() < 3
     assert decode_at_least(encode_png(coarse), 256).shape == (1200, 1600, 3)
+
+
+def test_an_empty_dataset_is_audited(dataset: Dataset, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from data_audit.audit import audit_dataset
+    from reports.audit_report import audit_html
+
+    empty = replace(dataset, table=dataset.table.iloc[:0], order=())
+    audit = finish(audit_dataset(empty, tmp_path / "out"))
+    assert not audit.findings and len(pd.read_parquet(tmp_path / "out" / "images.parquet")) == 0
+    assert "Nothing found by these checks" in audit_html(empty, audit.content)

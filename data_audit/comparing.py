@@ -1,0 +1,60 @@
+"""Two sets of photographs of a dataset, or two datasets, against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from data_audit.content import find_pairs
+from data_audit.findings import Finding
+from data_audit.likeness import Pair
+from data_audit.scan import Scan
+from data_audit.seen import Seen, comparable
+from data_audit.shift import shift_findings, shifts, told_apart
+from runs import Run
+
+
+def between_splits(seen: Seen) -> list[Finding]:
+    """Test against training, where the dataset says which is which."""
+    split = seen.dataset.table["split"].to_numpy(object)
+    rows = np.isin(split.astype(str), ("train", "test"))
+    second = (split == "test")[rows]
+    if second.all() or not second.any():
+        return []
+    features = comparable(seen)[rows].reset_index(drop=True)
+    groups = np.unique(seen.dataset.groups.to_numpy(object)[rows].astype(str), return_inverse=True)[1]
+    names = ("training", "test")
+    return shift_findings(shifts(features, second, groups), told_apart(features, second, groups, names), names)
+
+
+def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
+    """The second dataset against the first: what shifted, and photographs that are in both."""
+    names = (seen.dataset.name, other.dataset.name)
+    if names[0] == names[1]:
+        names = (f"{names[0]} (first)", f"{names[1]} (second)")
+    one, two = comparable(seen), comparable(other)
+    features = pd.concat([one, two], ignore_index=True)
+    second = np.r_[np.zeros(len(one), bool), np.ones(len(two), bool)]
+    theirs = [f"second {g}" for g in other.dataset.groups]
+    groups = pd.factorize(np.r_[seen.dataset.groups.to_numpy(object), np.array(theirs, object)])[0]
+    shared = yield from _shared(seen.scan, other.scan)
+    findings = shift_findings(shifts(features, second, groups), told_apart(features, second, groups, names), names)
+    if shared:
+        ids = seen.dataset.table["image_id"].to_numpy(object), other.dataset.table["image_id"].to_numpy(object)
+        told = [{"one": ids[0][p.one], "other": ids[1][p.other], "correlation": round(p.correlation, 3)} for p in shared]
+        first = tuple(dict.fromkeys(t["one"] for t in told))
+        touched = len({p.other for p in shared})
+        findings.append(Finding(
+            "the same photograph in both datasets", "grave",
+            f"{touched:,} of {len(two):,} images of {names[1]} show a photograph that is also in {names[0]}.", first,
+            {"shared": told}, "Take them out of one of the two before one is trained on and the other tested on.",
+        ))  # fmt: skip
+    return findings
+
+
+def _shared(one: Scan, other: Scan) -> Run[list[Pair]]:
+    """Pairs of a photograph in the first and the same in the second; rows of each."""
+    n = len(one.frame)
+    frame = pd.concat([one.frame[["error", "content"]], other.frame[["error", "content"]]], ignore_index=True)
+    pairs = yield from find_pairs(Scan(frame, np.concatenate([one.smalls, other.smalls])), n)
+    return [Pair(p.one, p.other - n, p.correlation) for p in pairs if p.one < n <= p.other]

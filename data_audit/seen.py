@@ -1,0 +1,63 @@
+"""A dataset together with what its pictures say, and the features that follow from both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data_audit.dataset import Dataset, Problem
+from data_audit.images import images_frame
+from data_audit.markers.present import Present, known_markers, present_markers
+from data_audit.potential import PERSON, PERSON_SET, TAKING
+from data_audit.review import Verdicts
+from data_audit.scan import Scan, scan_dataset
+from data_audit.skin import SKIN
+from runs import Run
+
+SKIN_SET, TAKING_SET = "the skin around the lesion", "size and borders of the picture"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """scan: one row a picture; markers: each by its best source; frame: what becomes `images.parquet`; problems: of reading."""
+
+    dataset: Dataset
+    scan: Scan
+    markers: Sequence[Present]
+    frame: pd.DataFrame
+    problems: Sequence[Problem] = ()
+
+
+def see_dataset(dataset: Dataset, kept: Path, masks: Path, verdicts: Verdicts | None) -> Run[Seen]:
+    """Scan every picture (or read from `kept` what was measured before) and join it with the dataset's own markers."""
+    scan = yield from scan_dataset(dataset, kept, masks)
+    masked, problems = known_markers(dataset)
+    markers = present_markers(dataset, masked, scan.frame, verdicts)
+    return Seen(dataset, scan, markers, images_frame(dataset, scan), problems)
+
+
+def feature_sets(seen: Seen) -> dict[str, pd.DataFrame]:
+    """What the label may be told from besides the lesion."""
+    frame = seen.frame
+    markers = pd.DataFrame({m.name: m.likely for m in seen.markers}, index=frame.index)
+    sizes = frame[["width", "height"]].astype(float)
+    taking = sizes.assign(aspect=sizes["width"] / sizes["height"], border_share=frame["border_share"])[list(TAKING)]
+    skin = frame[list(SKIN)]
+    person = seen.dataset.table[list(PERSON)].reset_index(drop=True)
+    sets = {
+        "markers": markers, SKIN_SET: skin, TAKING_SET: taking,
+        "markers, skin around the lesion, size and borders together": pd.concat([markers, skin, taking], axis=1),
+    }  # fmt: skip
+    return sets | ({PERSON_SET: person} if person.notna().any().any() else {})
+
+
+def comparable(seen: Seen) -> pd.DataFrame:
+    """Features that two sets of photographs can be compared by."""
+    table = seen.dataset.table[["diagnosis", "age", "sex", "site", "confirmation"]].reset_index(drop=True)
+    sets = feature_sets(seen)
+    markers = pd.DataFrame({m.marker: m.likely for m in seen.markers})
+    pictures = seen.frame[["sharpness", "brightness", "contrast", "colour_cast"]]
+    return pd.concat([table, markers, sets[SKIN_SET], sets[TAKING_SET], pictures], axis=1)
