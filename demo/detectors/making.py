@@ -25,9 +25,9 @@ from evaluation.intervals import auc
 
 Say = Callable[[str], None]
 DRAWN, DRAWN_EPOCHS = 3000, 9
-EPOCHS, RATE = 24, 2e-3
+EPOCHS, RATE = 20, 2e-3
 WORN, REMEMBERED = 0.65, 300  # in an epoch: photographs with drawn markers a photograph; drawn pictures
-MASKS_FIRST, MASKS_THEN = 1.0, 0.15  # how much masks count on drawings, and on photographs
+MASKS_FIRST, MASKS_THEN = 1.0, 0.03  # how much masks count on drawings, and on photographs
 FRESH = 400  # drawings that nothing was taught on, for the masks
 MASK_LOGITS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 DRAWINGS, PHOTOGRAPHS = "drawn by LesionLens", "labelled by hand"

@@ -41,14 +41,15 @@ def build_network(seed: int) -> Any:
         x = convolve(layers.ReLU(name=f"join{k}_out")(layers.Add(name=f"join{k}")([above, beside])), f"mend{k}", UP[k])
         fine = x if k == FINE else fine
     rare = keras.initializers.Constant(-4 / GAIN)
-    masks = layers.Rescaling(GAIN, name="gain")(layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x))
+    small = layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x)
+    masks = layers.Rescaling(GAIN, name="gain")(small)
     seen = layers.Concatenate(name="seen")([
         layers.GlobalAveragePooling2D(name="deep_mean")(deep),
         layers.GlobalMaxPooling2D(name="deep_max")(deep),
         layers.GlobalAveragePooling2D(name="fine_mean")(fine),
         layers.GlobalMaxPooling2D(name="fine_max")(fine),
-        layers.GlobalMaxPooling2D(name="mask_max")(layers.AveragePooling2D(4, name="mask_smooth")(masks)),
-        layers.GlobalAveragePooling2D(name="mask_mean")(layers.ReLU(name="mask_above")(masks)),
+        layers.GlobalMaxPooling2D(name="mask_max")(layers.AveragePooling2D(4, name="mask_smooth")(small)),
+        layers.GlobalAveragePooling2D(name="mask_mean")(layers.ReLU(name="mask_above")(small)),
     ])  # fmt: skip
     scores = layers.Dense(N, name="scores")(layers.Dropout(0.3)(seen))
     return keras.Model(picture, [scores, masks], name="markers")
@@ -111,7 +112,9 @@ def to_onnx(network: Any) -> bytes:
     ]  # fmt: skip
     flat = node("Flatten", [node("Concat", pooled, "seen", axis=1)], "flat", axis=1)
     last = network.get_layer("scores")
-    dense = [flat, weight("scores.w", last.kernel.numpy()), weight("scores.b", last.bias.numpy())]
+    kernel = last.kernel.numpy().copy()
+    kernel[-8 * N :] /= GAIN  # the network pools its mask logits before the gain, the graph after it
+    dense = [flat, weight("scores.w", kernel), weight("scores.b", last.bias.numpy())]
     node("Sigmoid", [node("Gemm", dense, "score_logits")], "scores")
     graph = helper.make_graph(
         nodes, "markers",
