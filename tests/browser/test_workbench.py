@@ -176,10 +176,13 @@ def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server, r
     expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
     page.goto(f"{server.url}/review?dataset=tiny&marker=hair")
     expect(page.get_by_text("Is there hair?")).to_be_visible()
+    picture = page.get_by_role("img", name=re.compile("Is there hair"))
+    flagged = picture.get_attribute("alt")
     page.get_by_text("the others", exact=True).click()
+    expect(picture).not_to_have_attribute("alt", flagged)
     expect(page.get_by_text(re.compile("^0 of [0-9]+ looked at"))).to_be_visible()
     ready(page)
-    first = page.get_by_role("img", name=re.compile("Is there hair")).get_attribute("alt")
+    first = picture.get_attribute("alt")
     page.keyboard.press("n")
     expect(page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row"))).to_be_visible()
     page.keyboard.press("y")
@@ -189,7 +192,7 @@ def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server, r
     for left in (1, 0):
         page.keyboard.press("b")
         expect(page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at"))).to_be_visible()
-    assert page.get_by_role("img", name=re.compile("Is there hair")).get_attribute("alt") == first
+    expect(picture).to_have_attribute("alt", first)
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam"])
