@@ -57,7 +57,7 @@ def associations(
     frame = dataset.table.reset_index(drop=True)
     groups = pd.factorize(dataset.groups)[0]
     labelled = frame["diagnosis"].notna().to_numpy()
-    malignant = frame["diagnosis"].map(_malignant).to_numpy(float)
+    malignant = frame["diagnosis"].map(malignant_or_not).to_numpy(float)
     found = []
     for name, values in _columns(frame.drop(columns=list(leave_out)), markers or {}).items():
         asked = labelled & values.notna().to_numpy()
@@ -171,7 +171,8 @@ def _columns(frame: pd.DataFrame, markers: Mapping[str, np.ndarray]) -> dict[str
     return found
 
 
-def _malignant(diagnosis: object) -> float:
+def malignant_or_not(diagnosis: object) -> float:
+    """1, 0, or NaN where the vocabulary does not say."""
     side = diagnoses.malignancy(str(diagnosis)) if isinstance(diagnosis, str) else None
     return {"malignant": 1.0, "benign": 0.0}.get(side or "", float("nan"))
 

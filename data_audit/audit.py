@@ -93,6 +93,7 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
         findings += yield from part(against(seen, beside), 0.98, 1)
     about = {"lesionlens_version": __version__, "dataset": dataset.name, "dataset_sha256": dataset.sha256}
     cluster = clusters(pairs, len(dataset))
+    (folder / SPLIT).unlink(missing_ok=True)  # one of an earlier audit is not this one's
     if fractions:
         write_bytes(folder / SPLIT, _new_split(seen, cluster, fractions, asked.seed, about).encode())
     findings = by_gravity(findings)

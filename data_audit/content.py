@@ -43,10 +43,15 @@ def find_pairs(scan: Scan, border: int = 0) -> Run[list[Pair]]:
 
 def clusters(pairs: Sequence[Pair], n: int) -> np.ndarray:
     """int (n,): the number of each image's cluster; images alone have one of their own."""
+    return components([(p.one, p.other) for p in pairs], n)
+
+
+def components(joined: Sequence[tuple[int, int]], n: int) -> np.ndarray:
+    """int (n,): the number of the group each row is in when these pairs of rows stay together."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ends = np.array([[p.one, p.other] for p in pairs], int).reshape(-1, 2)
+    ends = np.array(joined, int).reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 

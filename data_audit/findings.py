@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,15 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "n_images": len(self.image_ids), "image_ids": list(self.image_ids)}
+
+
+def captioned(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Images of a finding as `audit.json` holds it, each with what to write under it: pairs side by side, doubts spelt out."""
+    evidence = finding["evidence"]
+    if evidence.get("pairs"):
+        return [(i, f"{i} · {p['correlation']:.2f}") for p in evidence["pairs"] for i in (p["one"], p["other"])]
+    doubts = {row["image_id"]: f": {row['diagnosis']}, or {row['suggested']}?" for row in evidence.get("labels", ())}
+    return [(i, i + doubts.get(i, "")) for i in finding["image_ids"]]
 
 
 def by_gravity(findings: list[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import diagnoses
+from data_audit.associations import malignant_or_not
 from data_audit.dataset import Dataset
 from data_audit.findings import Finding
 from evaluation.intervals import Figure, auc, undefined
@@ -105,8 +105,7 @@ def tell_apart(
 def labels_to_tell(dataset: Dataset) -> tuple[np.ndarray, str]:
     """float (N,) 1, 0 or NaN, and its name: malignant or not; where no diagnosis is malignant, the commonest or not."""
     named = dataset.table["diagnosis"]
-    side = named.map(lambda d: diagnoses.malignancy(d) if isinstance(d, str) else None)
-    event = side.map({"malignant": 1.0, "benign": 0.0}).to_numpy(float)
+    event = named.map(malignant_or_not).to_numpy(float)
     if np.nansum(event) > 0 or not dataset.classes:
         return event, "malignant"
     first = dataset.classes[0]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from data_audit.content import components
 from data_audit.dataset import Dataset
 from errors import DatasetError
 
@@ -15,9 +16,10 @@ NAMES = ("train", "val", "test")
 
 
 def parse_fractions(text: str) -> dict[str, float]:
-    """ "70/15/15" or "80/20" (training/test) -> split: share, which sum to 1; raises DatasetError for anything else."""
-    parts = [float(p) for p in re.split(r"[/:,\s]+", text.strip()) if re.fullmatch(r"\d+(\.\d+)?", p)]
-    if len(parts) != len(re.split(r"[/:,\s]+", text.strip())) or len(parts) not in (2, 3) or min(parts) <= 0:
+    """Shares as 70/15/15 or 80/20 (training/test) -> split: share, which sum to 1; raises DatasetError for anything else."""
+    written = re.split(r"[/:,\s]+", text.strip())
+    parts = [float(p) if re.fullmatch(r"\d{1,9}(\.\d+)?", p) else 0.0 for p in written]
+    if len(parts) not in (2, 3) or min(parts) <= 0:
         raise DatasetError(f"{text!r} is no split.", todo="Write shares as 70/15/15 (train/val/test) or 80/20 (train/test).")
     names = NAMES if len(parts) == 3 else ("train", "test")
     return {name: p / sum(parts) for name, p in zip(names, parts, strict=True)}
@@ -25,10 +27,6 @@ def parse_fractions(text: str) -> dict[str, float]:
 
 def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
     """int (N,): images that must stay together because they share a lesion, a patient or a photograph, however indirectly."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(dataset)
     ends: list[tuple[int, int]] = []
     first: dict[tuple[int, object], int] = {}
     columns = [dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster]
@@ -36,9 +34,7 @@ def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
         for row, value in enumerate(values):
             if pd.notna(value):
                 ends.append((first.setdefault((which, value), row), row))
-    pairs = np.array(ends, int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1]
+    return components(ends, len(dataset))
 
 
 def resplit(labels: pd.Series, groups: np.ndarray, fractions: Mapping[str, float], seed: int = 0) -> np.ndarray:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from atomic import write_bytes
 from data_audit.dataset import Dataset
+from data_audit.findings import captioned
 from errors import ImageError
 from imaging.decode import decode_at_least, encode_jpeg, read_bytes
 from imaging.resize import thumbnail
@@ -20,7 +21,7 @@ from reports.audit_charts import class_counts, forest, share_bars
 from reports.datasheet import datasheet
 
 NAME = "report.html"
-PICTURES, PAIRS, SIDE = 8, 4, 150  # of a finding; pixels of the longer side
+PICTURES, SIDE = 8, 150  # of a finding; pixels of the longer side
 ROWS = 20  # of the table of associations
 
 
@@ -81,16 +82,8 @@ def _svg(chart: Any) -> str:
 
 
 def _pictures(dataset: Dataset, finding: Mapping[str, Any]) -> list[dict[str, str]]:
-    pairs = finding["evidence"].get("pairs")
-    if pairs:
-        told = [(i, f"{i} ({p['correlation']:.2f})") for p in pairs[:PAIRS] for i in (p["one"], p["other"])]
-    else:
-        doubts = {
-            row["image_id"]: f" {row['diagnosis']}, or {row['suggested']}?" for row in finding["evidence"].get("labels", ())
-        }
-        told = [(i, i + doubts.get(i, "")) for i in finding["image_ids"][:PICTURES]]
     shown = []
-    for image_id, caption in told:
+    for image_id, caption in captioned(finding)[:PICTURES]:
         picture = _picture(dataset, image_id)
         if picture:
             shown.append({"src": picture, "caption": caption})

@@ -9,6 +9,7 @@ import streamlit as st
 
 from data_audit.audit import Asked
 from data_audit.dataset import Dataset
+from data_audit.findings import captioned
 from data_audit.resplit import parse_fractions
 from data_audit.review import reviewed
 from errors import ImageError, LesionLensError
@@ -63,7 +64,6 @@ def _ask(data: Dataset, label: str) -> None:
     with st.expander("Ask for more: doubtful labels, a second dataset, a clean split", icon=":material/add:"):
         judged, against, fractions = _judged(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
-        services.forget_task(audits.task_key(data))
         audits.start(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts))
         st.rerun()
 
@@ -144,7 +144,10 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
         shown = bool(ids) and right.toggle(f"{len(ids):,} images", key=f"finding-{data.sha256[:8]}-{number}")
         if detected:
             right.page_link(
-                navigation.page("review"), label="Review", icon=":material/rule:", query_params=_to_review(data, marker)
+                navigation.page("review"),
+                label="Review",
+                icon=":material/rule:",
+                query_params={"dataset": data.name, "marker": marker},
             )
         if shown:
             _images(data, finding, number)
@@ -162,29 +165,13 @@ def _reviewed(data: Dataset, marker: str) -> None:
         st.caption(f"By the reviewed, {r.share:.1%} of all images bear it.")
 
 
-def _to_review(data: Dataset, marker: str) -> dict[str, str]:
-    return {"dataset": data.name, "marker": marker}
-
-
 def _images(data: Dataset, finding: dict[str, Any], number: int) -> None:
     """A page of the finding's images; pairs side by side."""
-    pairs = finding["evidence"].get("pairs")
-    if pairs:
-        told = [(i, f"{i} · {p['correlation']:.2f}") for p in pairs for i in (p["one"], p["other"])]
-    else:
-        told = [(i, _caption(finding, i)) for i in finding["image_ids"]]
+    told = captioned(finding)
     sheets = -(-len(told) // SHOWN)
-    sheet = 1
-    if sheets > 1:
-        sheet = st.pagination(sheets, key=f"sheet-{data.sha256[:8]}-{number}")
+    sheet = st.pagination(sheets, key=f"sheet-{data.sha256[:8]}-{number}") if sheets > 1 else 1
     ids, captions = zip(*told[(sheet - 1) * SHOWN : sheet * SHOWN], strict=True)
     gallery(ids, captions, [_thumbnail(data, i) for i in ids], columns=4)
-
-
-def _caption(finding: dict[str, Any], image_id: str) -> str:
-    """The id, and for a doubtful label what stands and what the predictions say."""
-    doubt = next((row for row in finding["evidence"].get("labels", ()) if row["image_id"] == image_id), None)
-    return image_id if doubt is None else f"{image_id}: {doubt['diagnosis']}, or {doubt['suggested']}?"
 
 
 def _thumbnail(data: Dataset, image_id: str) -> bytes | None:

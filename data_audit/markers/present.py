@@ -80,6 +80,12 @@ def label_columns(table: pd.DataFrame) -> dict[str, str]:
     return found
 
 
+def yes_or_no(column: pd.Series) -> np.ndarray:
+    """float (N,): 1 for yes, 0 for no, however they are written; NaN for anything else."""
+    text = _lower(column)
+    return np.where(text.isin(_YES), 1.0, np.where(text.isin(_NO), 0.0, np.nan))
+
+
 def present_markers(
     dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd.DataFrame, verdicts: Verdicts | None = None
 ) -> list[Present]:
@@ -92,8 +98,7 @@ def present_markers(
             values = masked.get(marker, np.zeros(len(dataset), bool)).astype(float)
             found.append(Present(marker, "mask", values, values))
         elif marker in columns:
-            text = _lower(dataset.table[columns[marker]])
-            values = np.where(text.isin(_YES), 1.0, np.where(text.isin(_NO), 0.0, np.nan))
+            values = yes_or_no(dataset.table[columns[marker]])
             found.append(Present(marker, "table", values, values, column=columns[marker]))
         else:
             flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
@@ -136,8 +141,9 @@ def _errs(marker: str) -> str:
         return "It learned from drawings alone: how often it errs on photographs is not known."
     right, n = facts["figures"], sum(facts["images"].values())
     return (
-        f"On {n:,} photographs labelled by hand that it had not seen (ISIC 2017), it found {right['sensitivity']:.0%} of those with it "
-        f"and was wrong on {1 - right['specificity']:.0%} of those without; elsewhere it may err more."
+        f"Taught on one half of {n:,} photographs labelled by hand (ISIC 2017) and tried on the other, it found "
+        f"{right['sensitivity']:.0%} of those with it and was wrong on {1 - right['specificity']:.0%} of those without; elsewhere it "
+        "may err more."
     )
 
 

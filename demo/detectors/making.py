@@ -190,7 +190,8 @@ def _card_head(labelled: Path | None) -> dict[str, Any]:
             else ""
         ),
         "limits": "Scores are likelihoods at the frequency of the training photographs, not of yours. Masks were learned from "
-        "drawings and checked by eye on photographs. Dark skin, clinical close-ups and other cameras were not tested.",
+        "drawings and checked by eye on photographs. On HAM10000, which they never saw, saturated pink skin is sometimes taken for a "
+        "sticker. Dark skin, clinical close-ups and other cameras were not tested.",
     }
 
 

@@ -14,17 +14,15 @@ import numpy as np
 import pandas as pd
 
 from data_audit.markers.detector import LEARNED, SIDE
+from data_audit.markers.present import label_columns, yes_or_no
+from data_audit.opening import open_dataset
 from demo.drawing.markers import DRAW
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
 from demo.drawing.wild import WILD
 from diagnoses import HAM10000
 from errors import DatasetError
-from imaging.decode import read_image
 from imaging.resize import scale_image
-
-# names that label files use for the same marker
-COLUMNS = {"sticker": ("sticker", "patches")}
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,11 @@ def read_labelled(folder: Path) -> tuple[Pictures, np.ndarray, pd.DataFrame]:
     file = folder / "markers.csv"
     if not file.is_file():
         raise DatasetError("has no markers.csv (image_id, and a 0/1 column a marker).", str(folder))
-    table = pd.read_csv(file)
-    found = {m: next((c for c in COLUMNS.get(m, (m,)) if c in table), None) for m in LEARNED}
-    labels = np.stack([table[c] if c else np.full(len(table), np.nan) for c in found.values()], 1).astype(np.float32)
-    originals = np.stack([scale_image(read_image(folder / "images" / f"{i}.jpg"), (256, 256), "area") for i in table["image_id"]])
+    dataset = open_dataset(file)
+    table, columns = dataset.table, label_columns(dataset.table)
+    unknown = pd.Series(np.nan, table.index)
+    labels = np.stack([yes_or_no(table[columns[m]]) if m in columns else unknown for m in LEARNED], 1).astype(np.float32)
+    originals = np.stack([scale_image(dataset.read(i), (256, 256), "area") for i in table["image_id"]])
     images = np.stack([scale_image(image, (SIDE, SIDE), "area") for image in originals])
     bits = np.zeros(images.shape[:3], np.uint8)
     return Pictures(images, labels, bits, labels == 0), originals, table
