@@ -132,7 +132,7 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
     marker = finding["evidence"].get("marker")
     detected = bool(marker) and finding["evidence"].get("source") == "detector"
     with st.container(border=True):
-        left, right = st.columns([5, 1.3], vertical_alignment="center")
+        left, right = st.columns([3.6, 1.3], vertical_alignment="center")
         with left:
             st.badge(f"{finding['severity']}: {finding['kind']}", icon=icon, color=colour)
             st.write(finding["summary"])

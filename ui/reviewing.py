@@ -51,9 +51,9 @@ def judge(data: Dataset, images: pd.DataFrame) -> None:
 def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts: Verdicts) -> None:
     given = verdicts.of(marker)
     row = next_row(images, marker, side, given)
-    shown, answers = st.columns([2, 1], gap="large")
+    shown, answers = st.columns([2, 1], gap="medium")
     with answers:
-        outlined = st.toggle("Outline what the detector found", value=True, key="outlined")
+        outlined = st.toggle("Outline it", value=True, help="What the detector found.", key="outlined")
         _answers(None if row is None else str(images["content"].iloc[row]), marker, verdicts, given.empty)
         _figures(reviewed(images, marker, given), side)
     with shown:
@@ -87,7 +87,7 @@ def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -
             on_click=verdicts.give, args=(content, marker, present), type="primary" if present is True else "secondary",
         )  # fmt: skip
     st.button(
-        "Take the last one back", key="answer-back", shortcut="B", width="stretch", disabled=none,
+        "Back", help="Takes the last answer back.", key="answer-back", shortcut="B", width="stretch", disabled=none,
         on_click=verdicts.take_back, args=(marker,),
     )  # fmt: skip
 
