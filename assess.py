@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,37 @@ import pandas as pd
 
 import diagnoses
 from data_audit.dataset import Dataset
+from data_audit.groupings import Grouping, of_images
 from errors import PredictionsError
-from evaluation.evaluate import Evaluation, evaluate
+from evaluation.comparison import Comparison, compare
+from evaluation.evaluate import BETA, ClassFigures, Evaluation, evaluate
+from evaluation.groups import GroupFigure, by_group
 from evaluation.intervals import Figure
+from evaluation.resampling import RESAMPLES
+from evaluation.rules import ARGMAX, Rule, decide
 from models.predictions import PredictionTable, merge_classes
 from version import __version__
 
 
 @dataclass(frozen=True)
+class How:
+    """How predictions are judged: by which decision rule, with which β, so many resamples, and a prevalence for a class."""
+
+    rule: Rule = ARGMAX
+    beta: float = BETA
+    resamples: int = RESAMPLES
+    seed: int = 0
+    prevalence: Mapping[str, float] = field(default_factory=dict)
+
+
+USUAL = How()
+QUICK = How(resamples=0)  # where only the rows are wanted
+
+
+@dataclass(frozen=True)
 class Assessment:
-    """rows: image_id, diagnosis (the classifier's class), decision, and a score column a class.
+    """rows: image_id, diagnosis (the classifier's class), decision (by the highest score), group (number of the lesion, else of
+    the image), and a score column a class.
 
     left_out: reason -> number of images, so that a figure never speaks of images it did not see.
     """
@@ -30,10 +51,15 @@ class Assessment:
     left_out: Mapping[str, int]
     mapping: Mapping[str, str]
     about: Mapping[str, str]
+    how: How = USUAL
 
 
 def assess(
-    predictions: PredictionTable, dataset: Dataset, rename: Mapping[str, str] | None = None, split: str | None = None
+    predictions: PredictionTable,
+    dataset: Dataset,
+    rename: Mapping[str, str] | None = None,
+    split: str | None = None,
+    how: How = USUAL,
 ) -> Assessment:
     """Join by image id, bring labels to the classifier's classes, evaluate.
 
@@ -69,14 +95,66 @@ def assess(
     index = at[kept].astype(int).to_numpy()
     codes = np.array([classes.index(c) for c in true[kept]])
     kept_scores = scores[index]
-    evaluation = evaluate(codes, kept_scores, classes, dataset.groups[table.index][kept].astype(str).to_numpy())
+    unknown = [c for c in how.prevalence if c not in classes] + _without_class(how.rule, classes)
+    if unknown:
+        raise PredictionsError(
+            f"there is no class {unknown[0]!r} to set a prevalence or threshold for.", todo=f"Classes: {', '.join(classes)}."
+        )
+    groups = dataset.groups[table.index][kept].astype(str).to_numpy()
+    evaluation = evaluate(codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence)
     rows = pd.DataFrame({"image_id": table["image_id"][kept].to_numpy(), "diagnosis": true[kept].to_numpy()})
     rows["decision"] = np.array(classes)[kept_scores.argmax(1)]
+    rows["group"] = np.unique(groups, return_inverse=True)[1]
     rows[list(classes)] = kept_scores
     about = {**predictions.about, "lesionlens_version": __version__, "dataset": dataset.name,
              "dataset_sha256": dataset.sha256, "split": split or "all"}  # fmt: skip
     told = {label: code for label, code in mapping.items() if code is not None and code != label}
-    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about)
+    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how)
+
+
+def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
+    """One figure of one class by group, under the decision rule it was judged by."""
+    rows, classes = judged.rows, list(judged.evaluation.classes)
+    decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
+    return by_group(
+        rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), decided, rows["group"].to_numpy(),
+        of_images(grouping, dataset, rows["image_id"].tolist()), figure, judged.how.beta, judged.how.seed,
+    )  # fmt: skip
+
+
+def compared(first: Assessment, second: Assessment) -> Comparison:
+    """The second less the first, on the images both judged. Raises PredictionsError if they share none or differ in classes."""
+    classes = first.evaluation.classes
+    if set(classes) != set(second.evaluation.classes):
+        raise PredictionsError(
+            f"the two cannot be compared: one decides between {', '.join(classes)}, the other between "
+            f"{', '.join(second.evaluation.classes)}.",
+        )
+    both = first.rows.merge(second.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
+    if both.empty:
+        raise PredictionsError("the two cannot be compared: no image was judged in both.")
+    codes = both["diagnosis"].map({c: k for k, c in enumerate(classes)}).to_numpy(int)
+    one, two = (both[[f"{c}{end}" for c in classes]].to_numpy(float) for end in ("", " second"))
+    how = first.how
+    return compare(codes, one, two, classes, both["group"].to_numpy(), how.rule, how.beta, how.resamples, how.seed)
+
+
+def comparison_json(c: Comparison) -> dict[str, Any]:
+    """The second less the first, plain values."""
+    return {
+        "n_images": c.n_images,
+        "n_lesions_or_images": c.n_groups,
+        "differences": {name: _figure(f) for name, f in c.differences.items()},
+        "per_class": {who: {name: _figure(f) for name, f in figures.items()} for who, figures in c.per_class.items()},
+        "confusion_matrix_difference": c.matrix.tolist(),
+        "right_only_by_the_second": c.better,
+        "right_only_by_the_first": c.worse,
+        "mcnemar_p": _number(c.p),
+    }
+
+
+def _without_class(rule: Rule, classes: Sequence[str]) -> list[str]:
+    return [c for c in rule.thresholds if c not in classes] if isinstance(rule.thresholds, Mapping) else []
 
 
 def as_json(assessment: Assessment) -> dict[str, Any]:
@@ -90,13 +168,22 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "left_out": dict(assessment.left_out),
         "labels_mapped": dict(assessment.mapping),
         "classes": list(e.classes),
+        "beta": e.beta,
+        "resamples": e.resamples,
         "confusion_matrix": e.matrix.tolist(),
         "accuracy": _figure(e.accuracy),
         "majority_baseline": {"value": e.majority_baseline, "class": e.majority_class},
         "balanced_accuracy": _figure(e.balanced_accuracy),
-        "averages": {kind: {k: _number(v) for k, v in values.items()} for kind, values in e.averages.items()},
+        "kappa": _figure(e.kappa),
+        "mcc": _figure(e.mcc),
+        "top": {str(k): _figure(figure) for k, figure in e.top.items()},
+        "averages": {kind: {k: _number(v.value) for k, v in values.items()} for kind, values in e.averages.items()},
+        "averages_interval": {
+            kind: {k: [_number(v.low), _number(v.high)] for k, v in values.items()} for kind, values in e.averages.items()
+        },
         "per_class": [
-            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items()} for figures in e.per_class
+            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items() if v is not None}
+            for figures in e.per_class
         ],
     }
 
@@ -106,8 +193,10 @@ def class_table(evaluation: Evaluation) -> pd.DataFrame:
     rows = []
     for figures in evaluation.per_class:
         row: dict[str, Any] = {"class": figures.name, "support": figures.support}
-        for name in ("sensitivity", "specificity", "ppv", "npv", "f1", "auc"):
+        for name in (f.name for f in fields(ClassFigures)):
             figure = getattr(figures, name)
+            if not isinstance(figure, Figure):
+                continue
             row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
             row[f"{name}_reason"] = figure.reason
         rows.append(row)
@@ -115,7 +204,7 @@ def class_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return {k: _number(v) for k, v in asdict(figure).items() if v != ""}
+    return {k: _number(v) for k, v in asdict(figure).items() if v or k in ("value", "low", "high")}
 
 
 def _number(value: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
 from assess import as_json as assessment_json
-from assess import assess, class_table
 from atomic import write_bytes
 from commands.console import (
     AsJson,
@@ -23,13 +24,31 @@ from commands.console import (
     table,
     workspace,
 )
+from data_audit.dataset import Dataset
+from data_audit.groupings import combined, dataset_groupings
+from data_audit.images import read_images
+from errors import LesionLensError
+from evaluation.evaluate import BETA
+from evaluation.groups import GROUPED
+from evaluation.intervals import Figure
+from evaluation.names import FIGURES
+from evaluation.resampling import RESAMPLES
+from evaluation.rules import RULES, Rule
 from exports import plain, safe_csv
 from models.predictions import read_predictions, read_rename
+
+USUAL_FIGURES = ("sensitivity", "specificity", "auc")
+SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_precision")
 
 
 @command
 def evaluate(
-    predictions: Annotated[Path, typer.Option("--predictions", help="predictions.parquet, or anybody's CSV.")],
+    predictions: Annotated[
+        list[Path],
+        typer.Option(
+            "--predictions", help="predictions.parquet, or anybody's CSV; given again, others to be compared with the first."
+        ),
+    ],
     dataset: DatasetName,
     out: Out,
     classes: Annotated[str | None, typer.Option("--classes", help="Classes of numbered columns in order: nv,mel,…")] = None,
@@ -38,6 +57,27 @@ def evaluate(
         bool, typer.Option("--row-order", help="The file has no ids: its rows stand in the dataset's order.")
     ] = False,
     split: Annotated[str | None, typer.Option("--split", help="Only images of this split.")] = None,
+    rule: Annotated[
+        str, typer.Option("--rule", help="argmax, or half: p > 0.5, each class by itself (the ISIC table's).")
+    ] = "argmax",
+    threshold: Annotated[
+        list[str] | None, typer.Option("--threshold", help="CLASS=SCORE from which that class is decided for; may be repeated.")
+    ] = None,
+    beta: Annotated[float, typer.Option("--beta", help="Of F-β: how much more sensitivity weighs than PPV.", min=0.01)] = BETA,
+    prevalence: Annotated[
+        list[str] | None, typer.Option("--prevalence", help="CLASS=SHARE for PPV and NPV elsewhere: mel=0.02; may be repeated.")
+    ] = None,
+    resamples: Annotated[int, typer.Option("--resamples", help="Of the lesions, for the intervals.", min=0)] = RESAMPLES,
+    seed: Annotated[int, typer.Option("--seed", help="Of the resampling.")] = 0,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Figures by this column or marker, or by two: sex,age; may be repeated.")
+    ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {', '.join(GROUPED)}.")
+    ] = None,
+    audited: Annotated[
+        Path | None, typer.Option("--audit", help="Folder of an audit: its detected markers and skin tones for --by.")
+    ] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,10 +85,22 @@ def evaluate(
     data = workspace(workspace_root).open_dataset(dataset)
     names = [c.strip() for c in classes.split(",")] if classes else None
     labels = read_rename(rename) if rename else None
-    scores = read_predictions(predictions, names, labels, data.order if row_order else None)
-    judged = assess(scores, data, labels, split)
+    order = data.order if row_order else None
+    how = How(_rule(rule, _pairs(threshold, "--threshold")), beta, resamples, seed, _pairs(prevalence, "--prevalence"))
+    judged, *others = (assess(read_predictions(file, names, labels, order), data, labels, split, how) for file in predictions)
     folder = out_folder(out)
     content = plain(assessment_json(judged))
+    if others:
+        content["compared"] = [
+            {
+                "file": file.name,
+                "evaluation": plain(assessment_json(other)),
+                "less_the_first": plain(comparison_json(compared(judged, other))),
+            }
+            for file, other in zip(predictions[1:], others, strict=True)
+        ]
+    if by:
+        content["groups"] = plain(_groups(judged, data, by, figure or list(USUAL_FIGURES), audited))
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
@@ -61,17 +113,99 @@ def evaluate(
         results.print(f"Left out: {n:,} images {reason}.")
     results.print(f"Accuracy {e.accuracy:.4f}; always deciding for {e.majority_class}: {e.majority_baseline:.4f}")
     results.print(f"Balanced accuracy {e.balanced_accuracy:.4f}")
+    results.print(f"Cohen's kappa {e.kappa:.4f}; Matthews' coefficient {e.mcc:.4f}")
+    for k, share in e.top.items():
+        results.print(f"Diagnosis among the {k} highest scores {share:.4f}")
     for kind, values in e.averages.items():
         results.print(f"{kind} average: PPV {values['ppv']:.4f}, sensitivity {values['sensitivity']:.4f}, F1 {values['f1']:.4f}")
-    names_ = ["sensitivity", "specificity", "ppv", "npv", "f1", "auc"]
-    rows = [[c.name, c.support, *[_cell(getattr(c, n)) for n in names_]] for c in e.per_class]
-    results.print(table("Class by class", ["class", "images", *names_], rows))
+    columns = ["class", "images", *[FIGURES[n][0] for n in SHOWN]]
+    rows = [[c.name, c.support, *[_cell(getattr(c, n)) for n in SHOWN]] for c in e.per_class]
+    results.print(table("Class by class; all figures with intervals are in evaluation.json", columns, rows))
+    for c in e.per_class:
+        if c.name in how.prevalence:
+            results.print(
+                f"Where {how.prevalence[c.name]:.1%} have {c.name}: PPV {c.ppv_at_prevalence:.4f}, NPV {c.npv_at_prevalence:.4f}"
+            )
+    for told in content.get("compared", ()):
+        less = told["less_the_first"]
+        rows = [[name.replace("_", " "), _interval(f, "+.4f")] for name, f in less["differences"].items()]
+        title = f"{told['file']} less {predictions[0].name}, on the same {less['n_images']:,} images"
+        results.print(table(title, ["figure", "difference"], rows))
+        p = less["mcnemar_p"]
+        results.print(
+            f"Right only by {told['file']}: {less['right_only_by_the_second']:,}; only by {predictions[0].name}: "
+            f"{less['right_only_by_the_first']:,}; p {'–' if p is None else format(p, '.3g')} (McNemar, by lesion)"
+        )
+    for told in content.get("groups", ()):
+        rows = [
+            [g["group"], g["images"], g["lesions"], _interval(g["figure"]), _interval(g["gap"]), g["small"]]
+            for g in told["groups"]
+        ]
+        title = f"{FIGURES[told['figure']][0]} of {told['class']} by {told['by']}"
+        results.print(table(title, ["group", "images", "lesions", "figure", "gap to all others", "too small"], rows))
+        if told["caution"]:
+            results.print(told["caution"])
     matrix = [[name, *[int(v) for v in row]] for name, row in zip(e.classes, e.matrix, strict=True)]
     results.print(table("Confusion matrix (rows: diagnosis, columns: decision)", ["", *e.classes], matrix))
 
 
-def _cell(figure: object) -> str:
-    from evaluation.intervals import Figure
-
-    assert isinstance(figure, Figure)
+def _cell(figure: Figure) -> str:
     return f"{figure:.4f}" if figure.defined else "–"
+
+
+def _interval(figure: dict[str, Any], form: str = ".3f") -> str:
+    if figure["value"] is None:
+        return "–"
+    ends = f" [{figure['low']:{form}}, {figure['high']:{form}}]" if figure["low"] is not None else ""
+    return f"{figure['value']:{form}}{ends}"
+
+
+def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str], audited: Path | None) -> list[dict[str, Any]]:
+    unknown = [f for f in figures if f not in GROUPED]
+    if unknown:
+        raise LesionLensError(f"--figure {unknown[0]}: no such figure by groups.", todo=f"Choose: {', '.join(GROUPED)}.")
+    known = dataset_groupings(data, read_images(audited, data) if audited else None)
+    told = []
+    for text in by:
+        names = [n.strip() for n in text.split(",")]
+        missing = [n for n in names if n not in known]
+        if missing or len(names) > 2:
+            raise LesionLensError(
+                f"--by {text}: " + (f"nothing called {missing[0]!r} to group by." if missing else "at most two columns."),
+                todo=f"Choose: {', '.join(known)}.",
+            )
+        grouping = known[names[0]] if len(names) == 1 else combined(known[names[0]], known[names[1]])
+        for c in judged.evaluation.per_class:
+            if 0 < c.support < judged.evaluation.n_images:
+                for figure in figures:
+                    found = figures_by(judged, data, grouping, c.name, figure)
+                    told.append(
+                        {"by": grouping.name, "class": c.name, "figure": figure, "caution": grouping.caution,
+                         "groups": [asdict(g) for g in found]}
+                    )  # fmt: skip
+    return told
+
+
+def _rule(name: str, thresholds: dict[str, float]) -> Rule:
+    if name not in RULES:
+        raise LesionLensError(f"{name!r} is no decision rule.", todo=f"Choose: {', '.join(RULES)}.")
+    if not thresholds:
+        return RULES[name]
+    return Rule(", ".join(f"{c} from {t:g}" for c, t in thresholds.items()) + "; other classes above 0.5", thresholds)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, float]:
+    """CLASS=NUMBER, numbers between 0 and 1."""
+    pairs = {}
+    for text in given or []:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not name or not 0 <= value <= 1:
+            raise LesionLensError(
+                f"{option} {text}: not CLASS=NUMBER with a number from 0 to 1.", todo=f"For example {option} mel=0.02."
+            )
+        pairs[name] = value
+    return pairs

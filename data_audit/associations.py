@@ -16,6 +16,7 @@ import diagnoses
 from data_audit.dataset import COLUMNS, Dataset
 from data_audit.findings import Finding
 from evaluation.intervals import Figure, Z, ratio, undefined
+from evaluation.multiple import benjamini_hochberg
 
 MAX_LEVELS = 40  # values of a column above which it names things instead of grouping them
 MIN_LESIONS = 10  # lesions a side below which nothing is said
@@ -125,17 +126,6 @@ def cramers_v(table: np.ndarray, lesions: int) -> tuple[float, float]:
     phi = max(0.0, statistic / n - (rows - 1) * (columns - 1) / (n - 1))
     fewer = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
     return float(np.sqrt(phi / fewer)) if fewer > 0 else float("nan"), float(chi2.sf(statistic, (rows - 1) * (columns - 1)))
-
-
-def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
-    """Adjusted p-values, float (N,); NaN stays NaN and does not count."""
-    values = np.asarray(p, float)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(values[known])]
-    adjusted = np.full(len(values), np.nan)
-    raised = values[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(1, np.minimum.accumulate(raised[::-1])[::-1])
-    return adjusted
 
 
 def turned_round(exposed: np.ndarray, event: np.ndarray, strata: np.ndarray) -> bool:

@@ -102,7 +102,7 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, dict[str, dict[str, i
     """Column → "by class" and "by split" → class or split → value → images; age in bands, missing values as UNKNOWN."""
     table = dataset.table
     columns = {c: table[c] for c in table.columns if str(c).lower().replace("_", " ") in DESCRIBED}
-    columns |= {"age": pd.cut(table["age"].astype(float), AGES, right=False).astype(object).map(_band, na_action="ignore")}
+    columns |= {"age": age_bands(table["age"])}
     found: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
     for name, values in columns.items():
         if values.notna().any():
@@ -116,6 +116,11 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, dict[str, dict[str, i
                 if by.notna().any()
             }
     return found
+
+
+def age_bands(ages: pd.Series) -> pd.Series:
+    """Ages in years as bands of twenty, NaN where not known."""
+    return pd.cut(ages.astype(float), AGES, right=False).astype(object).map(_band, na_action="ignore")
 
 
 def _band(interval: Any) -> str:

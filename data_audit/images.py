@@ -14,12 +14,24 @@ from atomic import part_name
 from data_audit.dataset import Dataset
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
+from errors import DatasetError
 
 
 def images_frame(dataset: Dataset, scan: Scan) -> pd.DataFrame:
     """Sizes, errors, markers, quality and skin of every image, in the table's order."""
     frame = scan.frame.assign(skin_tone=scan.frame["ita"].map(tone_group))
     frame.insert(1, "lesion_id", dataset.table["lesion_id"].to_numpy(object))
+    return frame
+
+
+def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
+    """`images.parquet` of an audit's folder; raises DatasetError if there is none or it is of other images."""
+    path = folder / "images.parquet"
+    if not path.is_file():
+        raise DatasetError("holds no images.parquet.", str(folder), "Name the folder an audit was written to.")
+    frame = pd.read_parquet(path)
+    if "image_id" not in frame or list(frame["image_id"]) != list(dataset.table["image_id"]):
+        raise DatasetError("is of other images than the dataset.", str(path), "Audit this dataset again.")
     return frame
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_audit.associations import MAX_LEVELS, benjamini_hochberg, cramers_v, mean_difference
+from data_audit.associations import MAX_LEVELS, cramers_v, mean_difference
 from data_audit.findings import Finding
 from data_audit.potential import TELLING, Potential, as_numbers, folds, tell_apart
 from evaluation.intervals import Figure
+from evaluation.multiple import benjamini_hochberg
 
 LARGE, SOME = 0.5, 0.2  # standardised difference of means (Cohen 1988); Cramér's V of .3 and .1 beside it
 LARGE_V, SOME_V = 0.3, 0.1

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from evaluation.confusion import confusion
 from evaluation.intervals import Figure, auc, mean_of_ratios, ratio, undefined
+from evaluation.ranking import rank, ranking_figures
+from evaluation.resampling import RESAMPLES, Name, Resampled, bca, resample
+from evaluation.rules import ARGMAX, Rule, decide
+from evaluation.tallies import BINARY, REASONS, SHARES, Tally, at_prevalence, f_beta, over, overall
 
-ARGMAX = "argmax: the class with the highest score"
+BETA = 2.0
+FEW = 100  # lesions below which a share has Wilson's interval
+TOP = (2, 3)
+AT_PREVALENCE = ("ppv_at_prevalence", "npv_at_prevalence")
+WILSON, OBUCHOWSKI, BOOTSTRAP = "Wilson, effective size", "Obuchowski", "BCa bootstrap over lesions"
+ALL, MACRO, WEIGHTED = "all classes", "macro", "weighted"
+MEANS = ("auc", "auc_sens_80", "average_precision", "accuracy", "sensitivity", "specificity", "f1", "f_beta", "ppv", "npv")
 
 
 @dataclass(frozen=True)
@@ -19,37 +29,61 @@ class ClassFigures:
 
     name: str
     support: int
+    auc: Figure
+    auc_sens_80: Figure
+    average_precision: Figure
+    accuracy: Figure
     sensitivity: Figure
     specificity: Figure
+    f1: Figure
+    f_beta: Figure
     ppv: Figure
     npv: Figure
-    f1: Figure
-    auc: Figure
+    prevalence: Figure
+    ppv_at_prevalence: Figure | None = None  # where a prevalence was set
+    npv_at_prevalence: Figure | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """matrix: int (C, C), diagnoses in rows, decisions in columns. Baseline: accuracy of always
-    deciding for the commonest diagnosis."""
+    """matrix: int (C, C), diagnoses in rows, decisions by the highest score in columns; accuracy, balanced_accuracy, kappa, mcc
+    and top (k → share of images whose diagnosis is among the k highest scores) are of these decisions. per_class and averages
+    are by `decision_rule`. Baseline: accuracy of always deciding for the commonest diagnosis."""
 
     classes: tuple[str, ...]
     decision_rule: str
+    beta: float
     n_images: int
     n_groups: int
+    resamples: int
     matrix: np.ndarray
     accuracy: Figure
     majority_baseline: float
     majority_class: str
     balanced_accuracy: Figure
-    averages: dict[str, dict[str, float]]  # macro and weighted by support: ppv, sensitivity, f1
+    kappa: Figure
+    mcc: Figure
+    top: Mapping[int, Figure]
+    averages: Mapping[str, Mapping[str, Figure]]  # macro and weighted by support, over the classes that occur
     per_class: tuple[ClassFigures, ...]
 
 
-def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: np.ndarray) -> Evaluation:
-    """true: int (N,) class indices; probabilities: float (N, C); groups: (N,) lesion of each row, any values.
+def evaluate(
+    true: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    groups: np.ndarray,
+    rule: Rule = ARGMAX,
+    beta: float = BETA,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    prevalence: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """true: int (N,) class indices; probabilities: float (N, C); groups: (N,) lesion (or patient) of each row, any values.
 
-    The decision is the class with the highest score, the first of several equal ones. Macro figures are
-    means over the classes that occur in `true`. Raises ValueError for no rows, NaN scores or bad shapes.
+    The highest score decides, the first of several equal ones. resamples: 0 leaves out every interval that needs them.
+    prevalence: class → share 0…1 of people that have it where PPV and NPV are asked for besides.
+    Macro figures are means over the classes that occur in `true`. Raises ValueError for no rows, NaN scores or bad shapes.
     """
     n, c = probabilities.shape
     if n == 0 or len(true) != n or len(groups) != n or len(classes) != c:
@@ -57,56 +91,136 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
     if np.isnan(probabilities).any():
         raise ValueError("a score is NaN; leave such rows out and say how many")
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
-    decided = probabilities.argmax(axis=1)
+    n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
-    is_decided = decided[:, None] == np.arange(c)
+    is_decided = decide(rule, probabilities, classes)
+    highest = probabilities.argmax(axis=1)
+    present = np.flatnonzero(is_true.any(axis=0))
+    statistic = statistic_of(true, probabilities, group, classes, rule, beta, prevalence)
+    drawn = resample(statistic, n_groups, resamples, seed)
     per_class = tuple(
-        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group) for k, name in enumerate(classes)
+        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn) for k, name in enumerate(classes)
     )
-    present = [k for k in range(c) if is_true[:, k].any()]
-    correct = true == decided
+    place = _place(true, probabilities)
+    right = (true == highest).astype(float)
+    decided_alike = is_true & (highest[:, None] == np.arange(c))
+    balanced = mean_of_ratios(decided_alike[:, present].astype(float), is_true[:, present].astype(float), group, "no images")
+    rarest = min(len(np.unique(group[is_true[:, k]])) for k in present)
     counts = is_true.sum(0)
     return Evaluation(
         classes=tuple(classes),
-        decision_rule=ARGMAX,
+        decision_rule=rule.name,
+        beta=beta,
         n_images=n,
-        n_groups=int(group.max()) + 1,
-        matrix=confusion(true, decided, c),
-        accuracy=ratio(correct.astype(float), np.ones(n), group, "no images"),
+        n_groups=n_groups,
+        resamples=resamples,
+        matrix=confusion(true, highest, c),
+        accuracy=_told(drawn, (ALL, "accuracy"), ratio(right, np.ones(n), group, "no images"), n_groups),
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
-        balanced_accuracy=mean_of_ratios(
-            (is_true & is_decided)[:, present].astype(float), is_true[:, present].astype(float), group, "no images"
-        ),
-        averages=_averages([per_class[k] for k in present]),
+        balanced_accuracy=_told(drawn, (ALL, "balanced_accuracy"), balanced, rarest),
+        kappa=_told(drawn, (ALL, "kappa")),
+        mcc=_told(drawn, (ALL, "mcc")),
+        top={
+            k: _told(drawn, (ALL, f"top_{k}"), ratio((place < k).astype(float), np.ones(n), group, "no images"), n_groups)
+            for k in TOP
+            if k < c
+        },
+        averages={kind: {name: _told(drawn, (kind, name)) for name in MEANS} for kind in (MACRO, WEIGHTED)},
         per_class=per_class,
     )
 
 
-def _averages(figures: Sequence[ClassFigures]) -> dict[str, dict[str, float]]:
-    """NaN where a class that occurs has an undefined figure (PPV of a class never decided for)."""
-    support = np.array([f.support for f in figures], float)
-    values = {name: np.array([getattr(f, name).value for f in figures]) for name in ("ppv", "sensitivity", "f1")}
-    return {
-        "macro": {name: float(v.mean()) for name, v in values.items()},
-        "weighted": {name: float((v * support).sum() / support.sum()) for name, v in values.items()},
-    }
+def statistic_of(
+    true: np.ndarray,
+    probabilities: np.ndarray,
+    group: np.ndarray,
+    classes: Sequence[str],
+    rule: Rule,
+    beta: float,
+    prevalence: Mapping[str, float] | None = None,
+) -> Callable[[np.ndarray], dict[Name, np.ndarray]]:
+    """All figures for any weighting of the lesions: counts are summed once a lesion, ranks sorted once a class.
+
+    group: int (N,), the lesion of each row, from 0.
+    """
+    c = probabilities.shape[1]
+    n_groups = int(group.max()) + 1
+    is_true = true[:, None] == np.arange(c)
+    present = [k for k in range(c) if is_true[:, k].any()]
+    decided, prevalence = decide(rule, probabilities, classes), prevalence or {}
+    place = _place(true, probabilities)
+    sides = (is_true & decided, ~is_true & decided, is_true & ~decided, ~is_true & ~decided)
+    rows = [side[:, k] for k in range(c) for side in sides] + [place < k for k in TOP]
+    counts = np.stack([np.bincount(group, row, n_groups) for row in rows])
+    cells = np.bincount(group * c * c + true * c + probabilities.argmax(axis=1), minlength=n_groups * c * c)
+    cells = cells.reshape(n_groups, c * c).T.astype(float)
+    ranked = [rank(probabilities[:, k], is_true[:, k], group, n_groups) for k in range(c)]
+
+    def statistic(weights: np.ndarray) -> dict[Name, np.ndarray]:
+        sums = counts @ weights
+        figures: dict[Name, np.ndarray] = {}
+        for k, name in enumerate(classes):
+            tally = Tally(*sums[4 * k : 4 * k + 4])
+            told = {figure: compute(tally) for figure, compute in BINARY.items()}
+            told |= {"f_beta": f_beta(tally, beta)} | ranking_figures(ranked[k], weights)
+            if name in prevalence:
+                at = at_prevalence(told["sensitivity"], told["specificity"], prevalence[name])
+                told |= dict(zip(AT_PREVALENCE, at, strict=True))
+            figures |= {(name, figure): values for figure, values in told.items()}
+        support = np.stack([sums[4 * k] + sums[4 * k + 2] for k in present])
+        for figure in MEANS:
+            values = np.stack([figures[classes[k], figure] for k in present])
+            figures[MACRO, figure] = values.mean(axis=0)
+            figures[WEIGHTED, figure] = (values * support).sum(axis=0) / support.sum(axis=0)
+        matrix = (cells @ weights).T.reshape(-1, c, c)
+        figures |= {(ALL, figure): values for figure, values in overall(matrix, present).items()}
+        images = sums[:4].sum(axis=0)
+        return figures | {(ALL, f"top_{k}"): over(sums[4 * c + i], images) for i, k in enumerate(TOP)}
+
+    return statistic
 
 
-def _class_figures(name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray) -> ClassFigures:
-    def share(hits: np.ndarray, trials: np.ndarray, reason: str) -> Figure:
-        return ratio(hits.astype(float), trials.astype(float), group, reason)
+def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """int (N,): how many classes score above the true one, or the same and stand before it."""
+    of_true = probabilities[np.arange(len(true)), true][:, None]
+    before = np.arange(probabilities.shape[1]) < true[:, None]
+    return np.asarray(((probabilities > of_true) | ((probabilities == of_true) & before)).sum(axis=1))
 
-    support = int(true.sum())
-    both = true & decided
-    f1 = ratio(2.0 * both, true.astype(float) + decided, group, "") if support else undefined("no images of this class")
-    return ClassFigures(
-        name=name,
-        support=support,
-        sensitivity=share(both, true, "no images of this class"),
-        specificity=share(~true & ~decided, ~true, "only images of this class"),
-        ppv=share(both, decided, "never decided for this class"),
-        npv=share(~true & ~decided, ~decided, "always decided for this class"),
-        f1=f1,
-        auc=auc(scores, true, group),
-    )
+
+def _class_figures(
+    name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray, drawn: Resampled
+) -> ClassFigures:
+    told = {}
+    for figure in (f.name for f in fields(ClassFigures) if f.name not in ("name", "support")):
+        if figure in SHARES:
+            hits, trials = SHARES[figure](true, decided)
+            analytic = ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
+            told[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])))
+        elif figure == "auc":
+            area = auc(scores, true, group)
+            told[figure] = replace(area, method=OBUCHOWSKI) if area.defined else area
+        elif (name, figure) in drawn.value:
+            told[figure] = _told(drawn, (name, figure))
+    return ClassFigures(name=name, support=int(true.sum()), **told)
+
+
+def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: int = 0) -> Figure:
+    """A figure with the interval that covers at the stated rate: Wilson's for shares of few lesions or at 0 or 1, else BCa.
+
+    share: the figure with Wilson's interval, if it is a share (or a mean of shares) of so many lesions.
+    """
+    value = drawn.value[name]
+    if np.isnan(value):
+        return undefined(share.reason if share is not None and share.reason else REASONS.get(name[1], "undefined for a class"))
+    none = not drawn.replicates
+    if share is not None and (none or lesions < FEW or value in (0, 1)):
+        return replace(share, method=WILSON)
+    if none:
+        why = "fewer than two lesions" if drawn.n_groups < 2 else "not resampled"
+        return Figure(value, reason=f"{why}: no interval")
+    low, high = bca(drawn, name)
+    unclear = drawn.undefined(name)
+    if np.isnan(low):
+        return Figure(value, reason=f"undefined in {unclear:,} of {len(drawn.replicates[name]):,} resamples: no interval")
+    return Figure(value, low, high, method=BOOTSTRAP, undefined_resamples=unclear)

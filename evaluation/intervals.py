@@ -15,12 +15,17 @@ Z = 1.959963984540054  # standard normal, 97.5 %
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its 95 % interval. NaN carries its reason; `note` says what else must be known."""
+    """A number with its 95 % interval and how that was made. NaN carries its reason.
+
+    undefined_resamples: how many of the bootstrap's resamples did not define the figure, and so are not in the interval.
+    """
 
     value: float
     low: float = float("nan")
     high: float = float("nan")
     reason: str = ""
+    method: str = ""
+    undefined_resamples: int = 0
 
     @property
     def defined(self) -> bool:

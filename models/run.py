@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from models.classifier import Classifier, stream_batches
+from models.classifier import Classifier, Prediction, stream_batches
 from models.predictions import PredictionTable, column_names, read_predictions, write_predictions
 from runs import Run
 from version import __version__
@@ -34,11 +34,16 @@ def about_run(classifier: Classifier, dataset_name: str, dataset_sha: str) -> di
 
 
 def predict_dataset(
-    classifier: Classifier, files: Mapping[str, Path | None], about: Mapping[str, str], kept: Path | None = None
+    classifier: Classifier,
+    files: Mapping[str, Path | None],
+    about: Mapping[str, str],
+    kept: Path | None = None,
+    predict: Callable[[Classifier, np.ndarray], Prediction] = Classifier.predict,
 ) -> Run[PredictionTable]:
     """Predictions of image_id -> file. kept: where what is done is saved between batches, and taken up from.
 
-    Images without a file or that cannot be read are in `errors`, with the reason.
+    Images without a file or that cannot be read are in `errors`, with the reason. predict: of a batch, the network's own answer or
+    one put together from several views.
     """
     ids: list[str] = []
     logits: list[np.ndarray] = []
@@ -66,7 +71,7 @@ def predict_dataset(
     try:
         for number, batch in enumerate(stream_batches(classifier, [f for _, f in todo])):
             if batch.rows:
-                scores = classifier.predict(batch.images)
+                scores = predict(classifier, batch.images)
                 logits.append(scores.logits)
                 probabilities.append(scores.probabilities)
                 ids += [todo[row][0] for row in batch.rows]

@@ -4,12 +4,16 @@ import json
 
 import streamlit as st
 
-from assess import as_json, class_table
+from assess import QUICK, Assessment, as_json, class_table
 from exports import safe_csv
 from ui import choice, services
+from ui.calibrating import calibration
+from ui.comparing import comparison
 from ui.components import MEANING, need, page_title
-from ui.evaluation import cell_gallery, class_figures, confusion, figure_table, headline
+from ui.evaluation import class_by_class, headline, how_judged
+from ui.grouping import by_groups
 from ui.long_runs import follow
+from ui.operating import operating_point
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))
@@ -38,16 +42,28 @@ split = st.segmented_control(
     "Split", splits, key="split", default="test" if "test" in splits else None, bind="query-params",
     help="None chosen: all images. A classifier is judged on images it was not trained on.",
 ) if splits else None  # fmt: skip
-assessment = services.assessment(opened, data, kept, split)
+how = how_judged(list(dict.fromkeys(opened.card.codes)))
+assessment = services.assessment(opened, data, kept, split, how)
 headline(assessment)
-left, right = st.columns([3, 2], gap="large")
-with left:
-    picked = confusion(assessment)
-with right:
-    class_figures(assessment)
-figure_table(assessment)
-if picked is not None:
-    cell_gallery(opened, data, assessment, *picked)
+
+
+def of(other: str | None) -> Assessment:
+    """The same predictions on another split, for what is chosen or fitted there."""
+    return services.assessment(opened, data, kept, other, QUICK)
+
+
+SECTIONS = {
+    "Class by class": lambda: class_by_class(opened, data, assessment),
+    "Thresholds": lambda: operating_point(assessment, splits, split, of),
+    "Calibration": lambda: calibration(assessment, splits, split, of),
+    "Groups": lambda: by_groups(assessment, data),
+    "Comparison": lambda: comparison(opened, data, assessment, split),
+}
+section = st.segmented_control(
+    "What to look at", list(SECTIONS), default="Class by class", key="section", bind="query-params", width="stretch",
+    label_visibility="collapsed",
+)  # fmt: skip
+SECTIONS[section or "Class by class"]()
 st.subheader("Take it away", anchor=False)
 first, second, third = st.columns(3)
 name = f"{opened.name}-{data.name}-{split or 'all'}"

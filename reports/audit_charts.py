@@ -31,7 +31,7 @@ def class_counts(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
 
 
 def forest(rows: Sequence[Mapping[str, Any]], title: str, none: float, log: bool = False) -> alt.LayerChart:
-    """rows: name, value, low, high; `none` is where nothing is seen (odds ratio 1, AUC .5)."""
+    """rows: name, value, low, high; `none` is where nothing is seen (odds ratio 1, AUC .5), NaN where there is no such place."""
     frame = pd.DataFrame(rows).dropna(subset=["value"])
     frame["text"] = [f"{r['value']:.2f} [{r['low']:.2f}, {r['high']:.2f}]" for r in frame.to_dict("records")]
     frame["beyond"] = (frame["low"] > none) | (frame["high"] < none)
@@ -43,7 +43,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str, none: float, log: bool
     dots = base.mark_point(filled=True, size=55, opacity=1).encode(
         x=alt.X("value:Q", scale=scale), color=colour, tooltip=["name", "text"]
     )
-    at = alt.Chart(pd.DataFrame({"x": [none]})).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="x:Q")
+    at = alt.Chart(pd.DataFrame({"x": [none]}).dropna()).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="x:Q")
     return (at + lines + dots).properties(width=WIDTH - 130, height=alt.Step(ROW))
 
 

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from assess import Assessment, class_table
+from assess import Assessment, How, class_table
 from data_audit.dataset import Dataset
 from errors import ImageError
+from evaluation.evaluate import BETA, MACRO, WEIGHTED
 from evaluation.intervals import Figure
+from evaluation.names import FIGURES
+from evaluation.rules import RULES
 from explain.centred import CentredMean
 from explain.methods import METHODS
 from imaging.overlay import colour_picture, draw_contour, overlay
@@ -23,14 +26,26 @@ from ui.long_runs import follow, stopped_or_failed
 
 CELL_IMAGES = 12
 MEAN_IMAGES = 200
-FIGURES = {
-    "sensitivity": ("Sensitivity", "of the images with this diagnosis, the share the classifier decides for"),
-    "specificity": ("Specificity", "of the images without this diagnosis, the share it does not decide for"),
-    "ppv": ("PPV", "of the decisions for this class, the share that is right (on this dataset's mix)"),
-    "npv": ("NPV", "of the decisions against this class, the share that is right (on this dataset's mix)"),
-    "f1": ("F1", "harmonic mean of sensitivity and PPV"),
-    "auc": ("AUC", "how well the score ranks this class above the others, whatever the decision"),
-}
+RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
+
+
+def how_judged(classes: Sequence[str]) -> How:
+    """The decision rule, β and a prevalence, as chosen; what most people want is chosen already."""
+    with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", icon=":material/tune:"):
+        one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
+        rule = one.segmented_control(
+            "An image is decided for", list(RULES), default="argmax", format_func=RULE_NAMES.__getitem__, key="rule",
+            bind="query-params", width="stretch",
+            help="The class with the highest score; or, as in the ISIC challenge's table, every class that scores above 0.5: none, "
+            "one or several.",
+        ) or "argmax"  # fmt: skip
+        beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more sensitivity weighs than PPV.")
+        name = three.selectbox("Prevalence of", classes, index=None, key="prevalence-of", placeholder="choose a class")
+        share = four.number_input(
+            "is, in percent,", 0.01, 99.99, 2.0, 0.5, key="prevalence", disabled=name is None,
+            help="Of the people you have in mind. PPV and NPV there are in the table then.",
+        )  # fmt: skip
+    return How(RULES[rule], float(beta), prevalence={name: share / 100} if name else {})
 
 
 def headline(assessment: Assessment) -> None:
@@ -44,9 +59,17 @@ def headline(assessment: Assessment) -> None:
         border=True,
         help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )
-    _metric(three, "Balanced accuracy", e.balanced_accuracy)
+    _metric(three, "Balanced accuracy", e.balanced_accuracy, "Mean of the sensitivities of the classes that occur here.")
+    further: list[tuple[str, Figure, str]] = [
+        ("Mean AUC of the classes", e.averages[MACRO]["auc"], FIGURES["auc"][1]),
+        ("Cohen's kappa", e.kappa, "Agreement beyond chance: 0 is chance, 1 is perfect."),
+        ("Matthews' coefficient", e.mcc, "Correlation of diagnoses and decisions: 0 is chance, 1 is perfect."),
+    ]
+    for column, (name, figure, told) in zip(st.columns(3), further, strict=True):
+        _metric(column, name, figure, told, ".2f")
+    top = "".join(f" Among the {k} highest scores: {figure:.1%}." for k, figure in e.top.items())
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} lesions. Decision rule: {e.decision_rule}. "
+        f"{e.n_images:,} images of {e.n_groups:,} lesions. The figures above and the matrix go by the highest score.{top} "
         "Brackets: 95 % intervals that count lesions, not photographs."
     )
     if assessment.left_out:
@@ -57,10 +80,24 @@ def headline(assessment: Assessment) -> None:
         st.info(f"The dataset's labels were brought to the classifier's classes: {told}.", icon=":material/swap_horiz:")
 
 
-def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure) -> None:
-    value = f"{figure.value:.1%}" if figure.defined else "undefined"
-    interval = f"[{figure.low:.1%}, {figure.high:.1%}]" if not np.isnan(figure.low) else figure.reason
-    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True)
+def class_by_class(opened: services.OpenModel, data: Dataset, assessment: Assessment) -> None:
+    """The matrix beside one figure of all classes, all figures in a table, and the images of a chosen cell."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        picked = confusion(assessment)
+    with right:
+        class_figures(assessment)
+    figure_table(assessment)
+    if picked is not None:
+        cell_gallery(opened, data, assessment, *picked)
+
+
+def _metric(
+    place: st.delta_generator.DeltaGenerator, name: str, figure: Figure, told: str | None = None, form: str = ".1%"
+) -> None:
+    value = f"{figure.value:{form}}" if figure.defined else "undefined"
+    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
+    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=told)
 
 
 def confusion(assessment: Assessment) -> tuple[str, str] | None:
@@ -96,7 +133,7 @@ def class_figures(assessment: Assessment) -> None:
     st.subheader("Class by class", anchor=False)
     name = st.selectbox(
         "Figure",
-        list(FIGURES),
+        [f for f in FIGURES if f in frame],
         format_func=lambda n: FIGURES[n][0],
         key="figure",
         label_visibility="collapsed",
@@ -104,24 +141,46 @@ def class_figures(assessment: Assessment) -> None:
     )
     told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
     st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
-    st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Grey lines: 95 % intervals.")
+    st.caption(
+        f"{FIGURES[name][0]}: {FIGURES[name][1]}. Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals."
+    )
 
 
 def figure_table(assessment: Assessment) -> None:
     """All figures of all classes, and why some are undefined."""
-    frame = class_table(assessment.evaluation)
-    shown = pd.DataFrame({"class": frame["class"], "images": frame["support"]})
-    for key, (title, _) in FIGURES.items():
-        shown[title] = [_cell(v, lo, hi) for v, lo, hi in zip(frame[key], frame[f"{key}_low"], frame[f"{key}_high"], strict=True)]
-    st.dataframe(shown, hide_index=True, alt="All figures by class with their 95 % intervals")
+    e = assessment.evaluation
+    frame = class_table(e)
+    known = [name for name in FIGURES if name in frame]
+    shown = pd.DataFrame({"class": frame["class"], "images": [f"{n:,}" for n in frame["support"]]})
+    for name in known:
+        shown[_title(name, e.beta)] = [
+            _cell(v, lo, hi) for v, lo, hi in zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
+        ]
+    for kind, told in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
+        means = {_title(name, e.beta): _cell(f.value, f.low, f.high) for name, f in e.averages[kind].items()}
+        shown = pd.concat([shown, pd.DataFrame([{"class": told, **means}])], ignore_index=True)
+    st.dataframe(
+        shown.fillna(""),
+        hide_index=True,
+        column_config={"class": st.column_config.TextColumn(width=120, pinned=True)},
+        alt="All figures by class with their 95 % intervals",
+    )
     reasons = {
-        f"{r['class']}: {FIGURES[k][0]} undefined, {r[f'{k}_reason']}"
-        for k in FIGURES
+        f"{r['class']}: {_title(name, e.beta)} undefined, {r[f'{name}_reason']}"
+        for name in known
         for _, r in frame.iterrows()
-        if np.isnan(r[k])
+        if np.isnan(r[name])
     }
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
+    st.caption(
+        f"Decision rule: {e.decision_rule}. Intervals: AUC by Obuchowski; shares of fewer than 100 lesions, or of none or all, by Wilson "
+        f"on the effective number; all others by {e.resamples:,} resamples of the lesions (BCa)."
+    )
+
+
+def _title(name: str, beta: float) -> str:
+    return FIGURES[name][0].replace("β", f"{beta:g}")
 
 
 def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
@@ -139,7 +198,7 @@ def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessme
     shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
     ids = shown["image_id"].tolist()
     captions = [f"{decided} {score:.0%}" for score in shown[decided]]
-    gallery(ids, captions, _pictures(opened, data, ids, decided, maps_on))
+    gallery(ids, captions, decided_pictures(opened, data, ids, decided, maps_on))
     st.caption("Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes.")
     mean_heatmap(opened, data, cell["image_id"].tolist(), decided)
 
@@ -198,7 +257,8 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
             st.markdown(f"Mean inside the line **{within:+.2f}**, outside **{around:+.2f}** (1 is each image's strongest value).")
 
 
-def _pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:
+def decided_pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:
+    """Small pictures, with the heatmap of one class over them where wanted and possible; None where one cannot be read."""
     images = {}
     for image_id in ids:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from assess import Assessment, assess
+from assess import USUAL, Assessment, How, assess
 from atomic import write_bytes
 from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
@@ -302,13 +302,14 @@ def _read_predictions(path: str, stamp: int) -> PredictionTable:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Evaluating…")
-def _assessed(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None) -> Assessment:
-    return assess(_table, _data, split=split)
+def _assessed(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None, _how: How) -> Assessment:
+    return assess(_table, _data, split=split, how=_how)
 
 
-def assessment(opened: OpenModel, data: Dataset, table: PredictionTable, split: str | None) -> Assessment:
+def assessment(opened: OpenModel, data: Dataset, table: PredictionTable, split: str | None, how: How = USUAL) -> Assessment:
     """Evaluation of kept predictions; raises PredictionsError."""
-    return _assessed((opened.spec.sha256, opened.card.sha256, data.sha256, str(split)), table, data, split)
+    key = (opened.spec.sha256, opened.card.sha256, data.sha256, str(split), repr(how))
+    return _assessed(key, table, data, split, how)
 
 
 # --- the operator's policy -----------------------------------------------------------------------------

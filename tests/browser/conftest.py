@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 from demo.classifiers import install
 from tests.conftest import PROJECT
@@ -105,11 +106,27 @@ def server(browser: Browser, tiny_workspace: Path) -> Iterator[Server]:
         yield one
 
 
-@pytest.fixture
-def ready() -> Callable[[Page], None]:
+def ready(page: Page) -> None:
     """Wait until the script behind the page has run to its end."""
+    page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
 
-    def wait(page: Page) -> None:
-        page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
 
-    return wait
+def heatmap(page: Page) -> Locator:
+    return page.get_by_role("img", name=re.compile("heatmap of"))
+
+
+def click_until(page: Page, target: Locator, at: tuple[float, float], seen: Locator) -> None:
+    """Click into a chart or table (pixels from its corner, or below 1 shares of its size) until it answers:
+    one that has just been drawn does not listen yet."""
+    for _ in range(10):
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        assert box is not None
+        x, y = (a if a > 1 else a * box[side] for a, side in zip(at, ("width", "height"), strict=True))
+        page.mouse.click(box["x"] + x, box["y"] + y)
+        try:
+            seen.wait_for(timeout=4_000)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"no answer to clicks: {seen}")

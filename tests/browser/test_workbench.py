@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 
 from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg
-from tests.browser.conftest import Server, serving
+from tests.browser.conftest import Server, click_until, heatmap, ready, serving
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
-Ready = Callable[[Page], None]
 
 
-def heatmap(page: Page):
-    return page.get_by_role("img", name=re.compile("heatmap of"))
-
-
-def click_until(page: Page, target: Locator, at: tuple[float, float], seen: Locator) -> None:
-    """Click into a chart or table (pixels from its corner, or below 1 shares of its size) until it answers:
-    one that has just been drawn does not listen yet."""
-    for _ in range(10):
-        target.scroll_into_view_if_needed()
-        box = target.bounding_box()
-        assert box is not None
-        x, y = (a if a > 1 else a * box[side] for a, side in zip(at, ("width", "height"), strict=True))
-        page.mouse.click(box["x"] + x, box["y"] + y)
-        try:
-            seen.wait_for(timeout=4_000)
-            return
-        except TimeoutError:
-            continue
-    raise AssertionError(f"no answer to clicks: {seen}")
-
-
-def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path, ready: Ready) -> None:
+def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path) -> None:
     root = tmp_path / "workspace"
     with serving(root) as server:
         page.goto(server.url)
@@ -57,7 +32,7 @@ def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path:
     assert space.model_names() == ["demo-honest", "demo-shortcut"]
 
 
-def test_inspecting_a_demo_image(page: Page, server: Server, ready: Ready) -> None:
+def test_inspecting_a_demo_image(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect")
     expect(heatmap(page)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Photograph TINY"))).to_be_visible()
@@ -70,7 +45,7 @@ def test_inspecting_a_demo_image(page: Page, server: Server, ready: Ready) -> No
     expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
 
 
-def test_choosing_another_image_by_search_and_row(page: Page, server: Server, ready: Ready, small_dataset: Path) -> None:
+def test_choosing_another_image_by_search_and_row(page: Page, server: Server, small_dataset: Path) -> None:
     wanted = open_dataset(small_dataset).table["image_id"].iloc[-1]
     page.goto(f"{server.url}/inspect")
     expect(heatmap(page)).to_be_visible()
@@ -102,97 +77,14 @@ def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_pa
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.jpg")
     expect(page.get_by_text(re.compile("is not a JPEG, PNG"))).to_be_visible()
     expect(heatmap(page)).to_be_visible()
+    ready(page)
     page.get_by_role("button", name=re.compile("Remove bad")).click()
+    expect(page.get_by_text("bad.jpg", exact=True)).to_be_hidden()
+    ready(page)
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.jpg")
     expect(page.get_by_role("img", name="Photograph mine.jpg")).to_be_visible()
     expect(page.get_by_text("An upload of 120 × 90 pixels. Nothing else is known of it.")).to_be_visible()
     assert not (tiny_workspace / "datasets" / "kept-images").exists()
-
-
-def test_evaluating_and_clicking_a_cell(page: Page, server: Server, ready: Ready) -> None:
-    page.goto(f"{server.url}/evaluate?model=demo-honest")
-    page.get_by_role("button", name="Run it over the dataset").click()
-    expect(page.get_by_text("Balanced accuracy", exact=True).first).to_be_visible()
-    matrix = page.get_by_test_id("stVegaLiteChart").first.locator("canvas, svg").first
-    expect(matrix).to_be_visible()
-    ready(page)
-    click_until(page, matrix, (0.86, 0.82), page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images")))
-    page.wait_for_url(re.compile("diagnosed=.*decided="))
-    page.reload()
-    expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
-
-
-def test_a_selected_cell_shows_its_images_with_heatmaps(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
-    run = page.get_by_role("button", name="Run it over the dataset")
-    run.or_(page.get_by_role("heading", name=re.compile("nv decided as nv"))).first.wait_for()
-    if run.is_visible():
-        run.click()
-    expect(page.get_by_role("heading", name=re.compile(r"nv decided as nv: [1-9]"))).to_be_visible()
-    picture = page.get_by_role("img", name=re.compile(r"TINY_\d+: nv \d+%")).first
-    expect(picture).to_be_visible()
-    page.get_by_role("link", name=re.compile(r"nv \d+%")).first.click()
-    expect(heatmap(page)).to_be_visible()
-    assert "/inspect" in page.url and "image=TINY" in page.url
-
-
-def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server, ready: Ready) -> None:
-    page.goto(f"{server.url}/dataset")
-    charts = page.locator("[data-testid='stVegaLiteChart']")
-    expect(charts.first).to_be_visible()
-    ready(page)
-    click_until(page, charts.first.locator("canvas, svg").first, (0.35, 53), page.get_by_text(re.compile(r"\d+ of \d+ images")))
-    expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
-    page.get_by_role("button", name="Clear filters").click()
-    expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
-
-
-def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
-    page: Page, server: Server, tmp_path: Path, tiny_workspace: Path, small_dataset: Path
-) -> None:
-    folder = tmp_path / "twice"
-    shutil.copytree(small_dataset, folder)
-    table = pd.read_csv(folder / "metadata.csv")
-    twin = table.iloc[[0]].assign(image_id="TINY_9000001", lesion_id="TINY_L90001")
-    pd.concat([table, twin]).to_csv(folder / "metadata.csv", index=False)
-    shutil.copy(folder / "images" / f"{table['image_id'][0]}.jpg", folder / "images" / "TINY_9000001.jpg")
-    Workspace(tiny_workspace).register_dataset("twice", folder)
-    page.goto(f"{server.url}/dataset?dataset=twice")
-    page.get_by_role("button", name="Audit it").click()
-    expect(page.get_by_text("moderate: duplicate photographs")).to_be_visible()
-    page.reload()
-    expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
-    row = page.get_by_test_id("stHorizontalBlock").filter(has_text="duplicate photographs").last
-    row.get_by_text(re.compile(r"^\d+ images$")).click()
-    page.get_by_role("link", name=re.compile("TINY_9000001")).first.click()
-    expect(heatmap(page)).to_be_visible()
-    assert "image=TINY_9000001" in page.url
-
-
-def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server, ready: Ready) -> None:
-    page.goto(f"{server.url}/review?dataset=tiny")
-    page.get_by_role("link", name="Audit it on the Dataset page").click()
-    page.get_by_role("button", name="Audit it").click()
-    expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
-    page.goto(f"{server.url}/review?dataset=tiny&marker=hair")
-    expect(page.get_by_text("Is there hair?")).to_be_visible()
-    picture = page.get_by_role("img", name=re.compile("Is there hair"))
-    flagged = picture.get_attribute("alt")
-    page.get_by_text("the others", exact=True).click()
-    expect(picture).not_to_have_attribute("alt", flagged)
-    expect(page.get_by_text(re.compile("^0 of [0-9]+ looked at"))).to_be_visible()
-    ready(page)
-    first = picture.get_attribute("alt")
-    page.keyboard.press("n")
-    expect(page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row"))).to_be_visible()
-    page.keyboard.press("y")
-    expect(page.get_by_text(re.compile("^2 of [0-9]+ looked at, 0 right in a row"))).to_be_visible()
-    page.reload()
-    expect(page.get_by_text(re.compile("50.0%.*of the others bear it"))).to_be_visible()
-    for left in (1, 0):
-        page.keyboard.press("b")
-        expect(page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at"))).to_be_visible()
-    expect(picture).to_have_attribute("alt", first)
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam"])
@@ -215,7 +107,7 @@ def test_maps_by_depth_and_of_the_scrambled_network(page: Page, server: Server) 
     expect(page.get_by_role("img", name=re.compile("Scrambled: 8 .*heatmap"))).to_be_visible()
 
 
-def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: Server, ready: Ready) -> None:
+def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-shortcut&target=mel")
     expect(heatmap(page)).to_be_visible()
     ready(page)
@@ -269,7 +161,7 @@ def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server)
         expect(page.get_by_role("img", name=f"Heatmap, {name}")).to_be_visible()
 
 
-def test_covering_a_part_with_the_brush(page: Page, server: Server, ready: Ready) -> None:
+def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest")
     expect(heatmap(page)).to_be_visible()
     page.get_by_text("Cover a part and see what happens").click()
@@ -299,17 +191,6 @@ def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server)
     expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=240_000)
 
 
-def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
-    run = page.get_by_role("button", name="Run it over the dataset")
-    average = page.get_by_role("button", name=re.compile("Average over"))
-    run.or_(average).first.wait_for()
-    if run.is_visible():
-        run.click()
-    average.click()
-    expect(page.get_by_role("img", name="Mean heatmap for nv, centred on the lesion")).to_be_visible()
-
-
 def test_a_card_is_mended_on_screen(page: Page, server: Server, tiny_workspace: Path) -> None:
     page.goto(f"{server.url}/classifier?model=demo-shortcut")
     classes = page.get_by_role("textbox", name=re.compile("Classes in output order"))
@@ -331,7 +212,7 @@ def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(page: Page, tiny
         expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
 
 
-def test_no_page_asks_another_machine_for_anything(page: Page, server: Server, ready: Ready) -> None:
+def test_no_page_asks_another_machine_for_anything(page: Page, server: Server) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for name in ("", "inspect", "dataset", "evaluate", "classifier", "learn"):
@@ -342,7 +223,7 @@ def test_no_page_asks_another_machine_for_anything(page: Page, server: Server, r
 
 
 def test_an_uploaded_classifier_is_checked_kept_and_chosen(
-    page: Page, server: Server, ready: Ready, tmp_path: Path, shortcut: Path, tiny_workspace: Path
+    page: Page, server: Server, tmp_path: Path, shortcut: Path, tiny_workspace: Path
 ) -> None:
     (tmp_path / "mine.keras").write_bytes(shortcut.read_bytes())
     (tmp_path / "bad.h5").write_bytes(b"\x80\x04.")
@@ -352,7 +233,10 @@ def test_an_uploaded_classifier_is_checked_kept_and_chosen(
     page.get_by_role("button", name="Check and keep it").click()
     expect(page.get_by_text(re.compile("is a Python pickle"))).to_be_visible()
     assert not (tiny_workspace / "models" / "bad.h5").exists()
+    ready(page)
     page.get_by_role("button", name=re.compile("Remove bad")).click()
+    expect(page.get_by_text("bad.h5", exact=True)).to_be_hidden()
+    ready(page)
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.keras")
     expect(page.get_by_text("mine.keras", exact=True)).to_be_visible()
     ready(page)

@@ -12,7 +12,6 @@ import pytest
 from data_audit.associations import (
     association_findings,
     associations,
-    benjamini_hochberg,
     cramers_v,
     mean_difference,
     odds_ratio,
@@ -72,11 +71,6 @@ def test_cramers_v_equals_scipy_where_it_is_not_corrected_and_is_zero_for_nothin
     assert v == pytest.approx(wanted) and p == pytest.approx(test.pvalue)
     assert cramers_v(np.full((2, 3), 10.0), 60)[0] == 0 and np.isnan(cramers_v(np.ones((1, 3)), 3)[0])
     assert cramers_v(table, int(table.sum()) // 4)[1] > p  # a quarter as many lesions
-
-
-def test_benjamini_hochberg_by_hand() -> None:
-    adjusted = benjamini_hochberg([0.01, 0.04, np.nan, 0.03, 0.5])
-    np.testing.assert_allclose(adjusted, [0.04, 0.16 / 3, np.nan, 0.16 / 3, 0.5])
 
 
 def test_a_paradox_is_seen() -> None:

@@ -41,7 +41,8 @@ def test_equals_scikit_learn(seed: int) -> None:
     np.testing.assert_array_equal(ours.matrix, metrics.confusion_matrix(true, decided))
     for kind in ("macro", "weighted"):
         ppv, sensitivity, f1, _ = metrics.precision_recall_fscore_support(true, decided, average=kind)
-        assert ours.averages[kind] == pytest.approx({"ppv": ppv, "sensitivity": sensitivity, "f1": f1})
+        told = {name: ours.averages[kind][name].value for name in ("ppv", "sensitivity", "f1")}
+        assert told == pytest.approx({"ppv": ppv, "sensitivity": sensitivity, "f1": f1})
     for k, figures in enumerate(ours.per_class):
         assert figures.auc.value == pytest.approx(metrics.roc_auc_score(true == k, scores[:, k]))
 
@@ -54,7 +55,7 @@ def test_what_is_undefined_says_why() -> None:
     assert np.isnan(mel.auc.value) and "no images" in mel.auc.reason
     assert nv.sensitivity.value == 0
     assert result.balanced_accuracy.value == pytest.approx(0.5)  # over the two classes that occur
-    assert np.isnan(result.averages["macro"]["ppv"])
+    assert np.isnan(result.averages["macro"]["ppv"].value)
 
 
 def test_ties_go_to_the_first_class() -> None:

@@ -1,0 +1,102 @@
+"""What the images of a dataset can be grouped by, to see whether a classifier does as well on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data_audit.composition import age_bands
+from data_audit.dataset import COLUMNS, Dataset
+from data_audit.markers.detector import card
+from data_audit.markers.present import Present, known_markers, label_columns, present_markers, yes_or_no
+from data_audit.review import Verdicts
+from data_audit.skin import CAUTION
+
+MOST = 12  # values of a column that are still groups
+OWN = ("sex", "site", "confirmation")  # of the manifest's columns; age comes in bands
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """values: group of each image in the table's order, None where not known; caution: what to bear in mind, or empty."""
+
+    name: str
+    values: tuple[str | None, ...]
+    caution: str = ""
+
+
+def groupings(dataset: Dataset, markers: Sequence[Present] = (), images: pd.DataFrame | None = None) -> dict[str, Grouping]:
+    """By name. markers: as the audit tells them; images: `images.parquet` of an audit, for what was measured."""
+    table = dataset.table
+    columns = {"age": age_bands(table["age"])} | {c: table[c] for c in OWN}
+    columns |= {str(c): table[c] for c in table.columns if c not in COLUMNS and 2 <= table[c].nunique() <= MOST}
+    found = {name: Grouping(name, _texts(values)) for name, values in columns.items() if values.nunique() > 1}
+    for m in markers:
+        values = pd.Series(m.values).map({1.0: f"{m.marker} present", 0.0: f"{m.marker} absent"})
+        if values.nunique() > 1:
+            found.pop(m.column, None)
+            found[m.name] = Grouping(m.name, _texts(values), _detected(m))
+    if images is not None and images["skin_tone"].nunique() > 1:
+        found["skin tone"] = Grouping("skin tone", _texts(images["skin_tone"]), CAUTION)
+    return found
+
+
+def dataset_groupings(
+    dataset: Dataset,
+    images: pd.DataFrame | None = None,
+    verdicts: Verdicts | None = None,
+    masked: dict[str, np.ndarray] | None = None,
+) -> dict[str, Grouping]:
+    """All there is to group by: columns, the dataset's own markers, and what an audit found where there is one.
+
+    masked: what `known_markers` gives, where that was read already.
+    """
+    masked = known_markers(dataset)[0] if masked is None else masked
+    if images is not None:
+        return groupings(dataset, present_markers(dataset, masked, images, verdicts), images)
+    own = [Present(m, "mask", v.astype(float), v.astype(float)) for m, v in masked.items()]
+    named = label_columns(dataset.table)
+    own += [_by_column(dataset, m, named[m]) for m in named if not masked]
+    return groupings(dataset, own)
+
+
+def combined(one: Grouping, other: Grouping) -> Grouping:
+    """Groups by two columns together; None where either is not known."""
+    values = tuple(
+        f"{a}, {b}" if a is not None and b is not None else None for a, b in zip(one.values, other.values, strict=True)
+    )
+    return Grouping(f"{one.name} and {other.name}", values, " ".join(c for c in (one.caution, other.caution) if c))
+
+
+def of_images(grouping: Grouping, dataset: Dataset, image_ids: Sequence[str]) -> list[str | None]:
+    """The group of each of these images."""
+    known: Mapping[str, str | None] = dict(zip(dataset.table["image_id"], grouping.values, strict=True))
+    return [known.get(i) for i in image_ids]
+
+
+def _by_column(dataset: Dataset, marker: str, column: str) -> Present:
+    values = yes_or_no(dataset.table[column])
+    return Present(marker, "table", values, values, column=column)
+
+
+def _texts(values: pd.Series) -> tuple[str | None, ...]:
+    return tuple(str(v) if known else None for v, known in zip(values, values.notna(), strict=True))
+
+
+def _detected(m: Present) -> str:
+    if m.source != "detector":
+        return ""
+    figures = card()["markers"][m.marker].get("figures")
+    told = (
+        f" On photographs it had not seen it found {figures['sensitivity']:.0%} of those that bear it, and flagged "
+        f"{1 - figures['specificity']:.0%} of those that do not; here it may err more."
+        if figures
+        else ""
+    )
+    reviewed = (
+        f" {m.reviewed:,} of the flags were looked at by a person." if m.reviewed else " No flag was looked at by a person here."
+    )
+    return f"{m.marker.replace('_', ' ').capitalize()} was found by a detector, which errs.{told}{reviewed} A gap may be the detector's."

@@ -1,0 +1,133 @@
+"""Figures of one class by group, each against all others: how large is the gap, and how sure?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.evaluate import BETA
+from evaluation.intervals import Figure, Z, auc, ratio, undefined
+from evaluation.multiple import benjamini_hochberg
+from evaluation.ranking import rank, ranking_figures
+from evaluation.resampling import Name, bca, resample
+from evaluation.tallies import REASONS, SHARES, Tally, f_beta
+
+FEW = 10  # lesions with the class, or without, below which a group is too small to be judged
+RESAMPLES = 1000
+GROUPED = ("sensitivity", "specificity", "ppv", "npv", "auc", "auc_sens_80", "average_precision", "accuracy", "f1", "f_beta")
+
+
+@dataclass(frozen=True)
+class GroupFigure:
+    """One group. images, lesions, with_class (images of the class); gap: the group's figure less that of all others; p, and q
+    adjusted over the groups asked about together; small: why it is too small to be judged, or empty."""
+
+    group: str
+    images: int
+    lesions: int
+    with_class: int
+    figure: Figure
+    rest: Figure
+    gap: Figure
+    p: float
+    q: float
+    small: str
+
+
+def by_group(
+    scores: np.ndarray,
+    positive: np.ndarray,
+    decided: np.ndarray,
+    lesions: np.ndarray,
+    values: Sequence[str | None],
+    figure: str,
+    beta: float = BETA,
+    seed: int = 0,
+) -> list[GroupFigure]:
+    """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row,
+    None where it is not known: such rows are in no group and not among the others. figure: one of GROUPED.
+    """
+    group = np.unique(lesions, return_inverse=True)[1]
+    value = np.array([v if isinstance(v, str) else "" for v in values], object)
+    known = value != ""
+    rows = []
+    for level in sorted(set(value[known])):
+        inside = value == level
+        sides = [
+            figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside)
+        ]
+        gap, p = difference(*sides)
+        rows.append((level, inside, *sides, gap, p))
+    adjusted = benjamini_hochberg([r[-1] for r in rows])
+    return [
+        GroupFigure(
+            level, int(inside.sum()), len(np.unique(group[inside])), int((inside & positive).sum()), own, rest, gap, p, float(q),
+            _small(inside, positive, group),
+        )
+        for (level, inside, own, rest, gap, p), q in zip(rows, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def figure_of(
+    scores: np.ndarray,
+    positive: np.ndarray,
+    decided: np.ndarray,
+    groups: np.ndarray,
+    figure: str,
+    beta: float = BETA,
+    seed: int = 0,
+) -> Figure:
+    """One figure of one class with its interval: Wilson's for shares, Obuchowski's for the AUC, else BCa over the lesions."""
+    if not len(scores):
+        return undefined("no images")
+    group = np.unique(groups, return_inverse=True)[1]
+    if figure in SHARES:
+        hits, trials = SHARES[figure](positive, decided)
+        return ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
+    if figure == "auc":
+        return auc(scores, positive, group)
+    n = int(group.max()) + 1
+    name: Name = ("", figure)
+    if figure in ("f1", "f_beta"):
+        sides = (positive & decided, ~positive & decided, positive & ~decided, ~positive & ~decided)
+        counts = np.stack([np.bincount(group, side, n) for side in sides])
+        weigh = beta if figure == "f_beta" else 1.0
+        drawn = resample(lambda w: {name: f_beta(Tally(*(counts @ w)), weigh)}, n, RESAMPLES, seed)
+    else:
+        ranked = rank(scores, positive, group, n)
+        drawn = resample(lambda w: {name: ranking_figures(ranked, w)[figure]}, n, RESAMPLES, seed)
+    value = drawn.value[name]
+    if np.isnan(value):
+        return undefined(REASONS[figure])
+    if n < 2:
+        return Figure(value, reason="fewer than two lesions: no interval")
+    return Figure(value, *bca(drawn, name), undefined_resamples=drawn.undefined(name))
+
+
+def difference(one: Figure, other: Figure) -> tuple[Figure, float]:
+    """One less the other, with the interval recovered from both (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), and p.
+
+    The two are taken for independent; where lesions have images on both sides the interval is, if anything, too wide.
+    p is the level at which the interval would just touch 0, on the scale of its nearer end.
+    """
+    if not (one.defined and other.defined):
+        return undefined(one.reason or other.reason), float("nan")
+    gap = one.value - other.value
+    if np.isnan(one.low) or np.isnan(other.low):
+        return Figure(gap, reason="too few lesions for an interval"), float("nan")
+    low = gap - np.hypot(one.value - one.low, other.high - other.value)
+    high = gap + np.hypot(one.high - one.value, other.value - other.low)
+    towards_none = gap - low if gap > 0 else high - gap
+    from scipy.stats import norm
+
+    p = 1.0 if gap == 0 else float(2 * norm.sf(abs(gap) / towards_none * Z)) if towards_none > 0 else 0.0
+    return Figure(gap, float(low), float(high)), p
+
+
+def _small(inside: np.ndarray, positive: np.ndarray, group: np.ndarray) -> str:
+    with_it, without = (len(np.unique(group[inside & side])) for side in (positive, ~positive))
+    if with_it < FEW:
+        return f"{with_it} lesions of the class"
+    return f"{without} other lesions" if without < FEW else ""

@@ -1,0 +1,24 @@
+"""Decision curve: what deciding by the score is worth beside treating all or nobody (Vickers & Elkin 2006,
+doi:10.1177/0272989X06295361)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evaluation.thresholds import operating_points
+
+THRESHOLDS = np.linspace(0.01, 0.99, 99)
+
+
+def net_benefit(scores: np.ndarray, positive: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:
+    """True positives less false ones at the odds of the threshold, a row: float (T,). scores 0…1; nobody treated is 0."""
+    points = operating_points(scores, positive)
+    at = [points.index(t) for t in thresholds]
+    odds = thresholds / (1 - thresholds)
+    return np.asarray((points.tally.tp[at] - odds * points.tally.fp[at]) / len(scores))
+
+
+def treat_all(positive: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:
+    """Net benefit of deciding for everybody: float (T,)."""
+    share = float(positive.mean())
+    return np.asarray(share - (1 - share) * thresholds / (1 - thresholds))

@@ -1,0 +1,26 @@
+"""Operating points of physicians, as published: to be drawn beside a curve, never to be tested against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reader:
+    """who decided, with which sensitivity and specificity 0…1 for melanoma, by which source, on whom."""
+
+    who: str
+    sensitivity: float
+    specificity: float
+    source: str
+    on: str
+
+
+MORTON = "Morton & Mackie 1998, doi:10.1046/j.1365-2133.1998.02075.x"
+CLINIC = "biopsies of a pigmented lesion clinic in Glasgow, 1992–94, seen in person"
+READERS = (
+    Reader("dermatologists, over 10 years", 0.91, 0.99, MORTON, CLINIC),
+    Reader("senior registrars, 3–5 years", 0.90, 0.97, MORTON, CLINIC),
+    Reader("registrars, 1–2 years", 0.79, 0.98, MORTON, CLINIC),
+)
+CLASSES = frozenset({"mel", "malignant"})  # beside whose curves they may stand

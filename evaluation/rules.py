@@ -1,0 +1,34 @@
+"""Decision rules: which classes an image is decided for, by its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rule:
+    """thresholds: score from which an image is decided for a class, each class by itself; None: the highest score decides."""
+
+    name: str
+    thresholds: Mapping[str, float] | float | None = None
+
+
+ARGMAX = Rule("argmax: the class with the highest score")
+HALF = Rule("p > 0.5, each class by itself", float(np.nextafter(0.5, 1)))
+RULES = {"argmax": ARGMAX, "half": HALF}
+
+
+def decide(rule: Rule, probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """bool (N, C). By argmax one class an image, the first of equal ones; by thresholds none, one or several.
+
+    A class without a threshold is decided for above 0.5.
+    """
+    if rule.thresholds is None:
+        return np.asarray(probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1]))
+    half = float(np.nextafter(0.5, 1))
+    given = rule.thresholds
+    least = [given.get(c, half) for c in classes] if isinstance(given, Mapping) else [given] * len(classes)
+    return np.asarray(probabilities >= np.array(least))

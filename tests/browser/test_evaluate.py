@@ -1,0 +1,103 @@
+"""The sections of the Evaluate page in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server, click_until, heatmap, ready
+
+pytestmark = pytest.mark.browser
+
+
+def test_evaluating_and_clicking_a_cell(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest")
+    page.get_by_role("button", name="Run it over the dataset").click()
+    expect(page.get_by_text("Balanced accuracy", exact=True).first).to_be_visible()
+    matrix = page.get_by_test_id("stVegaLiteChart").first.locator("canvas, svg").first
+    expect(matrix).to_be_visible()
+    ready(page)
+    click_until(page, matrix, (0.86, 0.82), page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images")))
+    page.wait_for_url(re.compile("diagnosed=.*decided="))
+    page.reload()
+    expect(page.get_by_role("heading", name=re.compile(r"\w+ decided as \w+: \d+ images"))).to_be_visible()
+
+
+def test_a_selected_cell_shows_its_images_with_heatmaps(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
+    run = page.get_by_role("button", name="Run it over the dataset")
+    run.or_(page.get_by_role("heading", name=re.compile("nv decided as nv"))).first.wait_for()
+    if run.is_visible():
+        run.click()
+    expect(page.get_by_role("heading", name=re.compile(r"nv decided as nv: [1-9]"))).to_be_visible()
+    picture = page.get_by_role("img", name=re.compile(r"TINY_\d+: nv \d+%")).first
+    expect(picture).to_be_visible()
+    page.get_by_role("link", name=re.compile(r"nv \d+%")).first.click()
+    expect(heatmap(page)).to_be_visible()
+    assert "/inspect" in page.url and "image=TINY" in page.url
+
+
+def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
+    run = page.get_by_role("button", name="Run it over the dataset")
+    average = page.get_by_role("button", name=re.compile("Average over"))
+    run.or_(average).first.wait_for()
+    if run.is_visible():
+        run.click()
+    average.click()
+    expect(page.get_by_role("img", name="Mean heatmap for nv, centred on the lesion")).to_be_visible()
+
+
+def opened(page: Page, server: Server, section: str, more: str = "") -> None:
+    """The section over the tiny dataset; predictions are made where there are none yet."""
+    page.goto(f"{server.url}/evaluate?model=demo-honest&dataset=tiny&section={section}{more}")
+    run = page.get_by_role("button", name="Run it over the dataset")
+    balanced = page.get_by_text("Balanced accuracy").first
+    expect(run.or_(balanced)).to_be_visible()
+    if run.is_visible():
+        run.click()
+        expect(balanced).to_be_visible()
+    ready(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    ready(page)
+
+
+def test_a_threshold_is_chosen_and_told_in_people(page: Page, server: Server) -> None:
+    opened(page, server, "Thresholds")
+    expect(page.get_by_text("Of 1,000 people like these")).to_be_visible()
+    expect(page.get_by_text(re.compile("Chosen and judged on the same images"))).to_be_visible()
+    expect(page.get_by_text(re.compile("physicians' sensitivity and specificity for melanoma"))).to_be_visible()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("End")  # above every score but the highest: hardly anybody is alarmed
+    ready(page)
+    expect(page.get_by_role("row", name=re.compile("^not mel 0 "))).to_be_visible()
+    choose(page, "Class against the rest", "nv")
+    expect(page.get_by_text(re.compile("physicians' sensitivity"))).to_be_hidden()
+
+
+def test_a_score_is_compared_with_what_comes_true(page: Page, server: Server) -> None:
+    opened(page, server, "Calibration")
+    expect(page.get_by_text(re.compile("calibration error"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Decision curve: true positives less false ones"))).to_be_visible()
+
+
+def test_figures_by_group_with_gaps(page: Page, server: Server) -> None:
+    opened(page, server, "Groups", "&group-by=sex")
+    expect(page.get_by_text(re.compile("q is p adjusted over these groups"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Too small to be judged"))).to_be_visible()
+    choose(page, "Group by", "hair")
+    expect(page.get_by_text(re.compile("hair absent")).first).to_be_visible()
+
+
+def test_a_second_classifier_is_run_and_compared(page: Page, server: Server) -> None:
+    opened(page, server, "Comparison", "&compare-with=demo-shortcut")
+    page.get_by_role("button", name="Run it as well").click()
+    expect(page.get_by_text(re.compile("demo-shortcut.* less .*demo-honest"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"They decide (\d+ images differently|alike)"))).to_be_visible()
