@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assess import assess
+from assess import QUICK, assess
 from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, table, with_progress, workspace
 from data_audit.audit import Asked, audit_dataset
 from models.predictions import read_predictions, read_rename
@@ -40,13 +40,15 @@ def audit(
     if predictions is not None:
         names = [c.strip() for c in classes.split(",")] if classes else None
         labels = read_rename(rename) if rename else None
-        scores = assess(read_predictions(predictions, names, labels, data.order if row_order else None), data, labels).rows
-    asked = Asked(scores, space.open_dataset(against) if against else None, resplit, seed, space.verdicts)
+        given = read_predictions(predictions, names, labels, data.order if row_order else None)
+        scores = assess(given, data, labels, how=QUICK).rows
+    second = space.open_dataset(against) if against else None
+    asked = Asked(scores, second, resplit, seed, space.verdicts)
     folder = out_folder(out)
     found = with_progress("auditing", audit_dataset(data, folder, asked))
     from reports.audit_report import write_report
 
-    write_report(data, found.content, folder)
+    write_report(data, found.content, folder, second)
     if as_json:
         say_json(found.content)
         return

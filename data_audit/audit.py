@@ -92,6 +92,8 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     if beside is not None:
         findings += yield from part(against(seen, beside), 0.98, 1)
     about = {"lesionlens_version": __version__, "dataset": dataset.name, "dataset_sha256": dataset.sha256}
+    if other is not None:
+        about |= {"against": other.name, "against_sha256": other.sha256}
     cluster = clusters(pairs, len(dataset))
     (folder / SPLIT).unlink(missing_ok=True)  # one of an earlier audit is not this one's
     if fractions:

@@ -23,13 +23,28 @@ class Finding:
         return {**asdict(self), "n_images": len(self.image_ids), "image_ids": list(self.image_ids)}
 
 
-def captioned(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Images of a finding as `audit.json` holds it, each with what to write under it: pairs side by side, doubts spelt out."""
+@dataclass(frozen=True)
+class Captioned:
+    """An image of a finding and what to write under it; second: it is of the second dataset of the audit."""
+
+    image_id: str
+    caption: str
+    second: bool = False
+
+
+def captioned(finding: Mapping[str, Any]) -> list[Captioned]:
+    """Images of a finding as `audit.json` holds it: pairs side by side, doubts spelt out."""
     evidence = finding["evidence"]
-    if evidence.get("pairs"):
-        return [(i, f"{i} · {p['correlation']:.2f}") for p in evidence["pairs"] for i in (p["one"], p["other"])]
+    across = "shared" in evidence
+    pairs = evidence.get("shared" if across else "pairs")
+    if pairs:
+        return [
+            Captioned(p[side], f"{p[side]} · {p['correlation']:.2f}", across and side == "other")
+            for p in pairs
+            for side in ("one", "other")
+        ]
     doubts = {row["image_id"]: f": {row['diagnosis']}, or {row['suggested']}?" for row in evidence.get("labels", ())}
-    return [(i, i + doubts.get(i, "")) for i in finding["image_ids"]]
+    return [Captioned(i, i + doubts.get(i, "")) for i in finding["image_ids"]]
 
 
 def by_gravity(findings: list[Finding]) -> list[Finding]:

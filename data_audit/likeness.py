@@ -15,6 +15,7 @@ import numpy as np
 
 SIDE = 64  # pixels of the square a photograph is compared at
 RINGS = 6
+TOGETHER = 200  # candidates looked at between two reports of progress
 MAIN = 8  # directions in which fingerprints differ most
 NEAR = 9.0  # distance of fingerprints up to which a pair is looked at
 SAME = 0.8  # correlation of fine detail from which it is the same photograph
@@ -25,6 +26,19 @@ GREY = 1.5  # grey levels of detail that count as nothing
 WINDOW = 0.9  # radius of the disc that is compared, 1 is to the edges
 
 _RADIUS = np.hypot(*(np.indices((SIDE, SIDE)) - (SIDE - 1) / 2)) / (SIDE / 2)
+_RINGS = np.stack([((_RADIUS * RINGS).astype(int) == k).ravel() for k in range(RINGS)]).astype(float)  # (6, 64 · 64)
+_RINGS /= _RINGS.sum(axis=1, keepdims=True)
+
+
+def _towards(shifts: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """complex64 (shifts, frequencies): a row takes a spectrum to one shift, so that only the few near ones are computed."""
+    return np.exp(2j * np.pi * np.outer(shifts, frequencies) / SIDE).astype(np.complex64)
+
+
+_NEAR = np.arange(-SHIFT, SHIFT + 1)
+_DOWN = _towards(_NEAR, np.arange(SIDE)) / np.complex64(SIDE)
+_TWICE = np.r_[1, np.full(SIDE // 2 - 1, 2), 1]  # a real picture's spectrum is kept by half
+_ACROSS = (_towards(_NEAR, np.arange(SIDE // 2 + 1)) * _TWICE / SIDE).T.astype(np.complex64)
 
 
 @dataclass(frozen=True)
@@ -43,13 +57,10 @@ def small_picture(image: np.ndarray) -> np.ndarray:
 
 def fingerprint(small: np.ndarray) -> np.ndarray:
     """float32 (2 · 3 · 6,): mean and deviation of L*, a*, b* on six rings around the middle, which turns and mirrors leave alone."""
-    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 2).astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
-    ring = np.minimum((_RADIUS * RINGS).astype(int), RINGS)
-    parts = []
-    for k in range(RINGS):
-        pixels = lab[ring == k]
-        parts += [pixels.mean(axis=0), pixels.std(axis=0)]
-    return np.concatenate(parts).astype(np.float32)
+    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 2).astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    mean = _RINGS @ lab
+    spread = np.sqrt(np.maximum(_RINGS @ (lab * lab) - mean * mean, 0))
+    return np.stack([mean, spread], axis=1).ravel().astype(np.float32)
 
 
 def same_photographs(
@@ -68,7 +79,7 @@ def same_photographs(
         correlation = agreement(smalls[one], smalls[other])
         if correlation >= same:
             found.append(Pair(int(one), int(other), correlation))
-        if k % 500 == 499:
+        if k % TOGETHER == TOGETHER - 1:
             yield k + 1, len(candidates), found
     yield len(candidates), len(candidates), found
 
@@ -94,16 +105,17 @@ def near_pairs(prints: np.ndarray, near: float) -> np.ndarray:
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
     """Highest correlation of fine detail over turns, mirrors, crops of either and small shifts, −1…1."""
-    return max(_best(one, other), _best(other, one))
+    cropped = [np.stack([_detail(_cropped(small, share)) for share in CROPS]) for small in (one, other)]
+    crops = [np.fft.rfft2(details) for details in cropped]
+    turned = [np.fft.rfft2(np.stack(list(_turns(details[0])))) for details in cropped]  # the first is the whole
+    return max(_best(turned[0], crops[1]), _best(turned[1], crops[0]))
 
 
-def _best(whole: np.ndarray, other: np.ndarray) -> float:
-    """The whole against eight turns and mirrors of each crop of the other, at every shift up to `SHIFT` at once (FFT)."""
-    variants = np.stack([turned for share in CROPS for turned in _turns(_detail(_cropped(other, share)))])
-    spectrum = np.fft.rfft2(_detail(whole))
-    found = np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(variants)), s=(SIDE, SIDE))
-    near = np.r_[0 : SHIFT + 1, SIDE - SHIFT : SIDE]
-    return float(found[:, near[:, None], near].max())
+def _best(turned: np.ndarray, crops: np.ndarray) -> float:
+    """Spectra of eight turns and mirrors of one against those of each crop of the other, at every shift up to `SHIFT` at once."""
+    together = (np.conj(turned)[:, None] * crops).reshape(-1, SIDE // 2 + 1)
+    across = (together @ _ACROSS).reshape(-1, SIDE, len(_NEAR)).transpose(1, 0, 2).reshape(SIDE, -1)
+    return float((_DOWN @ across).real.max())
 
 
 def _cropped(small: np.ndarray, share: float) -> np.ndarray:

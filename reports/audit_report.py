@@ -25,19 +25,19 @@ PICTURES, SIDE = 8, 150  # of a finding; pixels of the longer side
 ROWS = 20  # of the table of associations
 
 
-def write_report(dataset: Dataset, content: Mapping[str, Any], folder: Path) -> Path:
-    """`report.html` beside `audit.json`, whose content it is made of."""
+def write_report(dataset: Dataset, content: Mapping[str, Any], folder: Path, against: Dataset | None = None) -> Path:
+    """`report.html` beside `audit.json`, whose content it is made of; against: the second dataset, where there was one."""
     path = folder / NAME
-    write_bytes(path, audit_html(dataset, content).encode())
+    write_bytes(path, audit_html(dataset, content, against).encode())
     return path
 
 
-def audit_html(dataset: Dataset, content: Mapping[str, Any]) -> str:
-    """The whole page; everything that comes from the dataset is escaped."""
+def audit_html(dataset: Dataset, content: Mapping[str, Any], against: Dataset | None = None) -> str:
+    """The whole page; everything that comes from the datasets is escaped."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
     environment.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:,.{digits}f}"
     environment.filters["p"] = lambda value: "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
-    findings = [{**f, "pictures": _pictures(dataset, f)} for f in content["findings"]]
+    findings = [{**f, "pictures": _pictures(dataset, against, f)} for f in content["findings"]]
     return environment.get_template("audit.html.j2").render(
         about=content["about"], findings=findings, charts=_charts(content), content=content,
         associations=[a for a in content["associations"] if a["strength"] is not None][:ROWS],
@@ -81,12 +81,13 @@ def _svg(chart: Any) -> str:
     )
 
 
-def _pictures(dataset: Dataset, finding: Mapping[str, Any]) -> list[dict[str, str]]:
+def _pictures(dataset: Dataset, against: Dataset | None, finding: Mapping[str, Any]) -> list[dict[str, str]]:
     shown = []
-    for image_id, caption in captioned(finding)[:PICTURES]:
-        picture = _picture(dataset, image_id)
+    for one in captioned(finding)[:PICTURES]:
+        of = against if one.second else dataset
+        picture = _picture(of, one.image_id) if of is not None else ""
         if picture:
-            shown.append({"src": picture, "caption": caption})
+            shown.append({"src": picture, "caption": one.caption})
     return shown
 
 

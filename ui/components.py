@@ -77,8 +77,10 @@ def gallery(
     captions: Sequence[str],
     pictures: Sequence[np.ndarray | bytes | None],
     columns: int = 6,
+    datasets: Sequence[str | None] | None = None,
 ) -> None:
-    """Pictures in rows, each with a link to Inspect."""
+    """Pictures in rows, each with a link to Inspect; datasets: of each, where not all are of the chosen one."""
+    elsewhere = datasets or [None] * len(image_ids)
     for start in range(0, len(image_ids), columns):
         row = st.columns(columns)
         for cell, k in zip(row, range(start, min(start + columns, len(image_ids))), strict=False):
@@ -91,9 +93,10 @@ def gallery(
                     st.image(content, width="stretch", alt=f"{image_ids[k]}: {captions[k]}")
                 st.page_link(
                     navigation.page("inspect"), label=captions[k], help=f"Inspect {image_ids[k]}",
-                    query_params={**_choice(), "image": image_ids[k]},
+                    query_params={**_choice(elsewhere[k]), "image": image_ids[k]},
                 )  # fmt: skip
 
 
-def _choice() -> dict[str, str]:
-    return {k: st.session_state[k] for k in ("model", "dataset") if st.session_state.get(k)}
+def _choice(dataset: str | None) -> dict[str, str]:
+    chosen = {k: st.session_state[k] for k in ("model", "dataset") if st.session_state.get(k)}
+    return chosen | ({"dataset": dataset} if dataset else {})

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from assess import QUICK
 from data_audit.audit import Asked
 from data_audit.dataset import Dataset
 from data_audit.findings import captioned
@@ -50,7 +51,7 @@ def findings_panel(data: Dataset) -> None:
     if not findings:
         st.success("Nothing found by these checks. That does not make the data sound.", icon=":material/check:")
     for number, finding in enumerate(findings):
-        _finding(data, finding, number)
+        _finding(data, finding, number, kept["about"].get("against"))
     st.caption(
         f"Checks: {', '.join(kept['about']['checks'])}. "
         "An association is not yet a shortcut: whether a classifier uses it is another question."
@@ -84,7 +85,7 @@ def _judged(data: Dataset) -> pd.DataFrame | None:
         if table is None:
             st.warning("These images were not predicted yet; do it on the Evaluate page. The audit goes without.")
             return None
-        return services.assessment(opened, data, table, None).rows
+        return services.assessment(opened, data, table, None, QUICK).rows
     except LesionLensError as error:
         st.warning(f"{error} The audit goes without.")
         return None
@@ -127,7 +128,7 @@ def _take_away(data: Dataset) -> None:
     right.page_link(navigation.page("review"), label="Review the markers", icon=":material/rule:")
 
 
-def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
+def _finding(data: Dataset, finding: dict[str, Any], number: int, against: str | None) -> None:
     colour, icon = GRAVITY[finding["severity"]]
     marker = finding["evidence"].get("marker")
     detected = bool(marker) and finding["evidence"].get("source") == "detector"
@@ -150,7 +151,7 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
                 query_params={"dataset": data.name, "marker": marker},
             )
         if shown:
-            _images(data, finding, number)
+            _images(data, finding, number, against)
 
 
 def _reviewed(data: Dataset, marker: str) -> None:
@@ -165,16 +166,26 @@ def _reviewed(data: Dataset, marker: str) -> None:
         st.caption(f"By the reviewed, {r.share:.1%} of all images bear it.")
 
 
-def _images(data: Dataset, finding: dict[str, Any], number: int) -> None:
+def _images(data: Dataset, finding: dict[str, Any], number: int, against: str | None) -> None:
     """A page of the finding's images; pairs side by side."""
     told = captioned(finding)
     sheets = -(-len(told) // SHOWN)
     sheet = st.pagination(sheets, key=f"sheet-{data.sha256[:8]}-{number}") if sheets > 1 else 1
-    ids, captions = zip(*told[(sheet - 1) * SHOWN : sheet * SHOWN], strict=True)
-    gallery(ids, captions, [_thumbnail(data, i) for i in ids], columns=4)
+    here = told[(sheet - 1) * SHOWN : sheet * SHOWN]
+    second = services.dataset(against) if against in services.workspace().dataset_names() else None
+    gallery(
+        [one.image_id for one in here],
+        [one.caption for one in here],
+        [_thumbnail(second if one.second else data, one.image_id) for one in here],
+        columns=4,
+        datasets=[against if one.second else None for one in here],
+    )
 
 
-def _thumbnail(data: Dataset, image_id: str) -> bytes | None:
+def _thumbnail(data: Dataset | None, image_id: str) -> bytes | None:
+    """None where the picture cannot be read, or its dataset is not in the workspace."""
+    if data is None:
+        return None
     try:
         return services.thumbnail(data.sha256, image_id, data, 260)
     except ImageError:

@@ -21,11 +21,13 @@ from data_audit.dataset import MARKERS
 from data_audit.quality import Border, View, black_border
 from imaging.resize import scale_image
 
-SIDE = 224  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
+SIDE = 192  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
 LEARNED = ("ink", "sticker", "ruler", "hair", "dark_corner", "gel_border", "gel_bubble")
 NETWORK = Path(__file__).with_name("markers.onnx")
 CARD = Path(__file__).with_name("markers.card.yaml")
 FRAME = 0.02  # share of the area that is black border, from which it is a frame
+THIN = 1 / 36  # of the longer side: a dark line up to so thick stands out from its surroundings
+DARKEST = 40  # grey levels; standing out more counts no more
 
 _own = threading.local()  # OpenCV's networks are not to be shared between threads
 
@@ -49,16 +51,24 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
 
     border: what `black_border` says of it, where that is known already.
     """
-    learned, planes = _network_says(picture)
+    if not hasattr(_own, "network"):
+        _own.network = cv2.dnn.readNetFromONNX(str(NETWORK))
+        _own.network.enableWinograd(False)  # costs more than it saves on maps so small
+    learned, cells = look(_own.network, picture)
     frame = black_border(View(picture)) if border is None else border
     told = dict(zip(LEARNED, map(float, learned), strict=True)) | {"black_frame": min(1.0, frame.share / (2 * FRAME))}
     scores = {marker: told[marker] for marker in MARKERS}
     flags = {marker: score >= thresholds()[marker] for marker, score in scores.items()}
     height, width = picture.shape[:2]
     bits = np.zeros((height, width), np.uint8)
+    darker = stands_out(picture) if any(flags.values()) else None
     for k, marker in enumerate(MARKERS):
         if flags[marker]:
-            mask = _framed(frame, height, width) if marker == "black_frame" else _lies(planes, marker, height, width)
+            if marker == "black_frame" or darker is None:
+                mask = _framed(frame, height, width)
+            else:
+                facts = card()["markers"][marker]["mask"]
+                mask = lies(cells[LEARNED.index(marker)], darker, facts["from"], facts["a_grey_level"])
             bits |= mask.astype(np.uint8) << k
     return Found(scores, flags, bits)
 
@@ -75,21 +85,35 @@ def thresholds() -> Mapping[str, float]:
     return {marker: float(card()["markers"][marker]["threshold"]) for marker in MARKERS}
 
 
-def _network_says(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (7,), and logits of each marker lying on a pixel, float32 (7, 2, 2, SIDE/2, SIDE/2): four to a cell of 2 × 2."""
-    if not hasattr(_own, "network"):
-        _own.network = cv2.dnn.readNetFromONNX(str(NETWORK))
+def look(network: Any, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (7,), and the logit of each marker lying on a pixel, by OpenCV's reading of the network: float32 (7, 2, 2, SIDE/2, SIDE/2),
+    four to a cell of 2 × 2 pixels."""
     square = scale_image(picture, (SIDE, SIDE), "area" if min(picture.shape[:2]) >= SIDE else "bilinear")
-    _own.network.setInput(cv2.dnn.blobFromImage(square))
-    scores, logits = _own.network.forward(("scores", "masks"))
-    return scores[0], logits.reshape(len(LEARNED), 2, 2, SIDE // 2, SIDE // 2)
+    network.setInput(cv2.dnn.blobFromImage(square))
+    scores, cells = network.forward(("scores", "masks"))
+    return scores[0], cells.reshape(len(LEARNED), 2, 2, SIDE // 2, SIDE // 2)
 
 
-def _lies(planes: np.ndarray, marker: str, height: int, width: int) -> np.ndarray:
-    """bool (H, W) of one marker from the logits of all; a pixel belongs to it from the logit on its card."""
-    cells = planes[LEARNED.index(marker)].transpose(2, 0, 3, 1)
-    plane = np.ascontiguousarray(cells).reshape(SIDE, SIDE)
-    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) > card()["markers"][marker]["mask_logit"]
+def stands_out(picture: np.ndarray) -> np.ndarray:
+    """float32 (H, W), 0…40: by how many grey levels a pixel is darker than what lies beside a thin dark line.
+
+    Black hat, the first step of DullRazor (Lee 1997, doi:10.1016/S0010-4825(97)00020-6).
+    """
+    side = max(3, round(THIN * max(picture.shape[:2]))) | 1
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    darker = cv2.morphologyEx(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.MORPH_BLACKHAT, around)
+    return np.minimum(darker, DARKEST).astype(np.float32)
+
+
+def lies(cells: np.ndarray, darker: np.ndarray, least: float, a_grey_level: float) -> np.ndarray:
+    """bool (H, W): where a marker's logit, enlarged to the picture, and what each grey level of standing out adds reach the least.
+
+    The network says roughly where; the picture itself says which pixels are the hair, the tick or the stroke.
+    """
+    height, width = darker.shape
+    plane = np.ascontiguousarray(cells.transpose(2, 0, 3, 1)).reshape(SIDE, SIDE)
+    logits = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+    return logits + a_grey_level * darker > least if a_grey_level else logits > least
 
 
 def _framed(border: Border, height: int, width: int) -> np.ndarray:

@@ -55,13 +55,6 @@ def scores(network: Any, images: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-network.predict(images.astype(np.float32), batch_size=64, verbose=0)[0]))
 
 
-def masks(network: Any, images: np.ndarray) -> np.ndarray:
-    """Logit of each marker lying on a pixel: float16 (N, SIDE, SIDE, 7)."""
-    cells = network.predict(images.astype(np.float32), batch_size=64, verbose=0)[1].astype(np.float16)
-    n, half = len(LEARNED), SIDE // 2
-    return cells.reshape(-1, half, half, n, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(-1, SIDE, SIDE, n)
-
-
 def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
     import tensorflow as tf
 
@@ -88,7 +81,7 @@ def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
     apart = tf.reduce_sum(there * apart) / tf.maximum(tf.reduce_sum(there), 1)
     somewhere = tf.reduce_logsumexp(tf.reshape(tf.reduce_logsumexp(masks, (1, 2)), (-1, n, 4)), 2) - float(np.log(TOP))
     tied = tf.reduce_sum(asked * cross(soft, somewhere)) / tf.reduce_sum(asked)
-    return whole, 6 * pixel + 0.5 * apart + 0.1 * tied
+    return whole, 6 * pixel + 0.5 * apart + 0.3 * tied
 
 
 def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
@@ -101,19 +94,22 @@ def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.
 
 
 def _varied(image: np.ndarray, bits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Turned, mirrored, a little enlarged and shifted, in other light; the mask goes along."""
+    """Turned, mirrored, a little enlarged and shifted, in other light and colour; the mask goes along."""
     quarter, mirror = int(rng.integers(4)), rng.random() < 0.5
     image, bits = np.rot90(image, quarter), np.rot90(bits, quarter)
     if mirror:
         image, bits = image[:, ::-1], bits[:, ::-1]
-    pose = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 3), rng.uniform(1.0, 1.1))
-    pose[:, 2] += rng.uniform(-0.02, 0.02, 2) * SIDE
-    pose[0] *= rng.uniform(0.98, 1.06)
+    pose = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 5), rng.uniform(1.0, 1.15))
+    pose[:, 2] += rng.uniform(-0.03, 0.03, 2) * SIDE
+    pose[0] *= rng.uniform(0.96, 1.08)
     image = cv2.warpAffine(np.ascontiguousarray(image), pose, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     bits = cv2.warpAffine(
         np.ascontiguousarray(bits), pose, (SIDE, SIDE), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
     )
-    light = image.astype(np.float32) * rng.normal(1, 0.08) * rng.normal(1, 0.04, 3).astype(np.float32) + rng.normal(0, 6)
+    light = image.astype(np.float32)
+    grey = light.mean(axis=2, keepdims=True)
+    light = grey + (light - grey) * rng.uniform(0.6, 1.5)
+    light = light * rng.normal(1, 0.1) * rng.normal(1, 0.06, 3).astype(np.float32) + rng.normal(0, 8)
     if rng.random() < 0.1:
         light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.3, 0.8))
     return light.clip(0, 255).astype(np.float32), bits

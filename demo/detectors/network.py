@@ -8,10 +8,10 @@ import numpy as np
 
 from data_audit.markers.detector import LEARNED, SIDE
 
-WIDTHS = (16, 32, 48, 96, 128)  # feature maps at a half, a quarter … of the side
-UP = (12, 24, 32, 48)
+WIDTHS = (16, 32, 64, 96, 128)  # feature maps at a half, a quarter … of the side
+UP = (16, 32, 48, 64)
 GAIN = 8  # of the mask logits, so that steps of one learning rate move them as fast as all else
-FINE = 1  # level on the way up whose maps tell hair and bubbles for the whole picture
+TELLING = (2, 4)  # levels on the way down whose maps tell the scores: fine ones for hair and bubbles, and the last
 N = len(LEARNED)
 
 
@@ -34,24 +34,15 @@ def build_network(seed: int) -> Any:
     for k, width in enumerate(WIDTHS):
         x = convolve(convolve(x, f"down{k}a", width, 2), f"down{k}b", width)
         levels.append(x)
-    deep = fine = levels[-1]
     for k in reversed(range(len(UP))):
         above = layers.UpSampling2D(name=f"up{k}")(layers.Conv2D(UP[k], 1, name=f"from_below{k}")(x))
         beside = layers.Conv2D(UP[k], 1, name=f"across{k}")(levels[k])
         x = convolve(layers.ReLU(name=f"join{k}_out")(layers.Add(name=f"join{k}")([above, beside])), f"mend{k}", UP[k])
-        fine = x if k == FINE else fine
     rare = keras.initializers.Constant(-4 / GAIN)
-    small = layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x)
-    masks = layers.Rescaling(GAIN, name="gain")(small)
-    seen = layers.Concatenate(name="seen")([
-        layers.GlobalAveragePooling2D(name="deep_mean")(deep),
-        layers.GlobalMaxPooling2D(name="deep_max")(deep),
-        layers.GlobalAveragePooling2D(name="fine_mean")(fine),
-        layers.GlobalMaxPooling2D(name="fine_max")(fine),
-        layers.GlobalMaxPooling2D(name="mask_max")(layers.AveragePooling2D(4, name="mask_smooth")(small)),
-        layers.GlobalAveragePooling2D(name="mask_mean")(layers.ReLU(name="mask_above")(small)),
-    ])  # fmt: skip
-    scores = layers.Dense(N, name="scores")(layers.Dropout(0.3)(seen))
+    masks = layers.Rescaling(GAIN, name="gain")(layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x))
+    pooled = [pool(name=f"{kind}{k}")(levels[k]) for k in TELLING
+              for kind, pool in (("mean", layers.GlobalAveragePooling2D), ("max", layers.GlobalMaxPooling2D))]  # fmt: skip
+    scores = layers.Dense(N, name="scores")(layers.Dropout(0.3)(layers.Concatenate(name="seen")(pooled)))
     return keras.Model(picture, [scores, masks], name="markers")
 
 
@@ -94,27 +85,17 @@ def to_onnx(network: Any) -> bytes:
     for k in range(len(WIDTHS)):
         x = convolve(f"down{k}b", convolve(f"down{k}a", x, 2))
         levels.append(x)
-    deep = fine = levels[-1]
     twice = weight("twice", np.array([1, 1, 2, 2]))
     for k in reversed(range(len(UP))):
         above = node("Resize", [convolution(f"from_below{k}", x), "", twice], f"up{k}", mode="nearest",
                      coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
         joined = node("Add", [above, convolution(f"across{k}", levels[k])], f"join{k}")
         x = convolve(f"mend{k}", node("Relu", [joined], f"join{k}_out"))
-        fine = x if k == FINE else fine
-    masks = convolution("masks", x, gain=GAIN)
-    above = node("Relu", [masks], "mask_above")
-    smooth = node("AveragePool", [masks], "mask_smooth", kernel_shape=[4, 4], strides=[4, 4])
-    pooled = [
-        node("GlobalAveragePool", [deep], "deep_mean"), node("GlobalMaxPool", [deep], "deep_max"),
-        node("GlobalAveragePool", [fine], "fine_mean"), node("GlobalMaxPool", [fine], "fine_max"),
-        node("GlobalMaxPool", [smooth], "mask_max"), node("GlobalAveragePool", [above], "mask_mean"),
-    ]  # fmt: skip
+    convolution("masks", x, gain=GAIN)
+    pooled = [node(f"Global{kind}Pool", [levels[k]], f"{kind}{k}") for k in TELLING for kind in ("Average", "Max")]
     flat = node("Flatten", [node("Concat", pooled, "seen", axis=1)], "flat", axis=1)
     last = network.get_layer("scores")
-    kernel = last.kernel.numpy().copy()
-    kernel[-8 * N :] /= GAIN  # the network pools its mask logits before the gain, the graph after it
-    dense = [flat, weight("scores.w", kernel), weight("scores.b", last.bias.numpy())]
+    dense = [flat, weight("scores.w", last.kernel.numpy()), weight("scores.b", last.bias.numpy())]
     node("Sigmoid", [node("Gemm", dense, "score_logits")], "scores")
     graph = helper.make_graph(
         nodes, "markers",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -55,6 +54,12 @@ def draw_pictures(n: int, seed: int) -> Pictures:
     return Pictures(images, labels, bits, np.ones_like(labels, bool))
 
 
+def draw_fresh(n: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Such drawings as they are drawn: image uint8 (H, W, 3) and bits uint8 (H, W) of each."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_draw_whole, range(seed * 1_000_000, seed * 1_000_000 + n), chunksize=32))
+
+
 def read_labelled(folder: Path) -> tuple[Pictures, np.ndarray, pd.DataFrame]:
     """Photographs labelled by hand: `markers.csv` (image_id and a 0/1 column a marker) beside `images/`.
 
@@ -77,13 +82,17 @@ def draw_on(originals: np.ndarray, labelled: Pictures, seed: int) -> Pictures:
     """The labelled photographs with one to three markers more drawn on each; what is drawn is known exactly."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         seeds = range(seed * 1_000_000, seed * 1_000_000 + len(originals))
-        drawn = list(pool.map(partial(_wear, share=0.0), originals, seeds, chunksize=32))
+        drawn = list(pool.map(_wear_one, originals, seeds, chunksize=32))
     images, bits = (np.stack(part) for part in zip(*drawn, strict=True))
     worn = np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1)
     return Pictures(images, np.maximum(labelled.labels, worn), bits, labelled.labels == 0)
 
 
 def _draw_one(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return _at_side(*_draw_whole(seed))
+
+
+def _draw_whole(seed: int) -> tuple[np.ndarray, np.ndarray]:
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 31])
     diagnosis, tone = str(rng.choice(HAM10000)), str(rng.choice(list(TONES)))
@@ -93,9 +102,11 @@ def _draw_one(seed: int) -> tuple[np.ndarray, np.ndarray]:
     bits = np.zeros(photograph.lesion.shape, np.uint8)
     for marker, mask in photograph.markers.items():
         bits[mask] |= 1 << LEARNED.index(marker)
-    if demo:
-        return scale_image(photograph.image, (SIDE, SIDE), "area"), _small(bits)
-    return _wear(photograph.image, seed, share=0.3)
+    return (photograph.image, bits) if demo else _wear(photograph.image, seed, share=0.3)
+
+
+def _wear_one(image: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return _at_side(*_wear(image, seed, share=0.0))
 
 
 def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,13 +124,13 @@ def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.nd
     for name in (n for n in names if n in some):
         picture, mask = WILD[name](rng, picture)
         bits[mask] |= 1 << LEARNED.index(name)
-    return scale_image(np.clip(picture, 0, 255).astype(np.uint8), (SIDE, SIDE), "area"), _small(bits)
+    return np.clip(picture, 0, 255).astype(np.uint8), bits
 
 
-def _small(bits: np.ndarray) -> np.ndarray:
-    """A bit mask at SIDE: a bit stays where at least two fifths of the pixel bear it."""
+def _at_side(image: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both at SIDE: a bit stays where at least two fifths of the pixel bear it."""
     small = np.zeros((SIDE, SIDE), np.uint8)
     for k in range(len(LEARNED)):
         plane = cv2.resize((bits >> k & 1).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         small |= (plane >= 0.4).astype(np.uint8) << k
-    return small
+    return scale_image(image, (SIDE, SIDE), "area"), small

@@ -47,7 +47,7 @@ def draw_ink(rng: Rng, image: np.ndarray) -> Drawn:
 
 
 def draw_sticker(rng: Rng, image: np.ndarray) -> Drawn:
-    """A round patch of one colour or with a ring of another, mostly cut off by the border."""
+    """A patch, mostly cut off by the border: round, of one colour or with a ring of another; or a strip or card with corners."""
     h, w = image.shape[:2]
     s = min(h, w)
     a, b = s * rng.uniform(0.14, 0.4, 2)
@@ -59,9 +59,14 @@ def draw_sticker(rng: Rng, image: np.ndarray) -> Drawn:
     x = (-out * a, w + out * a)[side] if side < 2 else x
     y = (-out * b, h + out * b)[side - 2] if side >= 2 else y
     field, core = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
-    cv2.ellipse(field, (round(x), round(y)), (round(a), round(b)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
-    paper = np.ones((h, w, 3), np.float32) * _paper(rng)
-    if rng.random() < 0.3:
+    card = rng.random() < 0.25
+    if card:
+        corners = cv2.boxPoints(((x, y), (1.4 * a, 1.4 * b), rng.uniform(0, 90)))
+        cv2.fillConvexPoly(field, np.rint(corners).astype(np.int32), 1.0, cv2.LINE_AA)
+    else:
+        cv2.ellipse(field, (round(x), round(y)), (round(a), round(b)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+    paper = np.ones((h, w, 3), np.float32) * (rng.uniform(12, 60) if card and rng.random() < 0.6 else _paper(rng))
+    if not card and rng.random() < 0.3:
         share = rng.uniform(0.4, 0.7)
         cv2.ellipse(core, (round(x), round(y)), (round(a * share), round(b * share)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
         paper = _blend(paper, np.ones((h, w, 3), np.float32) * _paper(rng), core)

@@ -53,14 +53,14 @@ def test_network_and_card_belong_together() -> None:
         assert facts["auc"]["out of fold"][1] <= facts["auc"]["out of fold"][0] <= facts["auc"]["out of fold"][2]
 
 
-UNMET = pytest.mark.xfail(strict=True, reason="the shipped detectors do not reach this yet; the card says what they reach")
+CROWDED = pytest.mark.xfail(strict=True, reason="0.42 on the demo itself, 0.35 here, where every third picture bears each marker")
 
 
 @pytest.mark.parametrize(
     ("marker", "least"),
     [
-        ("sticker", 0.6), ("dark_corner", 0.6), pytest.param("ink", 0.6, marks=UNMET), pytest.param("ruler", 0.4, marks=UNMET),
-        pytest.param("hair", 0.4, marks=UNMET),
+        ("sticker", 0.6), ("dark_corner", 0.6), ("ink", 0.6), pytest.param("ruler", 0.4, marks=CROWDED),
+        ("hair", 0.4),
     ],
 )  # fmt: skip
 def test_masks_lie_on_what_was_drawn(drawn: list[tuple[np.ndarray, dict[str, np.ndarray]]], marker: str, least: float) -> None:

@@ -182,7 +182,7 @@ def audit_dataset(data: Any, folder: Path, asked: Any) -> Run[None]:
     from reports.audit_report import write_report
 
     found = yield from run(data, folder, asked)
-    write_report(data, found.content, folder)
+    write_report(data, found.content, folder, asked.against)
 
 
 def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int]) -> np.ndarray | None:
