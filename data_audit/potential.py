@@ -59,11 +59,15 @@ def potentials(dataset: Dataset, features: Mapping[str, pd.DataFrame]) -> Run[li
 
 def folds(event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Folds:
     """Rows to learn from and rows to test on, FOLDS times, groups whole and events spread evenly; none with too few groups."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedKFold
 
     if min(len(np.unique(groups[event])), len(np.unique(groups[~event]))) < FEWEST:
         return []
-    return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(event, event, groups))
+    _, group = np.unique(groups, return_inverse=True)
+    with_event = np.bincount(group, event) > 0
+    parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(with_event, with_event)
+    held = [np.isin(group, test) for _, test in parts]
+    return [(np.flatnonzero(~h), np.flatnonzero(h)) for h in held]
 
 
 def tell_apart(

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
@@ -38,7 +39,7 @@ from imaging.resize import thumbnail
 from runs import Run
 
 VERSION = 2  # of what is measured: results of another version, or of other detectors, are not taken up
-SAVE_EVERY = 1000  # images
+SAVE_EVERY = 2500  # images
 AHEAD = 64
 LONGEST = 150  # characters of a mask file's name
 MASKED = 512  # pixels of a marker mask's longer side at most
@@ -98,9 +99,9 @@ def mask_file(masks: Path, image_id: str) -> Path:
 def _measured(
     dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str], masks: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """In the order of the list; OpenCV decodes outside Python's lock, so threads use all cores."""
+    """In the order of the list; OpenCV works outside Python's lock, so threads use all cores, each of them on a picture of its own."""
     waiting = iter(image_ids)
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+    with _one_thread_a_call(), ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
 
         def submit(n: int) -> list[Any]:
             return [(i, pool.submit(_measure, dataset.path(i), mask_file(masks, i))) for i in islice(waiting, n)]
@@ -110,6 +111,17 @@ def _measured(
             image_id, future = queue.pop(0)
             queue += submit(1)
             yield image_id, {"image_id": image_id, "stamp": stamps[image_id], **future.result()}
+
+
+@contextmanager
+def _one_thread_a_call() -> Iterator[None]:
+    """OpenCV splits no call among threads of its own meanwhile: they would only wait for each other."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _measure(path: Path | None, mask: Path) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def skin_facts(picture: np.ndarray, marked: np.ndarray) -> dict[str, float]:
     if share < ENOUGH:
         return {**dict.fromkeys(SKIN, np.nan), "skin_share": share}
     pixels = lab[skin]
-    low, lightness, high = np.percentile(pixels[:, 0], (25, 50, 75))
-    redness, yellowness = np.median(pixels[:, 1:], axis=0)
+    ordered = np.sort(pixels, axis=0)
+    (low, _, _), (lightness, redness, yellowness), (high, _, _) = (ordered[len(ordered) * k // 4] for k in (1, 2, 3))
     texture = cv2.Laplacian(lab[..., 0], cv2.CV_32F)[skin].std()
     ita = np.degrees(np.arctan2(lightness - 50, yellowness)) if yellowness > 0 else np.nan
     values = (share, lightness, redness, yellowness, high - low, texture, ita)
@@ -72,7 +72,8 @@ def lesion_estimate(lab: np.ndarray, usable: np.ndarray) -> np.ndarray:
     around = lab[rim & usable] if (rim & usable).sum() > 20 else lab[usable]
     if len(around) == 0:
         return np.zeros_like(usable)
-    apart = np.linalg.norm(cv2.GaussianBlur(lab, (0, 0), 1.5) - np.median(around, axis=0), axis=-1)
+    away = cv2.GaussianBlur(lab, (0, 0), 1.5) - np.sort(around, axis=0)[len(around) // 2]
+    apart = np.sqrt(np.einsum("ijk,ijk->ij", away, away))
     levels = np.clip(apart[usable] * 4, 0, 255).astype(np.uint8)
     limit, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     lesion = (apart > max(limit / 4, APART)) & usable

@@ -63,10 +63,10 @@ def people_chart(people: Mapping[str, int]) -> alt.Chart:
     place = np.arange(len(outcome))
     frame = pd.DataFrame({"row": place // COLUMNS, "column": place % COLUMNS, "outcome": outcome})
     labels = " : ".join(f"datum.value == '{name}' ? '{name}: {people[name]:,}'" for name in names) + " : ''"
-    legend = alt.Legend(title=None, orient="top", columns=2, labelExpr=labels, labelLimit=400, symbolSize=90)
+    legend = alt.Legend(title=None, orient="top", columns=1, labelExpr=labels, labelLimit=400, symbolSize=90)
     return (
         alt.Chart(frame)
-        .mark_point(filled=True, size=36, opacity=1, strokeWidth=2)
+        .mark_point(filled=True, size=24, opacity=1)
         .encode(
             x=alt.X("column:O", axis=None),
             y=alt.Y("row:O", axis=None),
@@ -74,7 +74,7 @@ def people_chart(people: Mapping[str, int]) -> alt.Chart:
             shape=alt.Shape("outcome:N", scale=alt.Scale(domain=names, range=[s for _, _, s in OUTCOMES]), legend=legend),
             tooltip=["outcome"],
         )
-        .properties(height=230)
+        .properties(height=270)
     )
 
 

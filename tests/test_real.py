@@ -94,13 +94,15 @@ def test_marker_flags_change_little_with_size(real_data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path: Path) -> None:
+def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path: Path, honest: Path) -> None:
     from demo.datasets import write_dataset
 
     for name in ("demo-faulty", "demo"):
         write_dataset(name, tmp_path / name)
     key = json.loads((tmp_path / "demo-faulty" / "answer-key.json").read_text())
-    told = as_json("audit", tmp_path / "demo-faulty", "--out", tmp_path / "faulty")
+    as_json("predict", "--model", honest, "--dataset", tmp_path / "demo-faulty", "--out", tmp_path / "scores")
+    scores = tmp_path / "scores" / "predictions.parquet"
+    told = as_json("audit", tmp_path / "demo-faulty", "--predictions", scores, "--out", tmp_path / "faulty")
     found = {f["kind"]: f for f in told["findings"]}
     pairs = {frozenset((p["one"], p["other"])) for p in found["duplicate photographs"]["evidence"]["pairs"]}
     assert pairs == {frozenset(d.split(" = ")) for d in key["duplicate image"]}
@@ -112,6 +114,11 @@ def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path:
         and found["goes with the diagnosis"]["severity"] == "grave"
     )
     assert "25 lesions" in found["lesions in several splits"]["summary"] and len(key["lesion in two splits"]) == 25
+    doubted = found["labels that may be wrong"]["image_ids"]
+    swapped = set(key["swapped label"])
+    assert len(swapped & set(doubted)) >= 0.8 * len(swapped), "most swapped labels are doubted"
+    first = doubted[: len(swapped)]
+    assert len(swapped & set(first)) >= 0.5 * len(first), "and half of the least credible are swapped"
     grave = {f["kind"] for f in told["findings"] if f["severity"] == "grave"}
     assert grave == {"lesions in several splits", "the same photograph in several splits", "goes with the diagnosis"}
     clean = as_json("audit", tmp_path / "demo", "--out", tmp_path / "clean")

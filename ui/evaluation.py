@@ -61,9 +61,9 @@ def headline(assessment: Assessment) -> None:
     )
     _metric(three, "Balanced accuracy", e.balanced_accuracy, "Mean of the sensitivities of the classes that occur here.")
     further: list[tuple[str, Figure, str]] = [
-        ("Mean AUC of the classes", e.averages[MACRO]["auc"], FIGURES["auc"][1]),
+        ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes that occur here: {FIGURES['auc'][1]}."),
         ("Cohen's kappa", e.kappa, "Agreement beyond chance: 0 is chance, 1 is perfect."),
-        ("Matthews' coefficient", e.mcc, "Correlation of diagnoses and decisions: 0 is chance, 1 is perfect."),
+        ("Matthews", e.mcc, "Correlation of diagnoses and decisions: 0 is chance, 1 is perfect."),
     ]
     for column, (name, figure, told) in zip(st.columns(3), further, strict=True):
         _metric(column, name, figure, told, ".2f")
