@@ -24,7 +24,7 @@ OVERALL = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "kappa": "Cohen's kappa",
-    "mcc": "Matthews' coefficient",
+    "mcc": "Matthews",
 }
 
 
