@@ -76,12 +76,13 @@ def evaluate(
         list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {', '.join(GROUPED)}.")
     ] = None,
     audited: Annotated[
-        Path | None, typer.Option("--audit", help="Folder of an audit: its detected markers and skin tones for --by.")
+        Path | None,
+        typer.Option("--audit", help="Folder of an audit: its markers and skin tones for --by, its findings for the report."),
     ] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate predictions: evaluation.json, with 95 % intervals clustered by lesion."""
+    """Evaluate predictions: evaluation.json and report.html, with 95 % intervals clustered by lesion."""
     data = workspace(workspace_root).open_dataset(dataset)
     names = [c.strip() for c in classes.split(",")] if classes else None
     labels = read_rename(rename) if rename else None
@@ -101,6 +102,9 @@ def evaluate(
         ]
     if by:
         content["groups"] = plain(_groups(judged, data, by, figure or list(USUAL_FIGURES), audited))
+    from reports.evaluation_report import write_evaluation_report
+
+    page = write_evaluation_report(data, content, judged.rows, _findings(audited, data), folder)
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
@@ -147,6 +151,7 @@ def evaluate(
             results.print(told["caution"])
     matrix = [[name, *[int(v) for v in row]] for name, row in zip(e.classes, e.matrix, strict=True)]
     results.print(table("Confusion matrix (rows: diagnosis, columns: decision)", ["", *e.classes], matrix))
+    results.print(str(page))
 
 
 def _cell(figure: Figure) -> str:
@@ -184,6 +189,20 @@ def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str]
                          "groups": [asdict(g) for g in found]}
                     )  # fmt: skip
     return told
+
+
+def _findings(audited: Path | None, data: Dataset) -> list[dict[str, Any]] | None:
+    """Of the audit in this folder, if one is named; it must be of the same data."""
+    if audited is None:
+        return None
+    path = audited / "audit.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["about"]["dataset_sha256"] != data.sha256:
+            raise LesionLensError("is the audit of other data.", str(path), "Audit this dataset again.")
+        return list(told["findings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LesionLensError("cannot be read as an audit.", str(path), "Name the folder that `audit` wrote to.") from error
 
 
 def _rule(name: str, thresholds: dict[str, float]) -> Rule:

@@ -5,8 +5,9 @@ import json
 import streamlit as st
 
 from assess import QUICK, Assessment, as_json, class_table
-from exports import safe_csv
-from ui import choice, services
+from exports import plain, safe_csv
+from reports.evaluation_report import evaluation_html
+from ui import audits, choice, services
 from ui.calibrating import calibration
 from ui.comparing import comparison
 from ui.components import MEANING, need, page_title
@@ -65,7 +66,7 @@ section = st.segmented_control(
 )  # fmt: skip
 SECTIONS[section or "Class by class"]()
 st.subheader("Take it away", anchor=False)
-first, second, third = st.columns(3)
+first, second, third, fourth = st.columns(4)
 name = f"{opened.name}-{data.name}-{split or 'all'}"
 first.download_button(
     "evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch"
@@ -80,4 +81,8 @@ second.download_button(
 third.download_button(
     "Predictions (CSV)", lambda: safe_csv(kept.frame(), kept.about), f"{name}-predictions.csv", "text/csv", width="stretch"
 )
+fourth.download_button(
+    "Report (HTML)", lambda: evaluation_html(data, plain(as_json(assessment)), assessment.rows, audits.findings(data)), f"{name}.html",
+    "text/html", width="stretch",
+)  # fmt: skip
 st.caption(MEANING)

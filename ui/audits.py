@@ -33,6 +33,12 @@ def kept(data: Dataset) -> dict[str, Any] | None:
     return content if content and tuple(content["about"]["checks"]) == CHECKS else None
 
 
+def findings(data: Dataset) -> list[dict[str, Any]] | None:
+    """Of the kept audit, None if there is none."""
+    content = kept(data)
+    return content["findings"] if content else None
+
+
 def images(data: Dataset) -> pd.DataFrame | None:
     """`images.parquet` of the kept audit, None if there is none."""
     path = folder(data) / "images.parquet"

@@ -1,0 +1,57 @@
+"""What CLAIM 2024 and TRIPOD+AI ask of a report, answered as far as data and predictions say; the rest stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from data_audit.dataset import Dataset
+
+MEASURES = "AUC, sensitivity, specificity, PPV, NPV, F1, average precision, balanced accuracy, kappa, Matthews' coefficient"
+
+
+def checklist(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Items and answers; an empty answer is for the authors to give."""
+    about, table = content["about"], dataset.table
+    ages = table["age"].dropna().astype(float)
+    sexes = ", ".join(f"{name} {n:,}" for name, n in table["sex"].value_counts().items())
+    ways = ", ".join(f"{name} {n:,}" for name, n in table["confirmation"].value_counts().items())
+    splits = ", ".join(f"{name} {n:,}" for name, n in table["split"].value_counts().items())
+    missing = ", ".join(f"{c} {int(table[c].isna().sum()):,}" for c in ("age", "sex", "site") if table[c].isna().any())
+    left = "; ".join(f"{n:,} {reason}" for reason, n in content["left_out"].items())
+    counts = ", ".join(f"{c['name']} {c['support']:,}" for c in content["per_class"])
+    network = f"{about['model']}, SHA-256 {about['model_sha256']}" if about.get("model_sha256") else ""
+    prepared = ", ".join(
+        f"{k.replace('_', ' ')} {about[k]}" for k in ("size", "resize", "scaling", "colour_order") if about.get(k)
+    )
+    old_and_young = f"median {ages.median():.0f} years, {ages.min():.0f} to {ages.max():.0f}" if len(ages) else ""
+    own = content["n_lesions_or_images"]
+    return [
+        ("Intended use and clinical role", ""),
+        ("Study design: prospective or retrospective", ""),
+        ("Data source", f"{dataset.name}, {len(dataset):,} images, layout {dataset.layout}; SHA-256 {about['dataset_sha256']}"),
+        ("Where and when the data were collected, and who was eligible", ""),
+        ("Participants of the whole dataset: age, by image", old_and_young),
+        ("Participants of the whole dataset: sex, by image", sexes),
+        ("Participants: skin type or ethnicity", ""),
+        ("Missing data", f"missing values: {missing}" if missing else "age, sex and site are complete"),
+        ("Ground truth and how it was reached", ways),
+        ("Partition of the data", f"{splits}; judged here: {about['split']}" if splits else f"judged here: {about['split']}"),
+        ("Images judged, and how many were left out for what", f"{content['n_images']:,} judged" + (f"; left out: {left}" if left else "")),
+        ("Outcome counts", counts),
+        ("Sample size and why it is enough", ""),
+        ("Network: structure and version", network),
+        ("Preprocessing", prepared),
+        ("Training: data, augmentation, how the final network was chosen", ""),
+        ("Decision rule", content["decision_rule"]),
+        ("Measures of performance", MEASURES),
+        ("Uncertainty", f"95 % intervals over {own:,} lesions, or images where they are not named; {content['resamples']:,} resamples"),
+        ("Calibration", "reliability in ten bins, calibration error, Brier score"),
+        ("Performance in groups", ", ".join(sorted({g["by"] for g in content["groups"]})) if content.get("groups") else ""),
+        ("Explainability and its evaluation", ""),
+        ("Failure analysis", "the surest wrong decisions are shown"),
+        ("External testing", ""),
+        ("Limits, bias, generalisability", ""),
+        ("Availability of data, code and network", ""),
+        ("Funding, conflicts of interest, registration, ethics", ""),
+    ]  # fmt: skip

@@ -1,0 +1,47 @@
+"""What reports are made of: templates that escape everything, charts as SVG, and pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from data_audit.dataset import Dataset
+from errors import ImageError
+from imaging.decode import decode_at_least, encode_jpeg, read_bytes
+from imaging.resize import thumbnail
+
+SIDE = 150  # pixels of the longer side of a picture
+
+
+def environment() -> Environment:
+    """Templates with the filters `number` (None is –) and `p` (of a p-value)."""
+    made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+    made.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:,.{digits}f}"
+    made.filters["p"] = lambda value: "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return made
+
+
+def svg(chart: Any) -> Markup:
+    """An Altair chart as SVG."""
+    import vl_convert
+
+    made = vl_convert.vegalite_to_svg(
+        chart.configure(font="sans-serif", padding={"left": 16, "right": 8, "top": 4, "bottom": 4}).to_dict()
+    )
+    return Markup(str(made))  # noqa: S704 (text in an SVG of Vega is escaped)
+
+
+def picture_url(dataset: Dataset, image_id: str) -> str:
+    """A small picture as a data URL, or nothing where it cannot be read."""
+    path = dataset.path(image_id)
+    if path is None:
+        return ""
+    try:
+        small = thumbnail(decode_at_least(read_bytes(path), SIDE), SIDE)
+    except ImageError:
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, 82)).decode()

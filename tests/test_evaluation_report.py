@@ -1,0 +1,108 @@
+"""The HTML report of an evaluation: what stands in it, and what must never."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from assess import How, as_json, assess
+from data_audit.dataset import Dataset
+from data_audit.opening import open_dataset
+from exports import plain
+from models.predictions import PredictionTable
+from reports.checklist import checklist
+from reports.evaluation_report import evaluation_html
+from tests.test_cli import as_json as told_by
+from tests.test_cli import run
+from workspace import Workspace
+
+
+def judged(data: Dataset, classes: tuple[str, ...] = ("nv", "mel", "bkl")):
+    rng = np.random.default_rng(0)
+    sure = np.eye(3)[[("nv", "mel", "bkl").index(d) for d in data.table["diagnosis"]]]
+    scores = rng.dirichlet(np.ones(3), len(data)) + 0.2 * sure
+    table = PredictionTable(tuple(data.table["image_id"]), classes, scores / scores.sum(1, keepdims=True))
+    return assess(table, data, how=How(resamples=100))
+
+
+def test_the_report_holds_figures_curves_mistakes_and_open_items(small_dataset: Path) -> None:
+    data = open_dataset(small_dataset)
+    found = judged(data)
+    content = plain(as_json(found))
+    page = evaluation_html(
+        data, content, found.rows, [{"severity": "grave", "kind": "ink", "summary": "Ink goes with melanoma."}]
+    )
+    assert f"{content['accuracy']['value']:.3f} [{content['accuracy']['low']:.3f}" in page
+    assert page.count("<svg") == 3 and "Ink goes with melanoma" in page and "no medical device" in page
+    assert len(re.findall(r"decided \w+ \d+%</figcaption>", page)) == min(
+        12, int((found.rows["diagnosis"] != found.rows["decision"]).sum())
+    )
+    surest = re.findall(r"decided \w+ (\d+)%</figcaption>", page)
+    assert surest == sorted(surest, key=int, reverse=True)
+    assert "Open: for the authors to say." in page and "physicians" in page
+    assert not re.findall(r"(?:src|href)=.?(?!data:)\w+:", page), "nothing is fetched from elsewhere"
+    assert set(re.findall(r"https?://[^/\"]+", page)) <= {"http://www.w3.org"}
+
+
+def test_what_strangers_wrote_is_escaped(small_dataset: Path, tmp_path: Path) -> None:
+    data = open_dataset(small_dataset)
+    found = judged(data)
+    content = plain(as_json(found))
+    content["about"]["card"] = content["about"]["dataset"] = "<script>alert(1)</script>"
+    page = evaluation_html(data, content, found.rows, [{"severity": "grave", "kind": "<img src=x>", "summary": "<b>"}])
+    assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
+
+
+def test_the_checklist_says_what_data_say_and_no_more(small_dataset: Path) -> None:
+    data = open_dataset(small_dataset)
+    items = dict(checklist(data, plain(as_json(judged(data)))))
+    assert f"{len(data):,} images" in items["Data source"] and data.sha256 in items["Data source"]
+    assert items["Network: structure and version"] == "" and items["External testing"] == ""
+    assert "mel" in items["Outcome counts"] and items["Performance in groups"] == ""
+
+
+def test_one_class_alone_leaves_no_curves(small_dataset: Path) -> None:
+    data = open_dataset(small_dataset)
+    found = judged(data)
+    rows = found.rows.assign(diagnosis="nv")
+    content = plain(as_json(found))
+    content["per_class"] = [c | {"support": len(rows) if c["name"] == "nv" else 0} for c in content["per_class"]]
+    content["n_images"] = len(rows)
+    assert "ROC curve with" not in evaluation_html(data, content, rows)
+
+
+def test_the_command_writes_it_with_the_audit(workspace: Workspace, tmp_path: Path) -> None:
+    data = workspace.open_dataset("tiny")
+    found = judged(data)
+    found.rows[["image_id", "nv", "mel", "bkl"]].to_csv(tmp_path / "scores.csv", index=False)
+    told_by("audit", "tiny", "--out", tmp_path / "audit", workspace=workspace)
+    options = [
+        "evaluate",
+        "--dataset",
+        "tiny",
+        "--predictions",
+        tmp_path / "scores.csv",
+        "--resamples",
+        50,
+        "--out",
+        tmp_path / "out",
+    ]
+    told_by(*options, "--audit", tmp_path / "audit", "--by", "sex", "--figure", "auc", workspace=workspace)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What the audit says of the data" in page and "AUC of mel by sex" in page
+    frame = pd.read_parquet(tmp_path / "audit" / "images.parquet")
+    assert len(frame) == len(data)
+    (tmp_path / "audit" / "audit.json").write_text("{}")
+    broken = run(*options, "--audit", tmp_path / "audit", workspace=workspace)
+    assert broken.returncode == 2 and "cannot be read as an audit" in broken.stderr
+
+
+@pytest.mark.parametrize("name", ["audit.html.j2", "evaluation.html.j2"])
+def test_pages_share_one_style_and_may_load_nothing(name: str) -> None:
+    folder = Path(__file__).resolve().parents[1] / "reports" / "templates"
+    assert (folder / name).read_text().startswith('{% extends "base.html.j2" %}') and "<style" not in (folder / name).read_text()
+    assert "default-src 'none'; img-src data:" in (folder / "base.html.j2").read_text()
