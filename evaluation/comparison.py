@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.confusion import confusion
-from evaluation.evaluate import ALL, BETA, MACRO, statistic_of
-from evaluation.intervals import Figure, undefined
-from evaluation.resampling import RESAMPLES, Name, bca, resample
+from evaluation.evaluate import ALL, BETA, MACRO, UNCLEAR, statistic_of
+from evaluation.intervals import Figure
+from evaluation.resampling import RESAMPLES, Name, resample, told
 from evaluation.rules import ARGMAX, Rule
 from evaluation.tallies import REASONS
 
@@ -62,20 +62,16 @@ def compare(
 
     drawn = resample(less, n_groups, resamples, seed)
 
-    def told(name: Name) -> Figure:
-        value = drawn.value[name]
-        if np.isnan(value):
-            return undefined(REASONS.get(name[1], "undefined for a class"))
-        if not drawn.replicates:
-            return Figure(value, reason="fewer than two lesions: no interval")
-        return Figure(value, *bca(drawn, name), undefined_resamples=drawn.undefined(name))
+    def less_told(name: Name) -> Figure:
+        return told(drawn, name, REASONS.get(name[1], UNCLEAR))
 
     a, b = first.argmax(axis=1) == true, second.argmax(axis=1) == true
     return Comparison(
         n_images=len(true),
         n_groups=n_groups,
-        differences={name: told((ALL, name)) for name in OVERALL} | {f"macro {name}": told((MACRO, name)) for name in COMPARED},
-        per_class={who: {name: told((who, name)) for name in COMPARED} for who in classes},
+        differences={name: less_told((ALL, name)) for name in OVERALL}
+        | {f"macro {name}": less_told((MACRO, name)) for name in COMPARED},
+        per_class={who: {name: less_told((who, name)) for name in COMPARED} for who in classes},
         matrix=confusion(true, second.argmax(axis=1), c) - confusion(true, first.argmax(axis=1), c),
         better=int((b & ~a).sum()),
         worse=int((a & ~b).sum()),

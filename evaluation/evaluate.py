@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.confusion import confusion
 from evaluation.intervals import Figure, auc, mean_of_ratios, ratio, undefined
 from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import RESAMPLES, Name, Resampled, bca, resample
+from evaluation.resampling import RESAMPLES, Name, Resampled, resample, told
 from evaluation.rules import ARGMAX, Rule, decide
 from evaluation.tallies import BINARY, REASONS, SHARES, Tally, at_prevalence, f_beta, over, overall
 
@@ -18,7 +18,8 @@ BETA = 2.0
 FEW = 100  # lesions below which a share has Wilson's interval
 TOP = (2, 3)
 AT_PREVALENCE = ("ppv_at_prevalence", "npv_at_prevalence")
-WILSON, OBUCHOWSKI, BOOTSTRAP = "Wilson, effective size", "Obuchowski", "BCa bootstrap over lesions"
+WILSON, OBUCHOWSKI = "Wilson, effective size", "Obuchowski"
+UNCLEAR = "undefined for a class"
 ALL, MACRO, WEIGHTED = "all classes", "macro", "weighted"
 MEANS = ("auc", "auc_sens_80", "average_precision", "accuracy", "sensitivity", "specificity", "f1", "f_beta", "ppv", "npv")
 
@@ -191,18 +192,18 @@ def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def _class_figures(
     name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray, drawn: Resampled
 ) -> ClassFigures:
-    told = {}
+    figures = {}
     for figure in (f.name for f in fields(ClassFigures) if f.name not in ("name", "support")):
         if figure in SHARES:
             hits, trials = SHARES[figure](true, decided)
             analytic = ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
-            told[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])))
+            figures[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])))
         elif figure == "auc":
             area = auc(scores, true, group)
-            told[figure] = replace(area, method=OBUCHOWSKI) if area.defined else area
+            figures[figure] = replace(area, method=OBUCHOWSKI) if area.defined else area
         elif (name, figure) in drawn.value:
-            told[figure] = _told(drawn, (name, figure))
-    return ClassFigures(name=name, support=int(true.sum()), **told)
+            figures[figure] = _told(drawn, (name, figure))
+    return ClassFigures(name=name, support=int(true.sum()), **figures)
 
 
 def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: int = 0) -> Figure:
@@ -212,15 +213,7 @@ def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: in
     """
     value = drawn.value[name]
     if np.isnan(value):
-        return undefined(share.reason if share is not None and share.reason else REASONS.get(name[1], "undefined for a class"))
-    none = not drawn.replicates
-    if share is not None and (none or lesions < FEW or value in (0, 1)):
+        return undefined(share.reason if share is not None and share.reason else REASONS.get(name[1], UNCLEAR))
+    if share is not None and (not drawn.replicates or lesions < FEW or value in (0, 1)):
         return replace(share, method=WILSON)
-    if none:
-        why = "fewer than two lesions" if drawn.n_groups < 2 else "not resampled"
-        return Figure(value, reason=f"{why}: no interval")
-    low, high = bca(drawn, name)
-    unclear = drawn.undefined(name)
-    if np.isnan(low):
-        return Figure(value, reason=f"undefined in {unclear:,} of {len(drawn.replicates[name]):,} resamples: no interval")
-    return Figure(value, low, high, method=BOOTSTRAP, undefined_resamples=unclear)
+    return told(drawn, name, REASONS.get(name[1], UNCLEAR))

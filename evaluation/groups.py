@@ -11,7 +11,7 @@ from evaluation.evaluate import BETA
 from evaluation.intervals import Figure, Z, auc, ratio, undefined
 from evaluation.multiple import benjamini_hochberg
 from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import Name, bca, resample
+from evaluation.resampling import Name, resample, told
 from evaluation.tallies import REASONS, SHARES, Tally, f_beta
 
 FEW = 10  # lesions with the class, or without, below which a group is too small to be judged
@@ -98,12 +98,7 @@ def figure_of(
     else:
         ranked = rank(scores, positive, group, n)
         drawn = resample(lambda w: {name: ranking_figures(ranked, w)[figure]}, n, RESAMPLES, seed)
-    value = drawn.value[name]
-    if np.isnan(value):
-        return undefined(REASONS[figure])
-    if n < 2:
-        return Figure(value, reason="fewer than two lesions: no interval")
-    return Figure(value, *bca(drawn, name), undefined_resamples=drawn.undefined(name))
+    return told(drawn, name, REASONS[figure])
 
 
 def difference(one: Figure, other: Figure) -> tuple[Figure, float]:

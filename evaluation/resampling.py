@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.intervals import Figure, undefined
+
+BOOTSTRAP = "BCa bootstrap over lesions"
 RESAMPLES = 2000
 TOGETHER = 250  # columns of weights at once: memory stays the same however many resamples are asked for
 PARTS = 500  # that are left out in turn; a part is a lesion where there are not more of them
@@ -81,6 +84,26 @@ def bca(resampled: Resampled, name: Name) -> tuple[float, float]:
     z = bias + ndtri(np.array([0.025, 0.975]))
     low, high = ndtr(bias + z / (1 - acceleration * z))
     return _between(replicates, (float(low), float(high)))
+
+
+def told(resampled: Resampled, name: Name, undefined_reason: str) -> Figure:
+    """The figure with its BCa interval, or why it has none: also where every resample gives the same, which is no certainty."""
+    value = resampled.value[name]
+    if np.isnan(value):
+        return undefined(undefined_reason)
+    if not resampled.replicates:
+        why = "fewer than two lesions" if resampled.n_groups < 2 else "not resampled"
+        return Figure(value, reason=f"{why}: no interval")
+    drawn = resampled.replicates[name]
+    unclear = resampled.undefined(name)
+    if unclear < len(drawn) and np.nanmin(drawn) == np.nanmax(drawn):
+        return Figure(value, reason="the same in every resample: no interval", undefined_resamples=unclear)
+    low, high = bca(resampled, name)
+    if np.isnan(low):
+        return Figure(
+            value, reason=f"undefined in {unclear:,} of {len(drawn):,} resamples: no interval", undefined_resamples=unclear
+        )
+    return Figure(value, low, high, method=BOOTSTRAP, undefined_resamples=unclear)
 
 
 def _between(replicates: np.ndarray, shares: tuple[float, float]) -> tuple[float, float]:

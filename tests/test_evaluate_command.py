@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from data_audit.opening import open_dataset
-from tests.test_cli import as_json, run
+from tests.test_cli import as_json_here as as_json
+from tests.test_cli import run_here as run
 from workspace import Workspace
 
 CLASSES = ["nv", "mel", "bkl"]
@@ -110,7 +111,7 @@ def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, scores: Path, o
         "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 0, "--predictions", scores, *options,
         workspace=workspace,
     )  # fmt: skip
-    assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr
+    assert done.exit_code == 2 and told in done.stderr and "Traceback" not in done.stderr
 
 
 def test_other_classes_cannot_be_compared(workspace: Workspace, tmp_path: Path, scores: Path) -> None:
@@ -120,7 +121,7 @@ def test_other_classes_cannot_be_compared(workspace: Workspace, tmp_path: Path, 
         "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 0, "--predictions", scores, "--predictions",
         tmp_path / "four.csv", workspace=workspace,
     )  # fmt: skip
-    assert done.returncode == 2 and "cannot be compared" in done.stderr
+    assert done.exit_code == 2 and "cannot be compared" in done.stderr
 
 
 def test_groups_of_detected_markers_say_that_the_detector_errs(small_dataset: Path) -> None:

@@ -16,8 +16,8 @@ from exports import plain
 from models.predictions import PredictionTable
 from reports.checklist import checklist
 from reports.evaluation_report import evaluation_html
-from tests.test_cli import as_json as told_by
-from tests.test_cli import run
+from tests.test_cli import as_json_here as told_by
+from tests.test_cli import run_here as run
 from workspace import Workspace
 
 
@@ -98,7 +98,7 @@ def test_the_command_writes_it_with_the_audit(workspace: Workspace, tmp_path: Pa
     assert len(frame) == len(data)
     (tmp_path / "audit" / "audit.json").write_text("{}")
     broken = run(*options, "--audit", tmp_path / "audit", workspace=workspace)
-    assert broken.returncode == 2 and "cannot be read as an audit" in broken.stderr
+    assert broken.exit_code == 2 and "cannot be read as an audit" in broken.stderr
 
 
 @pytest.mark.parametrize("name", ["audit.html.j2", "evaluation.html.j2"])

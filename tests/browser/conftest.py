@@ -111,6 +111,18 @@ def ready(page: Page) -> None:
     page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
 
 
+def press(button: Locator) -> None:
+    """Click a button that goes away once it has been heard: one that has just been drawn may not listen yet."""
+    for _ in range(10):
+        button.click()
+        try:
+            button.wait_for(state="hidden", timeout=6_000)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"no answer to clicks: {button}")
+
+
 def heatmap(page: Page) -> Locator:
     return page.get_by_role("img", name=re.compile("heatmap of"))
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, click_until, heatmap, ready
+from tests.browser.conftest import Server, click_until, heatmap, press, ready
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
     shutil.copy(folder / "images" / f"{table['image_id'][0]}.jpg", folder / "images" / "TINY_9000001.jpg")
     Workspace(tiny_workspace).register_dataset("twice", folder)
     page.goto(f"{server.url}/dataset?dataset=twice")
-    page.get_by_role("button", name="Audit it").click()
+    press(page.get_by_role("button", name="Audit it", exact=True))
     expect(page.get_by_text("moderate: duplicate photographs")).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
@@ -52,7 +52,7 @@ def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
 def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/review?dataset=tiny")
     page.get_by_role("link", name="Audit it on the Dataset page").click()
-    page.get_by_role("button", name="Audit it").click()
+    press(page.get_by_role("button", name="Audit it", exact=True))
     expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
     page.goto(f"{server.url}/review?dataset=tiny&marker=hair")
     expect(page.get_by_text("Is there hair?")).to_be_visible()

@@ -7,14 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, click_until, heatmap, ready
+from tests.browser.conftest import Server, click_until, heatmap, press, ready
 
 pytestmark = pytest.mark.browser
 
 
 def test_evaluating_and_clicking_a_cell(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/evaluate?model=demo-honest")
-    page.get_by_role("button", name="Run it over the dataset").click()
+    press(page.get_by_role("button", name="Run it over the dataset"))
     expect(page.get_by_text("Balanced accuracy", exact=True).first).to_be_visible()
     matrix = page.get_by_test_id("stVegaLiteChart").first.locator("canvas, svg").first
     expect(matrix).to_be_visible()
@@ -30,7 +30,7 @@ def test_a_selected_cell_shows_its_images_with_heatmaps(page: Page, server: Serv
     run = page.get_by_role("button", name="Run it over the dataset")
     run.or_(page.get_by_role("heading", name=re.compile("nv decided as nv"))).first.wait_for()
     if run.is_visible():
-        run.click()
+        press(run)
     expect(page.get_by_role("heading", name=re.compile(r"nv decided as nv: [1-9]"))).to_be_visible()
     picture = page.get_by_role("img", name=re.compile(r"TINY_\d+: nv \d+%")).first
     expect(picture).to_be_visible()
@@ -45,7 +45,7 @@ def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> No
     average = page.get_by_role("button", name=re.compile("Average over"))
     run.or_(average).first.wait_for()
     if run.is_visible():
-        run.click()
+        press(run)
     average.click()
     expect(page.get_by_role("img", name="Mean heatmap for nv, centred on the lesion")).to_be_visible()
 
@@ -57,7 +57,7 @@ def opened(page: Page, server: Server, section: str, more: str = "") -> None:
     balanced = page.get_by_text("Balanced accuracy").first
     expect(run.or_(balanced)).to_be_visible()
     if run.is_visible():
-        run.click()
+        press(run)
         expect(balanced).to_be_visible()
     ready(page)
 
@@ -98,6 +98,6 @@ def test_figures_by_group_with_gaps(page: Page, server: Server) -> None:
 
 def test_a_second_classifier_is_run_and_compared(page: Page, server: Server) -> None:
     opened(page, server, "Comparison", "&compare-with=demo-shortcut")
-    page.get_by_role("button", name="Run it as well").click()
+    press(page.get_by_role("button", name="Run it as well"))
     expect(page.get_by_text(re.compile("demo-shortcut.* less .*demo-honest"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"They decide (\d+ images differently|alike)"))).to_be_visible()

@@ -11,7 +11,8 @@ import pytest
 from errors import PredictionsError
 from models.combine import correct_prior, fit_weights, majority, put_together
 from models.predictions import PredictionTable, read_predictions
-from tests.test_cli import as_json, run
+from tests.test_cli import as_json_here as as_json
+from tests.test_cli import run_here as run
 from workspace import Workspace
 
 A = np.array([[0.6, 0.4, 0.0], [0.2, 0.5, 0.3]])
@@ -116,4 +117,4 @@ def test_the_command_writes_predictions_like_any_other(workspace: Workspace, tmp
 )
 def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, members: list[Path], options: list[str], told: str) -> None:
     done = run("ensemble", "--predictions", members[0], *options, "--out", tmp_path / "x", workspace=workspace)
-    assert done.returncode == 2 and told in done.stderr
+    assert done.exit_code == 2 and told in done.stderr
