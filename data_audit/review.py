@@ -61,9 +61,10 @@ class Verdicts:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=WAIT)
+        connection = sqlite3.connect(
+            self.path, timeout=WAIT, isolation_level="IMMEDIATE"
+        )  # a writer waits, it never has to give up
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, content TEXT NOT NULL, marker TEXT NOT NULL, "
                 "present INTEGER CHECK (present IN (0, 1)), UNIQUE (content, marker))"

@@ -163,12 +163,12 @@ def statistic_of(
         figures: dict[Name, np.ndarray] = {}
         for k, name in enumerate(classes):
             tally = Tally(*sums[4 * k : 4 * k + 4])
-            told = {figure: compute(tally) for figure, compute in BINARY.items()}
-            told |= {"f_beta": f_beta(tally, beta)} | ranking_figures(ranked[k], weights)
+            of_class = {figure: compute(tally) for figure, compute in BINARY.items()}
+            of_class |= {"f_beta": f_beta(tally, beta)} | ranking_figures(ranked[k], weights)
             if name in prevalence:
-                at = at_prevalence(told["sensitivity"], told["specificity"], prevalence[name])
-                told |= dict(zip(AT_PREVALENCE, at, strict=True))
-            figures |= {(name, figure): values for figure, values in told.items()}
+                at = at_prevalence(of_class["sensitivity"], of_class["specificity"], prevalence[name])
+                of_class |= dict(zip(AT_PREVALENCE, at, strict=True))
+            figures |= {(name, figure): values for figure, values in of_class.items()}
         support = np.stack([sums[4 * k] + sums[4 * k + 2] for k in present])
         for figure in MEANS:
             values = np.stack([figures[classes[k], figure] for k in present])
