@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atomic import part_name
-from data_audit.dataset import Dataset
+from data_audit.dataset import MARKERS, Dataset
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
 from errors import DatasetError
@@ -29,8 +29,14 @@ def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
     path = folder / "images.parquet"
     if not path.is_file():
         raise DatasetError("holds no images.parquet.", str(folder), "Name the folder an audit was written to.")
-    frame = pd.read_parquet(path)
-    if "image_id" not in frame or list(frame["image_id"]) != list(dataset.table["image_id"]):
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DatasetError("cannot be read as a table.", str(path), "Audit the dataset again.") from error
+    missing = [c for c in ("image_id", "skin_tone", *(f"{m}_flag" for m in MARKERS)) if c not in frame]
+    if missing:
+        raise DatasetError(f"has no column {missing[0]!r}.", str(path), "Audit the dataset again.")
+    if list(frame["image_id"]) != list(dataset.table["image_id"]):
         raise DatasetError("is of other images than the dataset.", str(path), "Audit this dataset again.")
     return frame
 

@@ -17,7 +17,8 @@ class Rule:
 
 
 ARGMAX = Rule("argmax: the class with the highest score")
-HALF = Rule("p > 0.5, each class by itself", float(np.nextafter(0.5, 1)))
+ABOVE_HALF = float(np.nextafter(0.5, 1))
+HALF = Rule("p > 0.5, each class by itself", ABOVE_HALF)
 RULES = {"argmax": ARGMAX, "half": HALF}
 
 
@@ -28,7 +29,6 @@ def decide(rule: Rule, probabilities: np.ndarray, classes: Sequence[str]) -> np.
     """
     if rule.thresholds is None:
         return np.asarray(probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1]))
-    half = float(np.nextafter(0.5, 1))
     given = rule.thresholds
-    least = [given.get(c, half) for c in classes] if isinstance(given, Mapping) else [given] * len(classes)
+    least = [given.get(c, ABOVE_HALF) for c in classes] if isinstance(given, Mapping) else [given] * len(classes)
     return np.asarray(probabilities >= np.array(least))

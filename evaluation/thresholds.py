@@ -13,13 +13,10 @@ from evaluation.tallies import BINARY, Tally, f_beta
 @dataclass(frozen=True)
 class Points:
     """thresholds float (K,), descending: an image is decided for from this score on; the first is above every score.
-    tally: counts at each. readers may index: at(k)."""
+    tally: counts at each."""
 
     thresholds: np.ndarray
     tally: Tally
-
-    def at(self, k: int) -> Tally:
-        return Tally(*(float(side[k]) for side in vars(self.tally).values()))  # type: ignore[arg-type]
 
     def index(self, threshold: float) -> int:
         """The point at which decisions are those of this threshold."""

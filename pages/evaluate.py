@@ -72,7 +72,7 @@ first.download_button(
     "evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch"
 )
 second.download_button(
-    "Figures by class (CSV)",
+    "Classes (CSV)",
     safe_csv(class_table(assessment.evaluation), assessment.about),
     f"{name}-classes.csv",
     "text/csv",

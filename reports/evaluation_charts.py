@@ -113,7 +113,7 @@ def decision_chart(thresholds: np.ndarray, benefits: Mapping[str, np.ndarray]) -
     top = max(float(v.max()) for v in benefits.values())
     colours = alt.Scale(domain=names, range=[BLUE, GREY, TEXT, ORANGE][: len(names)])
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [1, 0]][: len(names)])
-    legend = alt.Legend(orient="top", title=None)
+    legend = alt.Legend(orient="top", title=None, columns=1)
     return (
         alt.Chart(frame)
         .mark_line(clip=True, strokeWidth=2)

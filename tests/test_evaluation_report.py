@@ -96,6 +96,12 @@ def test_the_command_writes_it_with_the_audit(workspace: Workspace, tmp_path: Pa
     assert "What the audit says of the data" in page and "AUC of mel by sex" in page
     frame = pd.read_parquet(tmp_path / "audit" / "images.parquet")
     assert len(frame) == len(data)
+    frame.drop(columns="skin_tone").to_parquet(tmp_path / "audit" / "images.parquet")
+    older = run(*options, "--audit", tmp_path / "audit", "--by", "sex", workspace=workspace)
+    assert older.exit_code == 2 and "has no column 'skin_tone'" in older.stderr
+    (tmp_path / "audit" / "images.parquet").write_bytes(b"PAR1 nothing")
+    torn = run(*options, "--audit", tmp_path / "audit", "--by", "sex", workspace=workspace)
+    assert torn.exit_code == 2 and "cannot be read as a table" in torn.stderr
     (tmp_path / "audit" / "audit.json").write_text("{}")
     broken = run(*options, "--audit", tmp_path / "audit", workspace=workspace)
     assert broken.exit_code == 2 and "cannot be read as an audit" in broken.stderr

@@ -78,7 +78,7 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         f"On the same {found.n_images:,} images, **{second}** less **{first}**. Only {second} is right on {found.better:,}, only {first} "
         f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
-    columns = st.columns(4)
+    columns = [*st.columns(2), *st.columns(2)]  # four in a row are cut off on a small screen
     for column, (key, title) in zip(columns, OVERALL.items(), strict=True):
         figure = found.differences[key]
         column.metric(
@@ -86,7 +86,7 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
             f"[{figure.low:+.3f}, {figure.high:+.3f}]" if not np.isnan(figure.low) else figure.reason,
             delta_color="off", delta_arrow="off", border=True,
         )  # fmt: skip
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(
             difference_heatmap(found.matrix, assessment.evaluation.classes), width="stretch",

@@ -72,8 +72,8 @@ def test_a_threshold_decides_the_same_elsewhere() -> None:
     other, truth = scored(5)
     decided = decide(Rule("", {"mel": float(threshold)}), np.stack([other, -other], 1), ("mel", "nv"))[:, 0]
     points = operating_points(other, truth)
-    at = points.at(points.index(float(threshold)))
-    assert (at.tp, at.fp) == ((decided & truth).sum(), (decided & ~truth).sum())
+    at = points.index(float(threshold))
+    assert (points.tally.tp[at], points.tally.fp[at]) == ((decided & truth).sum(), (decided & ~truth).sum())
 
 
 def test_every_way_has_a_usual_number_that_works() -> None:
