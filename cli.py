@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, predict
+from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict
 from version import __version__
 
 app = typer.Typer(
@@ -16,7 +16,9 @@ app = typer.Typer(
 app.add_typer(model.app, name="model")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(markers.app, name="markers")
-for function in (demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, bench.bench):
+for function in (
+    demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, ood.ood, bench.bench,
+):  # fmt: skip
     app.command("ensemble" if function is ensemble.ensemble else None)(function)
 
 

@@ -155,6 +155,11 @@ class Workspace:
         place = hashlib.sha256(layer.encode()).hexdigest()[:8]
         return self.root / "results" / "sanity" / f"{model_sha[:16]}-{card_sha[:12]}-{method}-{place}.json"
 
+    def reference_path(self, model_sha: str, card_sha: str, dataset_sha: str, split: str | None) -> Path:
+        """Where a classifier's out-of-distribution reference of a dataset, or of one split, is kept."""
+        part = hashlib.sha256(split.encode()).hexdigest()[:8] if split else "all"
+        return self.root / "results" / "ood" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}-{part}.npz"
+
     def policy_path(self, model_sha: str) -> Path:
         """Where an operator's policy for one classifier is, if it was switched on."""
         return self.root / "policies" / f"{model_sha}.yaml"

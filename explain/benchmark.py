@@ -17,9 +17,10 @@ from explain.engine import Engine, open_engine
 from explain.run import Request, explain_files
 from imaging.decode import encode_jpeg
 from models.card import ModelCard
-from models.classifier import Classifier, stream_batches
+from models.classifier import Classifier
 from models.files import FileFacts
 from models.network import import_tensorflow
+from models.stream import stream_batches
 from ratios import Row, compare_costs
 
 BATCH = 32

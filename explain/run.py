@@ -21,8 +21,9 @@ from atomic import part_name
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.methods import DEFAULT, METHODS, Settings, attribute
-from models.classifier import BATCH, Classifier, Prediction, stream_batches
+from models.classifier import BATCH, Classifier, Prediction
 from models.predictions import PredictionTable, column_names, write_predictions
+from models.stream import stream_batches
 from runs import Run
 
 SAVE_EVERY = 20  # batches a part

@@ -18,9 +18,10 @@ from atomic import write_bytes
 from errors import NoSpatialLayer
 from explain.methods import DEFAULT, Settings, attribute, find_method
 from explain.similarity import spearman, ssim
-from models.classifier import BATCH, Classifier, stream_batches
+from models.classifier import BATCH, Classifier
 from models.layers import sublayers
 from models.network import open_network
+from models.stream import stream_batches
 from runs import Run
 
 IMAGES, SEEDS, STAGES = 100, 5, 8

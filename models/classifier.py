@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from errors import CardError, ImageError, ModelFileError
-from imaging.decode import read_image
+from errors import CardError, ModelFileError
 from imaging.resize import fit_image
 from models.card import ModelCard, card_path, guess_card, read_card, scale_pixels
 from models.files import FileFacts, inspect_file
@@ -273,58 +269,3 @@ def _looks_like(outputs: np.ndarray) -> tuple[int, str]:
         return outputs.shape[1], "linear"
     adds_up = outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
     return outputs.shape[1], "softmax" if adds_up else "sigmoid"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Prepared images with the places they came from, and what could not be read."""
-
-    rows: list[int]
-    images: np.ndarray
-    errors: dict[int, str]
-
-
-def stream_batches(classifier: Classifier, paths: Sequence[Path], batch: int = BATCH, workers: int = 2) -> Iterator[Batch]:
-    """Read, decode and resize pictures in threads while the network works on the batch before.
-
-    Unreadable pictures are left out of the batch and named in `errors` by their place in `paths`.
-    Memory is constant in the number of pictures: two batches at most are ahead.
-    """
-    load = partial(_load, classifier.card)
-    with ThreadPoolExecutor(workers) as pool:
-        for chunk, results in _ahead(pool, load, paths, batch):
-            rows, fitted, errors = [], [], {}
-            for row, result in zip(chunk, results, strict=True):
-                if isinstance(result, str):
-                    errors[row] = result
-                else:
-                    rows.append(row)
-                    fitted.append(result)
-            shape = (0, *classifier.card.size, 3)
-            pixels = np.stack(fitted) if fitted else np.zeros(shape, np.uint8)
-            yield Batch(rows, scale_pixels(classifier.card, pixels), errors)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, load: Callable[[Path], Any], paths: Sequence[Path], batch: int
-) -> Iterator[tuple[list[int], list[Any]]]:
-    chunks = iter([list(range(i, min(i + batch, len(paths)))) for i in range(0, len(paths), batch)])
-    waiting = [(c, [pool.submit(load, paths[i]) for i in c]) for c in islice(chunks, 2)]
-    try:
-        while waiting:
-            chunk, futures = waiting.pop(0)
-            results = [future.result() for future in futures]
-            waiting += [(c, [pool.submit(load, paths[i]) for i in c]) for c in islice(chunks, 1)]
-            yield chunk, results
-    finally:
-        for _, futures in waiting:
-            for future in futures:
-                future.cancel()
-
-
-def _load(card: ModelCard, path: Path) -> np.ndarray | str:
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        return str(error)
-    return fit_image(image, card.size, card.resize.geometry, card.resize.interpolation)

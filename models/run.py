@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.classifier import Classifier, Prediction, stream_batches
+from models.classifier import Classifier, Prediction
 from models.predictions import PredictionTable, column_names, read_predictions, write_predictions
+from models.stream import stream_batches
 from runs import Run
 from version import __version__
 

@@ -12,6 +12,7 @@ from ui.calibrating import calibration
 from ui.comparing import comparison
 from ui.components import MEANING, need, page_title
 from ui.evaluation import class_by_class, headline, how_judged
+from ui.familiar import unlike
 from ui.grouping import by_groups
 from ui.long_runs import follow
 from ui.operating import operating_point
@@ -59,6 +60,7 @@ SECTIONS = {
     "Calibration": lambda: calibration(assessment, splits, split, of),
     "Groups": lambda: by_groups(assessment, data),
     "Comparison": lambda: comparison(opened, data, assessment, split),
+    "Unlike these": lambda: unlike(opened, data),
 }
 section = st.segmented_control(
     "What to look at", list(SECTIONS), default="Class by class", key="section", bind="query-params", width="stretch",

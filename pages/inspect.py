@@ -9,6 +9,7 @@ from ui import choice, services
 from ui.attribution import Shown, View, Wish, attribution, controls
 from ui.components import need, page_title, show_errors, show_picture
 from ui.covering import covering_panel
+from ui.familiar import familiar_panel, warn_if_unlike
 from ui.grids import difference_panel, grid_panel
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
@@ -74,6 +75,8 @@ also = st.multiselect(
     bind="query-params",
 )
 mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
+with show_errors():
+    warn_if_unlike(services.model(name), chosen, choice.dataset())
 wish, view = controls(services.model(name), mask is not None)
 drawn: list[tuple[services.OpenModel, Shown]] = []
 for each in [name, *also]:
@@ -84,6 +87,11 @@ for each in [name, *also]:
             drawn.append((opened, shown))
 if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
+with (
+    st.expander("Is it like what the classifier learned from?", icon=":material/compare:", expanded=chosen.data is None),
+    show_errors(),
+):
+    familiar_panel(services.model(name), chosen, choice.dataset())
 with st.expander("Cover a part and see what happens", icon=":material/brush:"), show_errors():
     covering_panel(services.model(name), chosen)
 st.subheader("What the dataset knows of this image", anchor=False)

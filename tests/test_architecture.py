@@ -16,7 +16,7 @@ ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "workspace"
 NOT_BELOW = {
     "imaging": set(),
     "evaluation": set(),
-    "models": {"imaging"},
+    "models": {"imaging", "evaluation"},
     "data_audit": {"imaging", "evaluation"},
     "explain": {"models", "imaging", "evaluation"},
     "workspace": {"models", "data_audit", "imaging"},

@@ -9,8 +9,9 @@ import pytest
 
 from errors import CardError, NoSpatialLayer
 from models.card import ModelCard, card_path, write_card
-from models.classifier import Classifier, open_classifier, stream_batches
+from models.classifier import Classifier, open_classifier
 from models.files import inspect_file
+from models.stream import stream_batches
 from tests.models.networks import NETWORKS, SIZE
 
 

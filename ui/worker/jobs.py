@@ -79,6 +79,7 @@ class Scrambled:
 
 
 _open: OrderedDict[tuple, Any] = OrderedDict()
+_references: dict[tuple[Path, int], Any] = {}
 
 
 def _classifier(spec: ModelSpec) -> Any:
@@ -255,6 +256,42 @@ def predict_dataset(spec: ModelSpec, files: dict[str, Path | None], name: str, d
     return (yield from run(classifier, files, about_run(classifier, name, digest), kept))
 
 
+def fit_reference(spec: ModelSpec, data: Any, split: str | None, path: Path) -> Run[None]:
+    """What a dataset, or one split, looks like to the network; kept at path."""
+    from familiarity import kept_reference
+
+    yield from kept_reference(_classifier(spec), data, split, path)
+
+
+def familiarity(spec: ModelSpec, path: Path, image: np.ndarray) -> Any:
+    """`Familiarity` of one image under the reference at path; None where there is none."""
+    from familiarity import look
+    from models.ood import read_reference
+
+    key = (path, path.stat().st_mtime_ns) if path.exists() else None
+    if key is None:
+        return None
+    if key not in _references:
+        while len(_references) >= MAX_OPEN:
+            del _references[next(iter(_references))]
+        kept = read_reference(path)
+        if kept is None:
+            return None
+        _references[key] = kept[0]
+    return look(_classifier(spec), _references[key], image)
+
+
+def judge_kinds(spec: ModelSpec, data: Any, split: str | None, others: list[Any], path: Path) -> Run[tuple[Any, list[Any]]]:
+    """The reference of a dataset or split, and how well it tells other kinds of images and other datasets from its own."""
+    from familiarity import judge_kinds as judge
+    from familiarity import kept_reference
+    from runs import part
+
+    classifier = _classifier(spec)
+    reference = yield from part(kept_reference(classifier, data, split, path), 0, 0.4)
+    return reference, (yield from part(judge(classifier, reference, data, split, others), 0.4, 1))
+
+
 def check_card(spec: ModelSpec, root: Path, sample: pd.DataFrame, groups: list[str]) -> Run[Any]:
     from models.check import check_card as run
 
@@ -268,6 +305,7 @@ QUICK: dict[str, Callable[..., Any]] = {
     "inspect": inspect,
     "explain_images": explain_images,
     "steps": steps,
+    "familiarity": familiarity,
 }
 LONG: dict[str, Callable[..., Run[Any]]] = {
     "predict_dataset": predict_dataset,
@@ -277,6 +315,8 @@ LONG: dict[str, Callable[..., Run[Any]]] = {
     "check_sanity": check_sanity,
     "compare_methods": compare_methods,
     "mean_map": mean_map,
+    "fit_reference": fit_reference,
+    "judge_kinds": judge_kinds,
     "audit_dataset": audit_dataset,
     "grid": grid,
     "scramble": scramble,

@@ -1,0 +1,247 @@
+"""Out-of-distribution scores: how unlike the images a classifier was fitted on is this one? Higher is further away.
+
+A `Reference` is fitted on what the network makes of familiar images, in three parts that share no lesion: one is learned from, one
+sets the scale and the threshold, and one is kept to be judged by. No score says whether a decision is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.intervals import Figure, auc, ratio
+
+FAMILIAR = 0.95  # share of held-out familiar images that stays below the threshold
+NEIGHBOURS = 10
+LINEAR = 0.01  # of a feature's usual size, below which asinh is linear
+
+# score -> what it is called, and what it goes by
+SCORES: dict[str, tuple[str, str]] = {
+    "mahalanobis": (
+        "Mahalanobis distance",
+        "how far the network's features lie from those of familiar images at several depths (Lee 2018, arXiv:1807.03888)",
+    ),
+    "nearest": (
+        "nearest neighbours",
+        f"distance to the {NEIGHBOURS}th nearest familiar image, as the last layer sees them (Sun 2022, arXiv:2204.06507)",
+    ),
+    "energy": ("energy", "how little all logits say together (Liu 2020, arXiv:2010.03759)"),
+    "none": ("none of these", "the network's own score for a class that stands for none of the others"),
+}
+
+FITTED, SCALED, JUDGED = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a network makes of N images. pooled: float32 (N, K) for each of several depths, from input to output; embedding: float32
+    (N, D), what the last dense layer reads; either may be missing. logits, probabilities: float32 (N, C)."""
+
+    pooled: tuple[np.ndarray, ...]
+    embedding: np.ndarray | None
+    logits: np.ndarray
+    probabilities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def of(self, rows: np.ndarray) -> Features:
+        """Some of the images, by index or mask."""
+        embedding = None if self.embedding is None else self.embedding[rows]
+        return Features(tuple(p[rows] for p in self.pooled), embedding, self.logits[rows], self.probabilities[rows])
+
+
+@dataclass(frozen=True)
+class Depth:
+    """The features of one depth among familiar images: usual size, centre and spread float (K,), inverse of the lower Cholesky factor
+    of their shrunk correlation (K, K); middle and width: mean and standard deviation of the logarithm of their held-out distances."""
+
+    size: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+    whitening: np.ndarray
+    middle: float = 0.0
+    width: float = 1.0
+
+    def far(self, pooled: np.ndarray) -> np.ndarray:
+        """Standardised logarithm of the Mahalanobis distance, float (N,)."""
+        x = (_compressed(pooled, self.size) - self.centre) / self.spread
+        squared = ((x @ self.whitening.T) ** 2).sum(axis=1)
+        return np.asarray((np.log(np.maximum(squared, 1e-12)) / 2 - self.middle) / self.width)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Familiar images as one network sees them.
+
+    depths: for the Mahalanobis distance; bank: float32 (M, D), embeddings of length 1 of the images learned from, whose number in the
+    dataset is `of`; none: index of a class that stands for none of the others; thresholds: score → what 95 % of held-out images stay
+    below; judged: score → float (J,) of the images kept apart; groups: int (J,), their lesions.
+    """
+
+    depths: tuple[Depth, ...]
+    bank: np.ndarray | None
+    of: tuple[str, ...]
+    none: int | None
+    thresholds: Mapping[str, float]
+    judged: Mapping[str, np.ndarray]
+    groups: np.ndarray
+
+    @property
+    def best(self) -> str:
+        """The score to go by: the most telling of those the network allows."""
+        return next(name for name in SCORES if name in self.thresholds)
+
+    def scores(self, features: Features) -> dict[str, np.ndarray]:
+        """Every score the network allows, float (N,)."""
+        found: dict[str, np.ndarray] = {}
+        if self.depths:
+            far = [d.far(p) for d, p in zip(self.depths, features.pooled, strict=True)]
+            found["mahalanobis"] = np.mean(far, axis=0)
+        if self.bank is not None and features.embedding is not None:
+            alike = _unit(features.embedding) @ self.bank.T
+            k = min(NEIGHBOURS, len(self.bank))
+            found["nearest"] = 1 - np.partition(alike, -k, axis=1)[:, -k]
+        found["energy"] = _energy(features.logits)
+        if self.none is not None:
+            found["none"] = features.probabilities[:, self.none].astype(float)
+        return found
+
+    def nearest(self, embedding: np.ndarray, n: int) -> list[tuple[str, float]]:
+        """The n familiar images most like one embedding float (D,), with the cosine of the angle between them, the nearest first."""
+        if self.bank is None:
+            return []
+        alike = self.bank @ _unit(embedding[None])[0]
+        return [(self.of[k], float(alike[k])) for k in np.argsort(-alike)[:n]]
+
+    def further_than(self, name: str, score: float) -> float:
+        """Share of the familiar images kept apart that are less unlike than this score."""
+        return float((self.judged[name] < score).mean())
+
+    def false_alarms(self, name: str) -> Figure:
+        """Share of the familiar images kept apart that lie beyond the threshold; 5 % are meant to."""
+        beyond = (self.judged[name] > self.thresholds[name]).astype(float)
+        return ratio(beyond, np.ones(len(beyond)), self.groups, "no images")
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well one score tells other images from familiar ones. auroc: of the two; fpr95: share of the others that pass where 95 % of
+    the familiar pass; flagged: share of the others beyond the threshold."""
+
+    auroc: Figure
+    fpr95: Figure
+    flagged: Figure
+
+
+def fit_reference(
+    features: Features, parts: np.ndarray, groups: np.ndarray, image_ids: Sequence[str], none: int | None = None
+) -> Reference:
+    """parts: int (N,), FITTED, SCALED or JUDGED; groups (N,): lesion of each image, in one part alone; none: index of a class that
+    stands for none of the others."""
+    learned, scale = features.of(parts == FITTED), features.of(parts == SCALED)
+    depths = tuple(_scaled(_fit_depth(p), q) for p, q in zip(learned.pooled, scale.pooled, strict=True))
+    bank = None if learned.embedding is None or learned.embedding.shape[1] == 0 else _unit(learned.embedding)
+    of = tuple(i for i, part in zip(image_ids, parts, strict=True) if part == FITTED)
+    bare = Reference(depths, bank, of, none, {}, {}, np.unique(groups[parts == JUDGED], return_inverse=True)[1])
+    thresholds = {name: float(np.quantile(s, FAMILIAR)) for name, s in bare.scores(scale).items()}
+    judged = bare.scores(features.of(parts == JUDGED))
+    return Reference(depths, bank, of, none, thresholds, judged, bare.groups)
+
+
+def separation(reference: Reference, scores: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[str, Separation]:
+    """Of other images, whose scores float (N,) and groups (N,) are given, from the familiar images that were kept apart.
+
+    Intervals are by group; that of fpr95 takes the familiar images' threshold for fixed.
+    """
+    other = np.unique(groups, return_inverse=True)[1] + int(reference.groups.max()) + 1
+    found = {}
+    for name, outside in scores.items():
+        inside = reference.judged[name]
+        one = np.ones(len(outside))
+        positive = np.repeat([False, True], [len(inside), len(outside)])
+        area = auc(np.concatenate([inside, outside]), positive, np.concatenate([reference.groups, other]))
+        passing = outside <= np.quantile(inside, FAMILIAR)
+        beyond = outside > reference.thresholds[name]
+        shares = [ratio(x.astype(float), one, other, "no images") for x in (passing, beyond)]
+        found[name] = Separation(area, *shares)
+    return found
+
+
+def split_parts(groups: np.ndarray, seed: int = 0) -> np.ndarray:
+    """int (N,): 60 % of the lesions FITTED, 20 % SCALED, 20 % JUDGED."""
+    _, group = np.unique(groups, return_inverse=True)
+    place = np.random.default_rng(seed).permutation(int(group.max()) + 1)[group] / (int(group.max()) + 1)
+    return np.digitize(place, [0.6, 0.8])
+
+
+def arrays(reference: Reference) -> Iterator[tuple[str, np.ndarray]]:
+    """Everything a reference is, as named arrays without objects."""
+    for k, d in enumerate(reference.depths):
+        for name in ("size", "centre", "spread", "whitening"):
+            yield f"depth {k} {name}", getattr(d, name).astype(np.float32)
+        yield f"depth {k} scale", np.array([d.middle, d.width])
+    if reference.bank is not None:
+        yield "bank", reference.bank.astype(np.float32)
+    yield "of", np.array(reference.of, dtype=np.str_)
+    yield "none", np.array([] if reference.none is None else [reference.none], int)
+    yield "groups", reference.groups
+    for name, value in reference.thresholds.items():
+        yield f"threshold {name}", np.array(value)
+        yield f"judged {name}", reference.judged[name]
+
+
+def from_arrays(kept: Mapping[str, np.ndarray]) -> Reference:
+    """The opposite of `arrays`. Raises KeyError where something is missing."""
+    n_depths = sum(name.endswith(" scale") for name in kept)
+    depths = tuple(
+        Depth(
+            kept[f"depth {k} size"], kept[f"depth {k} centre"], kept[f"depth {k} spread"], kept[f"depth {k} whitening"],
+            *map(float, kept[f"depth {k} scale"]),
+        )
+        for k in range(n_depths)
+    )  # fmt: skip
+    names = [name for name in SCORES if f"threshold {name}" in kept]
+    return Reference(
+        depths, kept.get("bank"), tuple(map(str, kept["of"])), int(kept["none"][0]) if len(kept["none"]) else None,
+        {n: float(kept[f"threshold {n}"]) for n in names}, {n: kept[f"judged {n}"] for n in names}, kept["groups"],
+    )  # fmt: skip
+
+
+def _fit_depth(pooled: np.ndarray) -> Depth:
+    from scipy.linalg import solve_triangular
+    from sklearn.covariance import ledoit_wolf
+
+    size = np.abs(pooled).mean(axis=0, dtype=np.float64)
+    size = np.where(size > 0, size, 1.0)
+    x = _compressed(pooled, size)
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    shrunk, _ = ledoit_wolf((x - centre) / spread, assume_centered=True)
+    identity = np.eye(len(shrunk))
+    usual = max(float(np.trace(shrunk)) / len(shrunk), 1e-6)  # a network that answers alike to everything has no spread at all
+    factor = np.linalg.cholesky(shrunk + 1e-6 * usual * identity)
+    return Depth(size, centre, spread, solve_triangular(factor, identity, lower=True))
+
+
+def _scaled(depth: Depth, pooled: np.ndarray) -> Depth:
+    far = depth.far(pooled)
+    return Depth(depth.size, depth.centre, depth.spread, depth.whitening, float(far.mean()), float(far.std()) or 1.0)
+
+
+def _compressed(pooled: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Logarithmic far from 0 and with its sign, so that a feature ten times too weak is as odd as one ten times too strong."""
+    return np.asarray(np.arcsinh(pooled / (LINEAR * size)))
+
+
+def _unit(embedding: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(embedding, axis=1, keepdims=True)
+    return np.asarray(embedding / np.where(length > 0, length, 1))
+
+
+def _energy(logits: np.ndarray) -> np.ndarray:
+    from scipy.special import logsumexp
+
+    return np.asarray(-logsumexp(logits.astype(np.float64), axis=1))
