@@ -146,7 +146,9 @@ def label_map(labels: Iterable[str], classes: Sequence[str]) -> dict[str, str | 
     """For each dataset label the classifier's class it belongs to, or None if it has none.
 
     Both sides are compared by code. A two-class classifier takes diagnoses by their malignancy; one
-    that tells one diagnosis from all others (a class called `not mel`, `other`) takes the rest there.
+    that tells one diagnosis from all others (a class called `not mel`, `other`) takes the rest there, as
+    does a class that stands for none of the others (UNK), but only with diagnoses the vocabulary knows:
+    a word nobody knows may be another spelling of a class.
     """
     codes = [code_or_name(c) for c in classes]
     rest = [c for c in codes if c.lower() in ("other", "others", "rest", "not mel", "unk")]
@@ -160,5 +162,6 @@ def label_map(labels: Iterable[str], classes: Sequence[str]) -> dict[str, str | 
         elif set(codes) == {"mel", "benign"}:
             known[label] = "benign" if malignancy(code) == "benign" else None
         else:
-            known[label] = rest[0] if len(rest) == 1 and len(codes) == 2 else None
+            fits = len(codes) == 2 or (code in LONG_NAMES and code not in BINARY)
+            known[label] = rest[0] if len(rest) == 1 and fits else None
     return known

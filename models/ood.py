@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -85,10 +86,10 @@ def read_reference(path: Path) -> tuple[Reference, dict[str, str]] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             content = {name: kept[name] for name in kept.files}
         return from_arrays(content), json.loads(content["about"].tobytes())
-    except (KeyError, ValueError, OSError, IndexError):
+    except (KeyError, ValueError, OSError, IndexError, EOFError, BadZipFile):
         return None  # torn, or of an older kind: it is made anew
 
 

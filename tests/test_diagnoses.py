@@ -23,4 +23,7 @@ def test_labels_come_to_the_classifiers_classes() -> None:
         "mel": "malignant", "nv": "benign", "akiec": "malignant", "wart": None,
     }  # fmt: skip
     assert label_map(["mel", "scc"], ["Melanoma", "nevus", "BCC"]) == {"mel": "mel", "scc": None}
+    assert label_map(["SCC", "vasc", "mel", "wart", "malignant"], ["MEL", "NV", "UNK"]) == {
+        "SCC": "unk", "vasc": "unk", "mel": "mel", "wart": None, "malignant": None,
+    }  # fmt: skip
     assert label_map(["mel", "bcc"], ["mel", "other"]) == {"mel": "mel", "bcc": "other"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -81,3 +84,14 @@ def test_net_benefit_by_hand() -> None:
     assert net_benefit(scores, positive, np.array([0.5]))[0] == pytest.approx(0.2)
     assert treat_all(positive, np.array([0.3]))[0] == pytest.approx(0)  # at the prevalence
     assert net_benefit(scores, positive, np.array([0.01]))[0] == pytest.approx(treat_all(positive, np.array([0.01]))[0])
+
+
+ORACLE = json.loads((Path(__file__).parent / "oracles" / "dcurves.json").read_text())
+
+
+@pytest.mark.parametrize("name", list(ORACLE["cases"]))
+def test_decision_curves_are_those_of_dcurves(name: str) -> None:
+    case, thresholds = ORACLE["cases"][name], np.array(ORACLE["thresholds"])
+    scores, positive = np.array(case["scores"]), np.array(case["positive"], bool)
+    assert net_benefit(scores, positive, thresholds) == pytest.approx(case["net_benefit"], abs=1e-12)
+    assert treat_all(positive, thresholds) == pytest.approx(case["treat_all"], abs=1e-12)
