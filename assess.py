@@ -112,6 +112,20 @@ def assess(
     return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how)
 
 
+def shares(
+    predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """How common each of the classifier's classes is among a split's diagnoses, or all: what scores are divided by where it was
+    trained on them. Images need no prediction to count. Raises PredictionsError where none has a diagnosis of these classes."""
+    labels = dataset.table["diagnosis"] if split is None else dataset.table["diagnosis"][dataset.table["split"] == split]
+    if rename:
+        labels = dataset.table["label"].map(dict(rename)).reindex(labels.index).fillna(labels)
+    true = labels.map(diagnoses.label_map(labels.dropna().unique(), predictions.classes))
+    counted = true.value_counts(normalize=True)
+    of_code = {str(code): float(share) for code, share in counted.items()}
+    return {c: of_code[code] for c in predictions.classes if (code := diagnoses.code_or_name(c)) in of_code}
+
+
 def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
     """One figure of one class by group, under the decision rule it was judged by."""
     rows, classes = judged.rows, list(judged.evaluation.classes)

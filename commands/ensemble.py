@@ -8,11 +8,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from assess import QUICK, assess
+from assess import QUICK, assess, shares
 from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, workspace
 from errors import LesionLensError
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
-from models.predictions import read_predictions, read_rename, write_predictions
+from models.predictions import by_code, read_predictions, read_rename, write_predictions
 
 
 @command
@@ -38,7 +38,7 @@ def ensemble(
             "Weights and the prior are taken from a dataset.", todo="Give --dataset, and --split for a part of it."
         )
     labels = read_rename(rename) if rename else None
-    tables = [read_predictions(file, rename=labels) for file in predictions]
+    tables = [by_code(read_predictions(file, rename=labels)) for file in predictions]
     data = workspace(workspace_root).open_dataset(dataset) if dataset else None
     weights = None
     if way == "weighted" and data is not None:
@@ -48,8 +48,7 @@ def ensemble(
         weights = fit_weights(members, np.array([classes.index(d) for d in rows["diagnosis"]]))
     joined = put_together(tables, way, weights) if len(tables) > 1 else tables[0]
     if prior and data is not None:
-        diagnoses = data.table["diagnosis"] if split is None else data.table["diagnosis"][data.table["split"] == split]
-        joined = correct_prior(joined, {str(c): float(v) for c, v in diagnoses.value_counts(normalize=True).items()})
+        joined = correct_prior(joined, shares(joined, data, split, labels))
     target = out_folder(out) / "predictions.parquet"
     write_predictions(joined, target)
     told = {"file": str(target), "images": len(joined.image_ids), "left_out": len(joined.errors), "about": dict(joined.about)}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from errors import PredictionsError
-from models.predictions import PredictionTable
+from models.predictions import PredictionTable, by_code
 
 SMALLEST = 1e-12  # probability, before its logarithm is taken
 
@@ -51,6 +51,7 @@ def fit_weights(members: Sequence[np.ndarray], true: np.ndarray) -> np.ndarray:
 
 def put_together(tables: Sequence[PredictionTable], way: str, weights: np.ndarray | None = None) -> PredictionTable:
     """The images that all members have scores for, in the first one's order. Raises PredictionsError if they do not fit together."""
+    tables = [by_code(t) for t in tables]
     first = tables[0]
     for other in tables[1:]:
         if set(other.classes) != set(first.classes):

@@ -66,6 +66,13 @@ def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tupl
     return unique, np.stack([probabilities[:, [c == u for c in codes]].sum(1) for u in unique], axis=1)
 
 
+def by_code(table: PredictionTable) -> PredictionTable:
+    """The same with classes by their codes, those of one diagnosis made one; logits cannot be added and are left out where they were."""
+    codes, merged = merge_classes([diagnoses.code_or_name(c) for c in table.classes], table.probabilities)
+    logits = table.logits if len(codes) == len(table.classes) else None
+    return PredictionTable(table.image_ids, codes, merged, logits, table.errors, table.about)
+
+
 def write_predictions(table: PredictionTable, path: Path) -> None:
     """Parquet with `about` and `errors` as schema metadata, all at once or not at all."""
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)

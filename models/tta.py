@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,22 +14,43 @@ ZOOM = 1.05
 PLAIN = 0.4  # weight of the picture as it is; the views share the rest (Steppan & Hanke 2020)
 
 
-def corners(prepared: np.ndarray) -> Iterator[np.ndarray]:
-    """Eight views of float (N, H, W, 3): enlarged by 5 %, cut out at each of the four corners, and each mirrored."""
+@dataclass(frozen=True)
+class View:
+    """Pictures float (N, H, W, 3) seen otherwise: enlarged to `size` (height, width), cut out at (top, left), perhaps mirrored, or
+    turned by so many quarters against the clock."""
+
+    images: np.ndarray
+    size: tuple[int, int]
+    top: int = 0
+    left: int = 0
+    mirrored: bool = False
+    quarters: int = 0
+
+    def back(self, maps: np.ndarray) -> np.ndarray:
+        """Maps float (N, h, w) of the view → float32 (N, H, W) where the picture as it is has them; NaN beyond the view."""
+        height, width = self.images.shape[1:3]
+        placed = np.full((len(maps), height, width), np.nan, np.float32)
+        for k, one in enumerate(maps.astype(np.float32)):
+            large = np.rot90(cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR), -self.quarters)
+            whole = np.full(self.size, np.nan, np.float32)
+            whole[self.top : self.top + height, self.left : self.left + width] = large[:, ::-1] if self.mirrored else large
+            placed[k] = cv2.resize(whole, (width, height), interpolation=cv2.INTER_NEAREST)
+        return placed
+
+
+def views(prepared: np.ndarray, turned: bool = False) -> Iterator[View]:
+    """Eight views of float (N, H, W, 3): enlarged by 5 %, cut out at each of the four corners, and each mirrored; turned: then by a
+    half, and by quarters where pictures are square."""
     n, height, width, _ = prepared.shape
-    size = round(width * ZOOM), round(height * ZOOM)
-    large = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in prepared]) if n else prepared
-    for top in (0, size[1] - height):
-        for left in (0, size[0] - width):
-            view = large[:, top : top + height, left : left + width]
-            yield np.ascontiguousarray(view)
-            yield np.ascontiguousarray(view[:, :, ::-1])
-
-
-def turns(prepared: np.ndarray) -> Iterator[np.ndarray]:
-    """Turned by a half, and by quarters where pictures are square."""
-    for quarters in (1, 2, 3) if prepared.shape[1] == prepared.shape[2] else (2,):
-        yield np.ascontiguousarray(np.rot90(prepared, quarters, axes=(1, 2)))
+    size = round(height * ZOOM), round(width * ZOOM)
+    large = np.stack([cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR) for image in prepared]) if n else prepared
+    for top in (0, size[0] - height):
+        for left in (0, size[1] - width):
+            cut = large[:, top : top + height, left : left + width]
+            yield View(np.ascontiguousarray(cut), size, top, left)
+            yield View(np.ascontiguousarray(cut[:, :, ::-1]), size, top, left, mirrored=True)
+    for quarters in ((1, 2, 3) if height == width else (2,)) if turned else ():
+        yield View(np.ascontiguousarray(np.rot90(prepared, quarters, axes=(1, 2))), (height, width), quarters=quarters)
 
 
 def predict_views(classifier: Classifier, prepared: np.ndarray, turned: bool = False) -> Prediction:
@@ -37,18 +59,15 @@ def predict_views(classifier: Classifier, prepared: np.ndarray, turned: bool = F
     turned: quarter turns besides the corners.
     """
     plain = classifier.predict(prepared)
-    views = [classifier.predict(v) for v in corners(prepared)] + (
-        [classifier.predict(v) for v in turns(prepared)] if turned else []
-    )
+    others = [classifier.predict(v.images) for v in views(prepared, turned)]
 
     def blend(name: str) -> np.ndarray:
-        others = np.mean([getattr(v, name) for v in views], axis=0)
-        return np.asarray(PLAIN * getattr(plain, name) + (1 - PLAIN) * others)
+        return np.asarray(PLAIN * getattr(plain, name) + (1 - PLAIN) * np.mean([getattr(v, name) for v in others], axis=0))
 
     return Prediction(blend("logits"), blend("probabilities"))
 
 
 def told(turned: bool) -> dict[str, str]:
     """What an export says of it."""
-    views = "corners and mirror" + (", turns" if turned else "")
-    return {"tta": f"{views}; zoom {ZOOM}; {PLAIN} of the picture itself"}
+    seen = "corners and mirror" + (", turns" if turned else "")
+    return {"tta": f"{seen}; zoom {ZOOM}; {PLAIN} of the picture itself"}

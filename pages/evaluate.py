@@ -7,36 +7,22 @@ import streamlit as st
 from assess import QUICK, Assessment, as_json, class_table
 from exports import plain, safe_csv
 from reports.evaluation_report import evaluation_html
-from ui import audits, choice, services
+from ui import audits, choice, predictions, services
 from ui.calibrating import calibration
 from ui.comparing import comparison
 from ui.components import MEANING, need, page_title
 from ui.evaluation import class_by_class, headline, how_judged
 from ui.familiar import unlike
 from ui.grouping import by_groups
-from ui.long_runs import follow
+from ui.improving import choose_recipe, run_missing, told
+from ui.improving import made as make
 from ui.operating import operating_point
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))
 data = services.dataset(need(choice.dataset(), "dataset"))
-
-kept = services.kept_predictions(opened, data)
-key = str(services.result_path(opened, data))
-task = services.task(key)
-if kept is None and (task is None or task.error is not None):
-    st.write(f"**{opened.card.name}** has not been run over **{data.name}** ({len(data):,} images) yet.")
-    if task is not None and task.error is not None:
-        st.warning(str(task.error))
-    if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:"):
-        services.start_prediction(opened, data)
-        st.rerun()
-    st.caption(
-        "A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data."
-    )
-    st.stop()
-if kept is None:
-    follow(key, "Predicting", lambda: services.kept_predictions(opened, data) is not None)
+if predictions.kept(opened, data) is None:
+    run_missing(opened, data)
     st.stop()
 
 splits = sorted(data.table["split"].dropna().unique())
@@ -45,21 +31,26 @@ split = st.segmented_control(
     help="None chosen: all images. A classifier is judged on images it was not trained on.",
 ) if splits else None  # fmt: skip
 how = how_judged(list(dict.fromkeys(opened.card.codes)))
-assessment = services.assessment(opened, data, kept, split, how)
+recipe = choose_recipe(opened.name, splits)
+made = make(opened, data, recipe)
+if made is None:
+    st.stop()
+told(made, recipe)
+assessment = predictions.judged(made, data, split, how)
 headline(assessment)
 
 
 def of(other: str | None) -> Assessment:
     """The same predictions on another split, for what is chosen or fitted there."""
-    return services.assessment(opened, data, kept, other, QUICK)
+    return predictions.judged(made, data, other, QUICK)
 
 
 SECTIONS = {
-    "Class by class": lambda: class_by_class(opened, data, assessment),
+    "Class by class": lambda: class_by_class(made, data, assessment),
     "Thresholds": lambda: operating_point(assessment, splits, split, of),
     "Calibration": lambda: calibration(assessment, splits, split, of),
     "Groups": lambda: by_groups(assessment, data),
-    "Comparison": lambda: comparison(opened, data, assessment, split),
+    "Comparison": lambda: comparison(made, data, assessment, split),
     "Unlike these": lambda: unlike(opened, data),
 }
 section = st.segmented_control(
@@ -69,7 +60,7 @@ section = st.segmented_control(
 SECTIONS[section or "Class by class"]()
 st.subheader("Take it away", anchor=False)
 first, second, third, fourth = st.columns(4)
-name = f"{opened.name}-{data.name}-{split or 'all'}"
+name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"
 first.download_button(
     "evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch"
 )
@@ -81,7 +72,11 @@ second.download_button(
     width="stretch",
 )
 third.download_button(
-    "Predictions (CSV)", lambda: safe_csv(kept.frame(), kept.about), f"{name}-predictions.csv", "text/csv", width="stretch"
+    "Predictions (CSV)",
+    lambda: safe_csv(made.table.frame(), made.table.about),
+    f"{name}-predictions.csv",
+    "text/csv",
+    width="stretch",
 )
 fourth.download_button(
     "Report (HTML)", lambda: evaluation_html(data, plain(as_json(assessment)), assessment.rows, audits.findings(data)), f"{name}.html",

@@ -13,10 +13,11 @@ from evaluation.comparison import Comparison
 from evaluation.intervals import Figure
 from evaluation.names import FIGURES
 from reports.evaluation_charts import difference_heatmap
-from ui import services
+from ui import predictions, services
 from ui.components import show_picture
-from ui.evaluation import decided_pictures
-from ui.long_runs import follow, stopped_or_failed
+from ui.improving import run_missing
+from ui.looking import decided_pictures
+from ui.predictions import PredictionSet
 
 NONE = "none"
 SHOWN = 6
@@ -28,9 +29,10 @@ OVERALL = {
 }
 
 
-def comparison(opened: services.OpenModel, data: Dataset, assessment: Assessment, split: str | None) -> None:
-    """Choose another classifier of the workspace; its predictions are made here where they are missing."""
-    others = [n for n in services.workspace().model_names() if n != opened.name]
+def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
+    """Choose another classifier of the workspace, or one of an ensemble's members; its predictions are made here where they are
+    missing."""
+    others = [n for n in services.workspace().model_names() if not judged.alone or n != judged.first.name]
     if not others:
         st.caption("The workspace holds no other classifier. Add one on the Classifier page.")
         return
@@ -39,38 +41,22 @@ def comparison(opened: services.OpenModel, data: Dataset, assessment: Assessment
         return
     try:
         other = services.model(name)
-        table = services.kept_predictions(other, data)
-        if table is None:
-            _predict(other, data)
+        made = predictions.alone(other, data)
+        if made is None:
+            run_missing(other, data)
             return
-        second = services.assessment(other, data, table, split, assessment.how)
-        found = _compared((opened.spec.sha256, opened.card.sha256, other.spec.sha256, other.card.sha256, data.sha256, str(split),
-                           repr(assessment.how)), assessment, second)  # fmt: skip
+        second = predictions.judged(made, data, split, assessment.how)
+        found = _compared((*judged.key, *made.key, str(split), repr(assessment.how)), assessment, second)
     except LesionLensError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    _differences(found, opened.name, name, assessment)
-    _disagreements(opened, other, data, assessment, second)
+    _differences(found, judged.name, name, assessment)
+    _disagreements(judged, made, data, assessment, second)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing…")
 def _compared(key: tuple[str, ...], _first: Assessment, _second: Assessment) -> Comparison:  # noqa: ARG001 (the cache goes by it)
     return compared(_first, _second)
-
-
-def _predict(other: services.OpenModel, data: Dataset) -> None:
-    key = str(services.result_path(other, data))
-    task = services.task(key)
-    if task is not None and not task.finished:
-        follow(key, "Predicting", lambda: services.kept_predictions(other, data) is not None)
-        return
-    if task is not None and task.error is not None:
-        stopped_or_failed(key, task.error, "Predict again")
-        return
-    st.write(f"**{other.card.name}** has not been run over **{data.name}** yet.")
-    if st.button("Run it as well", icon=":material/play_arrow:", key="run-other"):
-        services.start_prediction(other, data)
-        st.rerun()
 
 
 def _differences(found: Comparison, first: str, second: str, assessment: Assessment) -> None:
@@ -103,9 +89,7 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         )
 
 
-def _disagreements(
-    opened: services.OpenModel, other: services.OpenModel, data: Dataset, one: Assessment, two: Assessment
-) -> None:
+def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:
     """Images the two decide differently, the surest quarrel first, with what each looked at for its own decision."""
     both = one.rows.merge(two.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
     apart = both[both["decision"] != both["decision second"]]
@@ -121,12 +105,12 @@ def _disagreements(
         cells = st.columns(2, gap="medium")
         for cell, row in zip(cells, apart.iloc[start : start + 2].to_dict("records"), strict=False):
             with cell:
-                _pair(opened, other, data, row)
+                _pair(judged, other, data, row)
 
 
-def _pair(opened: services.OpenModel, other: services.OpenModel, data: Dataset, row: dict) -> None:
+def _pair(judged: PredictionSet, other: PredictionSet, data: Dataset, row: dict) -> None:
     st.caption(f"{row['image_id']} · diagnosis **{row['diagnosis']}**")
-    for column, model, end in zip(st.columns(2), (opened, other), ("", " second"), strict=True):
+    for column, model, end in zip(st.columns(2), (judged, other), ("", " second"), strict=True):
         decided = row[f"decision{end}"]
         with column:
             picture = decided_pictures(model, data, [row["image_id"]], decided, maps_on=True)[0]

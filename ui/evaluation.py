@@ -10,22 +10,20 @@ import streamlit as st
 
 from assess import Assessment, How, class_table
 from data_audit.dataset import Dataset
-from errors import ImageError
 from evaluation.evaluate import BETA, MACRO, WEIGHTED
 from evaluation.intervals import Figure
 from evaluation.names import FIGURES
 from evaluation.rules import RULES
-from explain.centred import CentredMean
-from explain.methods import METHODS
-from imaging.overlay import colour_picture, draw_contour, overlay
-from imaging.resize import enlarge, scale_image, seen_box, thumbnail
 from reports.charts import confusion_heatmap, figures_by_class
-from ui import services
-from ui.components import gallery, show_picture
-from ui.long_runs import follow, stopped_or_failed
+from ui.components import gallery
+from ui.looking import decided_pictures, mean_heatmap
+from ui.predictions import PredictionSet
 
 CELL_IMAGES = 12
-MEAN_IMAGES = 200
+TOGETHER = (
+    " Maps are put together as the scores are: views laid back where they were seen, and of several classifiers the mean of their maps, "
+    "each relative to its own strongest value."
+)
 RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
 
 
@@ -80,7 +78,7 @@ def headline(assessment: Assessment) -> None:
         st.info(f"The dataset's labels were brought to the classifier's classes: {told}.", icon=":material/swap_horiz:")
 
 
-def class_by_class(opened: services.OpenModel, data: Dataset, assessment: Assessment) -> None:
+def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment) -> None:
     """The matrix beside one figure of all classes, all figures in a table, and the images of a chosen cell."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -89,7 +87,7 @@ def class_by_class(opened: services.OpenModel, data: Dataset, assessment: Assess
         class_figures(assessment)
     figure_table(assessment)
     if picked is not None:
-        cell_gallery(opened, data, assessment, *picked)
+        cell_gallery(judged, data, assessment, *picked)
 
 
 def _metric(
@@ -183,7 +181,7 @@ def _title(name: str, beta: float) -> str:
     return FIGURES[name][0].replace("β", f"{beta:g}")
 
 
-def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
+def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
     """The images of one cell, the most confident first, with what the network looked at for its decision."""
     rows = assessment.rows
     cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
@@ -198,87 +196,13 @@ def cell_gallery(opened: services.OpenModel, data: Dataset, assessment: Assessme
     shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
     ids = shown["image_id"].tolist()
     captions = [f"{decided} {score:.0%}" for score in shown[decided]]
-    gallery(ids, captions, decided_pictures(opened, data, ids, decided, maps_on))
-    st.caption("Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes.")
-    mean_heatmap(opened, data, cell["image_id"].tolist(), decided)
-
-
-def mean_heatmap(opened: services.OpenModel, data: Dataset, image_ids: Sequence[str], decided: str) -> None:
-    """Where the classifier looks on average over a cell, measured from the lesions' centres."""
-    st.markdown("**Where it looks on average**")
-    targets = [k for k, code in enumerate(opened.card.codes) if code == decided]
-    masked = [i for i in image_ids if i in data.masks]
-    if not opened.description.default_layer or not targets:
-        st.caption("This network shows no layer that keeps a picture.")
-        return
-    if not masked:
-        st.caption("No image of this cell has a lesion mask, which the mean is centred on.")
-        return
-    drawn = np.random.default_rng(0).permutation(masked)[:MEAN_IMAGES]
-    ids = sorted(drawn.tolist())
-    key = f"mean {opened.spec.sha256} {opened.card.sha256} {data.sha256} {services.sha256(repr(ids).encode())} {decided}"
-    task = services.task(key)
-    if task is None:
-        if st.button(f"Average over {len(ids):,} image{'s' if len(ids) != 1 else ''} with a mask", icon=":material/blur_on:"):
-            items = [(data.path(i), data.root / data.masks[i]) for i in ids if data.path(i) is not None]
-            services.start(key, "mean_map", spec=opened.spec, items=items, target=targets[0])
-            st.rerun()
-        return
-    if not task.finished:
-        follow(key, "Averaging")
-        return
-    if task.error is not None:
-        stopped_or_failed(key, task.error, "Average again")
-        return
-    _show_mean(task.result(), decided, len(image_ids))
-
-
-def _show_mean(found: CentredMean, decided: str, of: int) -> None:
-    if not found.images:
-        st.caption("None of the images could be read with its mask.")
-        return
-    side = 420
-    top = float(np.nanmax(np.abs(found.heatmap), initial=0))
-    large = scale_image(colour_picture(np.nan_to_num(found.heatmap), top), (side, side), "bilinear")
-    large[scale_image(np.isnan(found.heatmap).astype(np.uint8), (side, side), "nearest").astype(bool)] = 128
-    outline = scale_image((found.lesion >= 0.5).astype(np.uint8), (side, side), "nearest").astype(bool)
-    left, right = st.columns([1, 2])
-    with left:
-        show_picture(draw_contour(large, outline), f"Mean heatmap for {decided}, centred on the lesion", lossless=True)
-    with right:
-        st.caption(
-            f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {decided}) of {of:,} images, each relative to its own "
-            "strongest value, moved and scaled so that the lesions lie on each other: two lesion radii to each side. The line is where "
-            "half of the lesions reach. Orange speaks for the decision, blue against it; grey is seen in less than half of the images."
-        )
-        inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)
-        if (inside & seen).any() and (~inside & seen).any():
-            within, around = found.heatmap[inside & seen].mean(), found.heatmap[~inside & seen].mean()
-            st.markdown(f"Mean inside the line **{within:+.2f}**, outside **{around:+.2f}** (1 is each image's strongest value).")
-
-
-def decided_pictures(opened: services.OpenModel, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:
-    """Small pictures, with the heatmap of one class over them where wanted and possible; None where one cannot be read."""
-    images = {}
-    for image_id in ids:
-        try:
-            images[image_id] = services.picture(data.sha256, image_id, data)
-        except ImageError:
-            continue
-    card = opened.card
-    targets = [k for k, code in enumerate(card.codes) if code == decided]
-    maps = None
-    if maps_on and images and targets:
-        maps = services.gallery_maps(opened.spec.sha256, card.sha256, data.sha256, tuple(images), targets[0], opened.spec, data)
-    pictures: dict[str, object] = {}
-    for k, (image_id, image) in enumerate(images.items()):
-        small = thumbnail(image, 320)
-        if maps is not None:
-            size = small.shape[:2]
-            large = enlarge(maps[k], size, seen_box(size, card.size, card.resize.geometry))
-            small = overlay(small, large, float(abs(maps[k]).max(initial=0)))
-        pictures[image_id] = small
-    return [pictures.get(i) for i in ids]
+    gallery(ids, captions, decided_pictures(judged, data, ids, decided, maps_on))
+    st.caption(
+        "Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes."
+        + ("" if judged.alone else TOGETHER)
+    )
+    if judged.alone:
+        mean_heatmap(judged.first, data, cell["image_id"].tolist(), decided)
 
 
 def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:

@@ -14,7 +14,7 @@ from data_audit.findings import captioned
 from data_audit.resplit import parse_fractions
 from data_audit.review import reviewed
 from errors import ImageError, LesionLensError
-from ui import audits, choice, navigation, services
+from ui import audits, choice, navigation, predictions, services
 from ui.components import gallery
 from ui.long_runs import follow, stopped_or_failed
 
@@ -81,11 +81,11 @@ def _judged(data: Dataset) -> pd.DataFrame | None:
         return None
     try:
         opened = services.model(name)
-        table = services.kept_predictions(opened, data)
-        if table is None:
+        made = predictions.alone(opened, data)
+        if made is None:
             st.warning("These images were not predicted yet; do it on the Evaluate page. The audit goes without.")
             return None
-        return services.assessment(opened, data, table, None, QUICK).rows
+        return predictions.judged(made, data, None, QUICK).rows
     except LesionLensError as error:
         st.warning(f"{error} The audit goes without.")
         return None

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from assess import USUAL, Assessment, How, assess
 from atomic import write_bytes
 from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
@@ -25,7 +24,6 @@ from imaging.resize import thumbnail as shrink
 from models.card import ModelCard, card_path, make_card, read_card
 from models.files import FileFacts
 from models.policy import Policy, read_policy
-from models.predictions import PredictionTable
 from models.trial import try_model
 from ui.worker.client import Task, Worker
 from ui.worker.jobs import Description, Inspection, ModelSpec
@@ -188,11 +186,18 @@ def _stepped(
 
 @st.cache_data(max_entries=200, show_spinner="Looking at these images…")
 def gallery_maps(
-    model_sha: str, card_sha: str, dataset_sha: str, image_ids: tuple[str, ...], target: int, _spec: ModelSpec, _data: Dataset
+    model_sha: str,
+    card_sha: str,
+    dataset_sha: str,
+    image_ids: tuple[str, ...],
+    target: int,
+    views: bool,
+    _spec: ModelSpec,
+    _data: Dataset,
 ) -> np.ndarray | None:
-    """Maps (N, h, w) of one class for the images of a gallery, whose pictures must be readable."""
+    """Maps (N, h, w) of one class for the images of a gallery, whose pictures must be readable; views: put together from several."""
     images = [_data.read(i) for i in image_ids]
-    return worker().ask("explain_images", spec=_spec, images=images, targets=[target] * len(images))
+    return worker().ask("explain_images", spec=_spec, images=images, targets=[target] * len(images), views=views)
 
 
 # --- long runs, shared by all sessions and found again after a reload ---------------------------------
@@ -242,40 +247,6 @@ def start_sanity(opened: OpenModel, data: Dataset, method: str, layer: str | Non
     return start(str(path), "check_sanity", spec=opened.spec, files=files, method=method, layer=layer, path=path, about=about)
 
 
-def result_path(opened: OpenModel, data: Dataset) -> Path:
-    return workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
-
-
-def start_prediction(opened: OpenModel, data: Dataset) -> Task:
-    """Run the classifier over the dataset in the worker; several sessions share one run."""
-    path = result_path(opened, data)
-    key = str(path)
-    running = _tasks().get(key)
-    if running is not None and not running.finished:
-        return running
-    files = {i: data.path(i) for i in data.table["image_id"]}
-    begun = worker().submit(
-        "predict_dataset", spec=opened.spec, files=files, name=data.name, digest=data.sha256,
-        kept=path.with_name("predictions.part.parquet"),
-    )  # fmt: skip
-    _tasks()[key] = begun
-    threading.Thread(target=_keep, args=(begun, path), daemon=True).start()
-    return begun
-
-
-def _keep(begun: Task, path: Path) -> None:
-    from errors import LesionLensError
-
-    try:
-        workspace().keep_predictions(path, begun.result())
-    except LesionLensError:
-        return  # the page shows the task's error
-    except OSError as error:
-        begun.error = LesionLensError(
-            f"The result could not be kept ({error.strerror}).", todo="Free some disk space and run it again."
-        )
-
-
 def start_check(opened: OpenModel, data: Dataset) -> Task:
     """Card check in the worker."""
     from models.check import sample_for_check
@@ -287,29 +258,6 @@ def start_check(opened: OpenModel, data: Dataset) -> Task:
 
 def check_key(opened: OpenModel, data: Dataset) -> str:
     return f"check {opened.spec.sha256} {opened.card.sha256} {data.sha256}"
-
-
-def kept_predictions(opened: OpenModel, data: Dataset) -> PredictionTable | None:
-    path = result_path(opened, data)
-    return _read_predictions(str(path), path.stat().st_mtime_ns) if path.exists() else None
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _read_predictions(path: str, stamp: int) -> PredictionTable:
-    found = workspace().kept_predictions(Path(path))
-    assert found is not None
-    return found
-
-
-@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
-def _assessed(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None, _how: How) -> Assessment:
-    return assess(_table, _data, split=split, how=_how)
-
-
-def assessment(opened: OpenModel, data: Dataset, table: PredictionTable, split: str | None, how: How = USUAL) -> Assessment:
-    """Evaluation of kept predictions; raises PredictionsError."""
-    key = (opened.spec.sha256, opened.card.sha256, data.sha256, str(split), repr(how))
-    return _assessed(key, table, data, split, how)
 
 
 # --- the operator's policy -----------------------------------------------------------------------------

@@ -186,16 +186,21 @@ def audit_dataset(data: Any, folder: Path, asked: Any) -> Run[None]:
     write_report(data, found.content, folder, asked.against)
 
 
-def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int]) -> np.ndarray | None:
-    """Maps float32 (N, h, w) of one class an image, for a gallery; None for a network without layers."""
+def explain_images(spec: ModelSpec, images: list[np.ndarray], targets: list[int], views: bool = False) -> np.ndarray | None:
+    """Maps float32 (N, h, w) of one class an image, for a gallery; None for a network without layers. views: put together from several
+    views of each image."""
     from explain.cam import WEIGHTS, cam
     from explain.methods import default_method
+    from explain.views import cam_of_views
 
     classifier = _classifier(spec)
     if not classifier.explainable:
         return None
     method = default_method(classifier)[0]
-    return cam(classifier, classifier.prepare(images), np.array(targets), method if method in WEIGHTS else "hirescam")[1]
+    prepared, chosen = classifier.prepare(images), method if method in WEIGHTS else "hirescam"
+    if views:
+        return cam_of_views(classifier, prepared, np.array(targets), chosen)
+    return cam(classifier, prepared, np.array(targets), chosen)[1]
 
 
 def mean_map(spec: ModelSpec, items: list[tuple[Path, Path | None]], target: int) -> Run[Any]:
@@ -247,13 +252,20 @@ def ideal(spec: ModelSpec, target: int) -> Run[Any]:
     return (yield from activation_maximisation(_classifier(spec), target))
 
 
-def predict_dataset(spec: ModelSpec, files: dict[str, Path | None], name: str, digest: str, kept: Path) -> Run[PredictionTable]:
+def predict_dataset(
+    spec: ModelSpec, files: dict[str, Path | None], name: str, digest: str, kept: Path, views: bool = False
+) -> Run[PredictionTable]:
+    """views: several of each image, put together."""
     from models.run import about_run
     from models.run import predict_dataset as run
+    from models.tta import predict_views, told
 
     classifier = _classifier(spec)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    return (yield from run(classifier, files, about_run(classifier, name, digest), kept))
+    about = about_run(classifier, name, digest)
+    if views:
+        return (yield from run(classifier, files, about | told(turned=False), kept, predict_views))
+    return (yield from run(classifier, files, about, kept))
 
 
 def fit_reference(spec: ModelSpec, data: Any, split: str | None, path: Path) -> Run[None]:
