@@ -10,7 +10,7 @@ from ui.attribution import Shown, View, Wish, attribution, controls
 from ui.components import need, page_title, show_errors, show_picture
 from ui.covering import covering_panel
 from ui.familiar import familiar_panel, warn_if_unlike
-from ui.grids import difference_panel, grid_panel
+from ui.grids import difference_panel, grid_panel, together_panel
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
 from ui.trusting import trust_details, trust_panel, trust_record
@@ -85,6 +85,8 @@ for each in [name, *also]:
         shown = one_classifier(opened, chosen, wish, view, mask)
         if shown is not None:
             drawn.append((opened, shown))
+if len(drawn) > 1:
+    together_panel(drawn, chosen, view)
 if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
 with (

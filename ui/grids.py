@@ -9,11 +9,13 @@ import streamlit as st
 
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, unsupported_by
+from explain.views import mean_of_maps
 from imaging.overlay import overlay
 from imaging.resize import enlarge, seen_box, thumbnail
+from reports.charts import probability_bars
 from ui import services
 from ui.attribution import Shown, View, explainable_layers, small_maps
-from ui.components import show_picture
+from ui.components import MEANING, show_picture
 from ui.image_choice import Chosen
 
 SIDE, COLUMNS = 320, 4
@@ -49,6 +51,35 @@ def difference_panel(one: services.OpenModel, a: Shown, two: services.OpenModel,
         f"Orange: {one.card.name} finds more for {names[0]} here; blue: {two.card.name} does. Each map counts relative to its own "
         "strongest value, because the units of two networks cannot be compared."
     )
+
+
+def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Chosen, view: View) -> None:
+    """Several classifiers of the same classes as one: the mean of their scores, and of their maps of one class."""
+    codes = drawn[0][0].card.codes
+    if any(set(o.card.codes) != set(codes) or len(set(o.card.codes)) < len(o.card.codes) for o, _ in drawn):
+        return
+    st.subheader(f"The {len(drawn)} together", anchor=False)
+    scores = np.mean([s.found.probabilities[[o.card.codes.index(c) for c in codes]] for o, s in drawn], axis=0)
+    decided = int(scores.argmax())
+    named = {o.card.codes[s.target] for o, s in drawn}
+    left, right = st.columns(2)
+    with left:
+        st.markdown(f"Mean of the scores. Decision: **{codes[decided]}**, score {scores[decided]:.1%}")
+        told = ", ".join(f"{c} {p:.1%}" for c, p in zip(codes, scores, strict=True))
+        explained = codes.index(next(iter(named))) if len(named) == 1 else decided
+        st.altair_chart(probability_bars(codes, scores, decided, explained), width="stretch", alt=f"Mean scores: {told}")
+        st.caption(MEANING)
+    with right:
+        if len(named) > 1:
+            st.info(f"The maps are of different classes ({', '.join(sorted(named))}). Choose a class above to see their mean.")
+            return
+        image = thumbnail(chosen.image, 640)
+        mean = mean_of_maps([_over(o, image, s.heatmap) for o, s in drawn])
+        show_picture(
+            overlay(image, mean, _top(np.nan_to_num(mean), view.signed), view.opacity, view.signed),
+            f"Mean heatmap for {next(iter(named))}",
+        )
+        st.caption(f"Mean of the maps for {next(iter(named))}, each relative to its own strongest value.")
 
 
 def _classes(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
