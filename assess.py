@@ -17,7 +17,7 @@ from evaluation.comparison import Comparison, compare
 from evaluation.evaluate import BETA, ClassFigures, Evaluation, evaluate
 from evaluation.groups import GroupFigure, by_group
 from evaluation.intervals import Figure
-from evaluation.resampling import RESAMPLES
+from evaluation.resampling import BCA, RESAMPLES
 from evaluation.rules import ARGMAX, Rule, decide
 from models.predictions import PredictionTable, merge_classes
 from version import __version__
@@ -25,13 +25,15 @@ from version import __version__
 
 @dataclass(frozen=True)
 class How:
-    """How predictions are judged: by which decision rule, with which β, so many resamples, and a prevalence for a class."""
+    """How predictions are judged: by which decision rule, with which β, so many resamples, which interval of them (one of
+    `INTERVALS`), and a prevalence for a class."""
 
     rule: Rule = ARGMAX
     beta: float = BETA
     resamples: int = RESAMPLES
     seed: int = 0
     prevalence: Mapping[str, float] = field(default_factory=dict)
+    interval: str = BCA
 
 
 USUAL = How()
@@ -40,8 +42,8 @@ QUICK = How(resamples=0)  # where only the rows are wanted
 
 @dataclass(frozen=True)
 class Assessment:
-    """rows: image_id, diagnosis (the classifier's class), decision (by the highest score), group (number of the lesion, else of
-    the image), and a score column a class.
+    """rows: image_id, diagnosis (the classifier's class), decision (by the highest score), group (number of the patient, else
+    of the lesion, else of the image), and a score column a class. counted: the word for those.
 
     left_out: reason -> number of images, so that a figure never speaks of images it did not see.
     """
@@ -52,6 +54,7 @@ class Assessment:
     mapping: Mapping[str, str]
     about: Mapping[str, str]
     how: How = USUAL
+    counted: str = "lesions"
 
 
 def assess(
@@ -100,8 +103,10 @@ def assess(
         raise PredictionsError(
             f"there is no class {unknown[0]!r} to set a prevalence or threshold for.", todo=f"Classes: {', '.join(classes)}."
         )
-    groups = dataset.groups[table.index][kept].astype(str).to_numpy()
-    evaluation = evaluate(codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence)
+    groups = dataset.clusters[table.index][kept].to_numpy(str)
+    evaluation = evaluate(
+        codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence, how.interval
+    )
     rows = pd.DataFrame({"image_id": table["image_id"][kept].to_numpy(), "diagnosis": true[kept].to_numpy()})
     rows["decision"] = np.array(classes)[kept_scores.argmax(1)]
     rows["group"] = np.unique(groups, return_inverse=True)[1]
@@ -109,7 +114,7 @@ def assess(
     about = {**predictions.about, "lesionlens_version": __version__, "dataset": dataset.name,
              "dataset_sha256": dataset.sha256, "split": split or "all"}  # fmt: skip
     told = {label: code for label, code in mapping.items() if code is not None and code != label}
-    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how)
+    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how, dataset.counted)
 
 
 def shares(
@@ -150,7 +155,7 @@ def compared(first: Assessment, second: Assessment) -> Comparison:
     codes = both["diagnosis"].map({c: k for k, c in enumerate(classes)}).to_numpy(int)
     one, two = (both[[f"{c}{end}" for c in classes]].to_numpy(float) for end in ("", " second"))
     how = first.how
-    return compare(codes, one, two, classes, both["group"].to_numpy(), how.rule, how.beta, how.resamples, how.seed)
+    return compare(codes, one, two, classes, both["group"].to_numpy(), how.rule, how.beta, how.resamples, how.seed, how.interval)
 
 
 def comparison_json(c: Comparison) -> dict[str, Any]:
@@ -179,6 +184,7 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "decision_rule": e.decision_rule,
         "n_images": e.n_images,
         "n_lesions_or_images": e.n_groups,
+        "counted": assessment.counted,
         "left_out": dict(assessment.left_out),
         "labels_mapped": dict(assessment.mapping),
         "classes": list(e.classes),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
@@ -32,10 +33,11 @@ from evaluation.evaluate import BETA
 from evaluation.groups import GROUPED
 from evaluation.intervals import Figure
 from evaluation.names import FIGURES
-from evaluation.resampling import RESAMPLES
+from evaluation.resampling import BCA, INTERVALS, RESAMPLES
 from evaluation.rules import RULES, Rule
 from exports import plain, safe_csv
 from models.predictions import read_predictions, read_rename
+from workspace import Workspace
 
 USUAL_FIGURES = ("sensitivity", "specificity", "auc")
 SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_precision")
@@ -68,6 +70,7 @@ def evaluate(
         list[str] | None, typer.Option("--prevalence", help="CLASS=SHARE for PPV and NPV elsewhere: mel=0.02; may be repeated.")
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", help="Of the lesions, for the intervals.", min=0)] = RESAMPLES,
+    interval: Annotated[str, typer.Option("--interval", help=f"Made of the resamples: {', '.join(INTERVALS)}.")] = BCA,
     seed: Annotated[int, typer.Option("--seed", help="Of the resampling.")] = 0,
     by: Annotated[
         list[str] | None, typer.Option("--by", help="Figures by this column or marker, or by two: sex,age; may be repeated.")
@@ -79,15 +82,21 @@ def evaluate(
         Path | None,
         typer.Option("--audit", help="Folder of an audit: its markers and skin tones for --by, its findings for the report."),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The classifier of the first predictions: its card and maps go into the report.")
+    ] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate predictions: evaluation.json and report.html, with 95 % intervals clustered by lesion."""
-    data = workspace(workspace_root).open_dataset(dataset)
+    space = workspace(workspace_root)
+    data = space.open_dataset(dataset)
     names = [c.strip() for c in classes.split(",")] if classes else None
     labels = read_rename(rename) if rename else None
     order = data.order if row_order else None
-    how = How(_rule(rule, _pairs(threshold, "--threshold")), beta, resamples, seed, _pairs(prevalence, "--prevalence"))
+    if interval not in INTERVALS:
+        raise LesionLensError(f"{interval!r} is no interval.", todo=f"Choose: {', '.join(INTERVALS)}.")
+    how = How(_rule(rule, _pairs(threshold, "--threshold")), beta, resamples, seed, _pairs(prevalence, "--prevalence"), interval)
     judged, *others = (assess(read_predictions(file, names, labels, order), data, labels, split, how) for file in predictions)
     folder = out_folder(out)
     content = plain(assessment_json(judged))
@@ -104,7 +113,8 @@ def evaluate(
         content["groups"] = plain(_groups(judged, data, by, figure or list(USUAL_FIGURES), audited))
     from reports.evaluation_report import write_evaluation_report
 
-    page = write_evaluation_report(data, content, judged.rows, _findings(audited, data), folder)
+    card, overlays = _explained(space, model, data, judged) if model else (None, None)
+    page = write_evaluation_report(data, content, judged.rows, _findings(audited, data), folder, card, overlays)
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
@@ -112,7 +122,9 @@ def evaluate(
         say_json(content)
         return
     e = judged.evaluation
-    results.print(f"{e.n_images:,} images of {e.n_groups:,} lesions; decision by {e.decision_rule}; 95 % intervals by lesion")
+    results.print(
+        f"{e.n_images:,} images of {e.n_groups:,} {judged.counted}; decision by {e.decision_rule}; 95 % intervals count those"
+    )
     for reason, n in judged.left_out.items():
         results.print(f"Left out: {n:,} images {reason}.")
     results.print(f"Accuracy {e.accuracy:.4f}; always deciding for {e.majority_class}: {e.majority_baseline:.4f}")
@@ -189,6 +201,18 @@ def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str]
                          "groups": [asdict(g) for g in found]}
                     )  # fmt: skip
     return told
+
+
+def _explained(space: Workspace, model: str, data: Dataset, judged: Assessment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The classifier's card, and the worst mistakes under the maps of their decisions."""
+    from commands.model import open_named
+    from explain.overlays import decided_overlays
+    from reports.evaluation_report import worst_mistakes
+
+    classifier = open_named(space, model)
+    wrong = worst_mistakes(judged.rows)
+    overlays = decided_overlays(classifier, {i: data.path(i) for i in wrong["image_id"]}, wrong["decision"].tolist())
+    return classifier.card.model_dump(mode="json"), overlays
 
 
 def _findings(audited: Path | None, data: Dataset) -> list[dict[str, Any]] | None:

@@ -67,6 +67,24 @@ class Dataset:
             ids = self.table[column].astype(object).where(self.table[column].notna(), ids)
         return ids
 
+    @cached_property
+    def clusters(self) -> pd.Series:
+        """What is drawn together when figures are resampled: the patient, else the lesion, else the image itself. A lesion whose patient
+        is named in one row is that patient's in all."""
+        lesion = self.table["lesion_id"].astype(object)
+        patient = self.table["patient_id"].astype(object)
+        patient = patient.where(patient.notna(), patient.groupby(lesion).transform("first"))
+        named = "patient " + patient.astype(str)
+        return named.where(patient.notna(), "lesion " + self.groups.astype(str))
+
+    @property
+    def counted(self) -> str:
+        """The word for what `clusters` counts."""
+        known = [("patients", self.table["patient_id"].notna()), ("lesions", self.table["lesion_id"].notna())]
+        words = [word for word, there in known if there.any()]
+        complete = bool(known) and any(there.all() for _, there in known)
+        return " or ".join([*words, *([] if complete else ["images"])])
+
     @property
     def n_lesions(self) -> int | None:
         """How many lesions are named; None where the data do not say."""

@@ -12,6 +12,7 @@ from data_audit.composition import age_bands
 from data_audit.dataset import COLUMNS, Dataset
 from data_audit.markers.detector import card
 from data_audit.markers.present import Present, known_markers, label_columns, present_markers, yes_or_no
+from data_audit.quality import QUALITY
 from data_audit.review import Verdicts
 from data_audit.skin import CAUTION
 
@@ -41,6 +42,11 @@ def groupings(dataset: Dataset, markers: Sequence[Present] = (), images: pd.Data
             found[m.name] = Grouping(m.name, _texts(values), _detected(m))
     if images is not None and images["skin_tone"].nunique() > 1:
         found["skin tone"] = Grouping("skin tone", _texts(images["skin_tone"]), CAUTION)
+    if images is not None:
+        for name in QUALITY:
+            if (measured := _quarters(images[name])) is not None:
+                told = name.replace("_", " ")
+                found[told] = Grouping(told, measured)
     return found
 
 
@@ -80,6 +86,15 @@ def of_images(grouping: Grouping, dataset: Dataset, image_ids: Sequence[str]) ->
 def _by_column(dataset: Dataset, marker: str, column: str) -> Present:
     values = yes_or_no(dataset.table[column])
     return Present(marker, "table", values, values, column=column)
+
+
+def _quarters(values: pd.Series) -> tuple[str | None, ...] | None:
+    """Lowest quarter, middle half and highest quarter of a measure; None where too many images are alike to part them."""
+    low, high = values.quantile([0.25, 0.75])
+    if not low < high:
+        return None
+    part = values.map(lambda v: "lowest quarter" if v < low else "highest quarter" if v > high else "middle half")
+    return _texts(part.where(values.notna()))
 
 
 def _texts(values: pd.Series) -> tuple[str | None, ...]:

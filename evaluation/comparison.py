@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.confusion import confusion
 from evaluation.evaluate import ALL, BETA, MACRO, UNCLEAR, statistic_of
 from evaluation.intervals import Figure
-from evaluation.resampling import RESAMPLES, Name, resample, told
+from evaluation.resampling import BCA, RESAMPLES, Name, resample, told
 from evaluation.rules import ARGMAX, Rule
 from evaluation.tallies import REASONS
 
@@ -44,6 +44,7 @@ def compare(
     beta: float = BETA,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    interval: str = BCA,
 ) -> Comparison:
     """true int (N,) class indices; first, second float (N, C): probabilities of the same rows; groups (N,): lesion of each.
 
@@ -63,7 +64,7 @@ def compare(
     drawn = resample(less, n_groups, resamples, seed)
 
     def less_told(name: Name) -> Figure:
-        return told(drawn, name, REASONS.get(name[1], UNCLEAR))
+        return told(drawn, name, REASONS.get(name[1], UNCLEAR), interval)
 
     a, b = first.argmax(axis=1) == true, second.argmax(axis=1) == true
     return Comparison(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from evaluation.confusion import confusion
 from evaluation.intervals import Figure, auc, mean_of_ratios, ratio, undefined
 from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import RESAMPLES, Name, Resampled, resample, told
+from evaluation.resampling import BCA, RESAMPLES, Name, Resampled, resample, told
 from evaluation.rules import ARGMAX, Rule, decide
 from evaluation.tallies import BINARY, REASONS, SHARES, Tally, at_prevalence, f_beta, over, overall
 
@@ -18,7 +18,6 @@ BETA = 2.0
 FEW = 100  # lesions below which a share has Wilson's interval
 TOP = (2, 3)
 AT_PREVALENCE = ("ppv_at_prevalence", "npv_at_prevalence")
-WILSON, OBUCHOWSKI = "Wilson, effective size", "Obuchowski"
 UNCLEAR = "undefined for a class"
 ALL, MACRO, WEIGHTED = "all classes", "macro", "weighted"
 MEANS = ("auc", "auc_sens_80", "average_precision", "accuracy", "sensitivity", "specificity", "f1", "f_beta", "ppv", "npv")
@@ -79,11 +78,13 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     prevalence: Mapping[str, float] | None = None,
+    interval: str = BCA,
 ) -> Evaluation:
     """true: int (N,) class indices; probabilities: float (N, C); groups: (N,) lesion (or patient) of each row, any values.
 
     The highest score decides, the first of several equal ones. resamples: 0 leaves out every interval that needs them.
     prevalence: class → share 0…1 of people that have it where PPV and NPV are asked for besides.
+    interval: of the resamples, one of `INTERVALS`.
     Macro figures are means over the classes that occur in `true`. Raises ValueError for no rows, NaN scores or bad shapes.
     """
     n, c = probabilities.shape
@@ -99,8 +100,13 @@ def evaluate(
     present = np.flatnonzero(is_true.any(axis=0))
     statistic = statistic_of(true, probabilities, group, classes, rule, beta, prevalence)
     drawn = resample(statistic, n_groups, resamples, seed)
+
+    def figure_of(name: Name, share: Figure | None = None, lesions: int = 0) -> Figure:
+        return _told(drawn, name, share, lesions, interval)
+
     per_class = tuple(
-        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn) for k, name in enumerate(classes)
+        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn, interval)
+        for k, name in enumerate(classes)
     )
     place = _place(true, probabilities)
     right = (true == highest).astype(float)
@@ -116,18 +122,18 @@ def evaluate(
         n_groups=n_groups,
         resamples=resamples,
         matrix=confusion(true, highest, c),
-        accuracy=_told(drawn, (ALL, "accuracy"), ratio(right, np.ones(n), group, "no images"), n_groups),
+        accuracy=figure_of((ALL, "accuracy"), ratio(right, np.ones(n), group, "no images"), n_groups),
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
-        balanced_accuracy=_told(drawn, (ALL, "balanced_accuracy"), balanced, rarest),
-        kappa=_told(drawn, (ALL, "kappa")),
-        mcc=_told(drawn, (ALL, "mcc")),
+        balanced_accuracy=figure_of((ALL, "balanced_accuracy"), balanced, rarest),
+        kappa=figure_of((ALL, "kappa")),
+        mcc=figure_of((ALL, "mcc")),
         top={
-            k: _told(drawn, (ALL, f"top_{k}"), ratio((place < k).astype(float), np.ones(n), group, "no images"), n_groups)
+            k: figure_of((ALL, f"top_{k}"), ratio((place < k).astype(float), np.ones(n), group, "no images"), n_groups)
             for k in TOP
             if k < c
         },
-        averages={kind: {name: _told(drawn, (kind, name)) for name in MEANS} for kind in (MACRO, WEIGHTED)},
+        averages={kind: {name: figure_of((kind, name)) for name in MEANS} for kind in (MACRO, WEIGHTED)},
         per_class=per_class,
     )
 
@@ -190,24 +196,23 @@ def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _class_figures(
-    name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray, drawn: Resampled
+    name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray, drawn: Resampled, interval: str
 ) -> ClassFigures:
     figures = {}
     for figure in (f.name for f in fields(ClassFigures) if f.name not in ("name", "support")):
         if figure in SHARES:
             hits, trials = SHARES[figure](true, decided)
             analytic = ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
-            figures[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])))
+            figures[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])), interval)
         elif figure == "auc":
-            area = auc(scores, true, group)
-            figures[figure] = replace(area, method=OBUCHOWSKI) if area.defined else area
+            figures[figure] = auc(scores, true, group)
         elif (name, figure) in drawn.value:
-            figures[figure] = _told(drawn, (name, figure))
+            figures[figure] = _told(drawn, (name, figure), interval=interval)
     return ClassFigures(name=name, support=int(true.sum()), **figures)
 
 
-def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: int = 0) -> Figure:
-    """A figure with the interval that covers at the stated rate: Wilson's for shares of few lesions or at 0 or 1, else BCa.
+def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: int = 0, interval: str = BCA) -> Figure:
+    """A figure with the interval that covers at the stated rate: Wilson's for shares of few lesions or at 0 or 1, else of the resamples.
 
     share: the figure with Wilson's interval, if it is a share (or a mean of shares) of so many lesions.
     """
@@ -215,5 +220,5 @@ def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: in
     if np.isnan(value):
         return undefined(share.reason if share is not None and share.reason else REASONS.get(name[1], UNCLEAR))
     if share is not None and (not drawn.replicates or lesions < FEW or value in (0, 1)):
-        return replace(share, method=WILSON)
-    return told(drawn, name, REASONS.get(name[1], UNCLEAR))
+        return share
+    return told(drawn, name, REASONS.get(name[1], UNCLEAR), interval)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.959963984540054  # standard normal, 97.5 %
+WILSON, MOVER, OBUCHOWSKI = "Wilson, effective size", "MOVER over Wilson", "Obuchowski"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str)
         return Figure(value, reason="fewer than two lesions: no interval")
     variance = n_groups / (n_groups - 1) * float((residual**2).sum()) / total**2
     effective = min(value * (1 - value) / variance, total) if variance > 0 else min(total, n_groups)
-    return Figure(value, *wilson(value, effective))
+    return Figure(value, *wilson(value, effective), method=WILSON)
 
 
 def mean(values: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
@@ -107,7 +108,7 @@ def mean_of_ratios(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, rea
         return Figure(value, reason="a class with fewer than two lesions: no interval")
     down = np.sqrt(sum((c.value - c.low) ** 2 for c in columns)) / len(columns)
     up = np.sqrt(sum((c.high - c.value) ** 2 for c in columns)) / len(columns)
-    return Figure(value, max(0.0, float(value - down)), min(1.0, float(value + up)))
+    return Figure(value, max(0.0, float(value - down)), min(1.0, float(value + up)), method=MOVER)
 
 
 def on_logit_scale(value: float, spread: float) -> tuple[float, float]:
@@ -146,5 +147,5 @@ def auc(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Figure:
         + 2 * n_all / (n_all - 1) * (a * b).sum() / (m * n)
     )
     if variance <= 0 or not 0 < value < 1:  # perfect separation: as if the smaller side were trials of one share
-        return Figure(value, *wilson(value, min(n_pos, n_neg)))
-    return Figure(value, *on_logit_scale(value, float(np.sqrt(variance))))
+        return Figure(value, *wilson(value, min(n_pos, n_neg)), method=WILSON)
+    return Figure(value, *on_logit_scale(value, float(np.sqrt(variance))), method=OBUCHOWSKI)

@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluation.intervals import Figure, undefined
 
-BOOTSTRAP = "BCa bootstrap over lesions"
+BCA = "bca"
 RESAMPLES = 2000
 TOGETHER = 250  # columns of weights at once: memory stays the same however many resamples are asked for
 PARTS = 500  # that are left out in turn; a part is a lesion where there are not more of them
@@ -86,8 +86,15 @@ def bca(resampled: Resampled, name: Name) -> tuple[float, float]:
     return _between(replicates, (float(low), float(high)))
 
 
-def told(resampled: Resampled, name: Name, undefined_reason: str) -> Figure:
-    """The figure with its BCa interval, or why it has none: also where every resample gives the same, which is no certainty."""
+# how an interval is made of replicates -> the function, and what it is called
+INTERVALS: dict[str, tuple[Callable[[Resampled, Name], tuple[float, float]], str]] = {
+    BCA: (bca, "BCa bootstrap"), "percentile": (percentile, "percentile bootstrap"),
+}  # fmt: skip
+
+
+def told(resampled: Resampled, name: Name, undefined_reason: str, interval: str = BCA) -> Figure:
+    """The figure with its interval (one of `INTERVALS`), or why it has none: also where every resample gives the same, which is no
+    certainty."""
     value = resampled.value[name]
     if np.isnan(value):
         return undefined(undefined_reason)
@@ -98,12 +105,13 @@ def told(resampled: Resampled, name: Name, undefined_reason: str) -> Figure:
     unclear = resampled.undefined(name)
     if unclear < len(drawn) and np.nanmin(drawn) == np.nanmax(drawn):
         return Figure(value, reason="the same in every resample: no interval", undefined_resamples=unclear)
-    low, high = bca(resampled, name)
+    between, method = INTERVALS[interval]
+    low, high = between(resampled, name)
     if np.isnan(low):
         return Figure(
             value, reason=f"undefined in {unclear:,} of {len(drawn):,} resamples: no interval", undefined_resamples=unclear
         )
-    return Figure(value, low, high, method=BOOTSTRAP, undefined_resamples=unclear)
+    return Figure(value, low, high, method=method, undefined_resamples=unclear)
 
 
 def _between(replicates: np.ndarray, shares: tuple[float, float]) -> tuple[float, float]:

@@ -5,9 +5,8 @@ import json
 import streamlit as st
 
 from assess import QUICK, Assessment, as_json, class_table
-from exports import plain, safe_csv
-from reports.evaluation_report import evaluation_html
-from ui import audits, choice, predictions, services
+from exports import safe_csv
+from ui import choice, predictions, services
 from ui.calibrating import calibration
 from ui.comparing import comparison
 from ui.components import MEANING, need, page_title
@@ -17,6 +16,7 @@ from ui.grouping import by_groups
 from ui.improving import choose_recipe, run_missing, told
 from ui.improving import made as make
 from ui.operating import operating_point
+from ui.reporting import report_html
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))
@@ -79,7 +79,7 @@ third.download_button(
     width="stretch",
 )
 fourth.download_button(
-    "Report (HTML)", lambda: evaluation_html(data, plain(as_json(assessment)), assessment.rows, audits.findings(data)), f"{name}.html",
+    "Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html",
     "text/html", width="stretch",
 )  # fmt: skip
 st.caption(MEANING)

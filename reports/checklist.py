@@ -10,8 +10,9 @@ from data_audit.dataset import Dataset
 MEASURES = "AUC, sensitivity, specificity, PPV, NPV, F1, average precision, balanced accuracy, kappa, Matthews' coefficient"
 
 
-def checklist(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Items and answers; an empty answer is for the authors to give."""
+def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
+    """Items and answers; an empty answer is for the authors to give. card: the model card's fields, where known."""
+    card = card or {}
     about, table = content["about"], dataset.table
     ages = table["age"].dropna().astype(float)
     sexes = ", ".join(f"{name} {n:,}" for name, n in table["sex"].value_counts().items())
@@ -27,7 +28,7 @@ def checklist(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, s
     old_and_young = f"median {ages.median():.0f} years, {ages.min():.0f} to {ages.max():.0f}" if len(ages) else ""
     own = content["n_lesions_or_images"]
     return [
-        ("Intended use and clinical role", ""),
+        ("Intended use and clinical role", card.get("intended_use", "")),
         ("Study design: prospective or retrospective", ""),
         ("Data source", f"{dataset.name}, {len(dataset):,} images, layout {dataset.layout}; SHA-256 {about['dataset_sha256']}"),
         ("Where and when the data were collected, and who was eligible", ""),
@@ -42,16 +43,17 @@ def checklist(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, s
         ("Sample size and why it is enough", ""),
         ("Network: structure and version", network),
         ("Preprocessing", prepared),
-        ("Training: data, augmentation, how the final network was chosen", ""),
+        ("Training: data", card.get("training_data", "")),
+        ("Training: augmentation, settings, how the final network was chosen", ""),
         ("Decision rule", content["decision_rule"]),
         ("Measures of performance", MEASURES),
-        ("Uncertainty", f"95 % intervals over {own:,} lesions, or images where they are not named; {content['resamples']:,} resamples"),
+        ("Uncertainty", f"95 % intervals over {own:,} {content['counted']}; {content['resamples']:,} resamples"),
         ("Calibration", "reliability in ten bins, calibration error, Brier score"),
         ("Performance in groups", ", ".join(sorted({g["by"] for g in content["groups"]})) if content.get("groups") else ""),
         ("Explainability and its evaluation", ""),
         ("Failure analysis", "the surest wrong decisions are shown"),
         ("External testing", ""),
-        ("Limits, bias, generalisability", ""),
+        ("Limits, bias, generalisability", card.get("limits", "")),
         ("Availability of data, code and network", ""),
         ("Funding, conflicts of interest, registration, ethics", ""),
     ]  # fmt: skip

@@ -19,35 +19,52 @@ from evaluation.readers import CLASSES, READERS
 from reports.audit_charts import forest
 from reports.checklist import checklist
 from reports.evaluation_charts import curve_chart, reliability_chart
-from reports.pictures import environment, picture_url, svg
+from reports.pictures import environment, jpeg_url, picture_url, svg
 
 NAME = "report.html"
 SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_precision")
 MISTAKES = 12
+CANDIDATES = 24  # mistakes that are explained, so that enough are left where pictures cannot be read
 CURVES = 3  # classes that get curves, if none is melanoma or malignant
 WIDTH = 420  # pixels of a curve
 
 
 def write_evaluation_report(
-    dataset: Dataset, content: Mapping[str, Any], rows: pd.DataFrame, findings: Sequence[Mapping[str, Any]] | None, folder: Path
+    dataset: Dataset,
+    content: Mapping[str, Any],
+    rows: pd.DataFrame,
+    findings: Sequence[Mapping[str, Any]] | None,
+    folder: Path,
+    card: Mapping[str, Any] | None = None,
+    overlays: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """`report.html` beside `evaluation.json`, whose content it is made of."""
     path = folder / NAME
-    write_bytes(path, evaluation_html(dataset, content, rows, findings).encode())
+    write_bytes(path, evaluation_html(dataset, content, rows, findings, card, overlays).encode())
     return path
 
 
 def evaluation_html(
-    dataset: Dataset, content: Mapping[str, Any], rows: pd.DataFrame, findings: Sequence[Mapping[str, Any]] | None = None
+    dataset: Dataset,
+    content: Mapping[str, Any],
+    rows: pd.DataFrame,
+    findings: Sequence[Mapping[str, Any]] | None = None,
+    card: Mapping[str, Any] | None = None,
+    overlays: Mapping[str, np.ndarray] | None = None,
 ) -> str:
     """content: of `evaluation.json`; rows: image_id, diagnosis, decision, group and a score column a class; findings: of an audit of
-    the same data. Everything from the dataset is escaped."""
-    telling = [f for f in findings if f["severity"] != "note"] if findings is not None else None
-    return environment().get_template("evaluation.html.j2").render(
-        content=content, model=content["about"].get("card") or content["about"].get("model") or "predictions", names=FIGURES, shown=SHOWN,
-        charts={"auc": _areas(content)}, matrix=_matrix(content), curves=[_curves(rows, c) for c in _drawn(content)],
-        mistakes=_mistakes(dataset, rows), findings=telling, checklist=checklist(dataset, content),
-    )  # fmt: skip
+    the same data; card: the model card's fields; overlays: image_id → RGB picture under its heatmap, of `worst_mistakes`. Everything
+    from dataset and card is escaped."""
+    about = content["about"]
+    told = {
+        "content": content, "model": about.get("card") or about.get("model") or "predictions", "names": FIGURES, "shown": SHOWN,
+        "charts": {"auc": _areas(content), "groups": [_group_forest(g) for g in content.get("groups") or []]},
+        "matrix": _matrix(content), "curves": [_curves(rows, c) for c in _drawn(content)],
+        "mistakes": _mistakes(dataset, rows, overlays or {}), "explained": bool(overlays),
+        "findings": [f for f in findings if f["severity"] != "note"] if findings is not None else None,
+        "card": _card(card), "checklist": checklist(dataset, content, card),
+    }  # fmt: skip
+    return environment().get_template("evaluation.html.j2").render(told)
 
 
 def _areas(content: Mapping[str, Any]) -> Any:
@@ -95,16 +112,48 @@ def _curves(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def _mistakes(dataset: Dataset, rows: pd.DataFrame) -> list[dict[str, str]]:
-    """The surest wrong decisions, with their pictures."""
+def worst_mistakes(rows: pd.DataFrame, most: int = CANDIDATES) -> pd.DataFrame:
+    """The rows of wrong decisions, the surest first."""
     wrong = rows[rows["diagnosis"] != rows["decision"]]
     sure = np.array([row[row["decision"]] for row in wrong.to_dict("records")], float)
+    return wrong.iloc[np.argsort(-sure, kind="stable")[:most]]
+
+
+def _mistakes(dataset: Dataset, rows: pd.DataFrame, overlays: Mapping[str, np.ndarray]) -> list[dict[str, str]]:
+    """The surest wrong decisions, with their pictures, and what the network looked at where that is known."""
     shown = []
-    for row in wrong.iloc[np.argsort(-sure, kind="stable")].to_dict("records"):
-        picture = picture_url(dataset, str(row["image_id"]))
+    for row in worst_mistakes(rows, len(rows)).to_dict("records"):
+        image_id = str(row["image_id"])
+        picture = picture_url(dataset, image_id)
         if picture:
-            told = f"{row['image_id']}: {row['diagnosis']}, decided {row['decision']} {row[row['decision']]:.0%}"
-            shown.append({"src": picture, "caption": told})
+            told = f"{image_id}: {row['diagnosis']}, decided {row['decision']} {row[row['decision']]:.0%}"
+            over = jpeg_url(overlays[image_id]) if image_id in overlays else ""
+            shown.append({"src": picture, "overlay": over, "caption": told})
         if len(shown) == MISTAKES:
             break
     return shown
+
+
+def _group_forest(told: Mapping[str, Any]) -> Any:
+    rows = [{"name": g["group"], **g["figure"]} for g in told["groups"] if g["figure"]["low"] is not None]
+    title = f"{FIGURES[told['figure']][0]} of {told['class']} (95 % interval)"
+    return svg(forest(rows, title, float("nan"))) if rows else ""
+
+
+def _card(card: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The card's fields in words; what was guessed says so, what nobody filled in stays open."""
+    if card is None:
+        return []
+    guessed = set(card.get("guessed") or ())
+    told = []
+    for name, value in card.items():
+        if name == "guessed" or value is None:
+            continue
+        told.append((name.replace("_", " "), _in_words(value) + (" (guessed)" if name in guessed else "")))
+    return told
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -44,4 +45,9 @@ def picture_url(dataset: Dataset, image_id: str) -> str:
         small = thumbnail(decode_at_least(read_bytes(path), SIDE), SIDE)
     except ImageError:
         return ""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, 82)).decode()
+    return jpeg_url(small)
+
+
+def jpeg_url(picture: np.ndarray) -> str:
+    """An RGB picture, made small, as a data URL."""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(thumbnail(picture, SIDE), 82)).decode()

@@ -47,6 +47,14 @@ def test_rule_threshold_beta_and_seed_have_an_effect(workspace: Workspace, tmp_p
     assert {"auc_sens_80_low", "average_precision", "f_beta_high", "prevalence"} <= set(columns)
 
 
+def test_the_interval_is_chosen(workspace: Workspace, tmp_path: Path, scores: Path) -> None:
+    usual, other = (
+        evaluated(workspace, tmp_path, "--predictions", scores, "--interval", i)["kappa"] for i in ("bca", "percentile")
+    )
+    assert (usual["method"], other["method"]) == ("BCa bootstrap", "percentile bootstrap")
+    assert other["value"] == usual["value"] and other["low"] != usual["low"]
+
+
 def test_a_prevalence_gives_ppv_and_npv_by_bayes(workspace: Workspace, tmp_path: Path, scores: Path) -> None:
     mel = next(
         c

@@ -48,6 +48,27 @@ def test_the_report_holds_figures_curves_mistakes_and_open_items(small_dataset: 
     assert set(re.findall(r"https?://[^/\"]+", page)) <= {"http://www.w3.org"}
 
 
+def test_card_maps_and_forests_of_groups_stand_in_it(workspace: Workspace, tmp_path: Path) -> None:
+    """The command with the classifier itself: its card, and a heatmap beside each of the worst mistakes."""
+    data = workspace.open_dataset("tiny")
+    judged(data).rows[["image_id", "nv", "mel", "bkl"]].to_csv(tmp_path / "scores.csv", index=False)
+    options = ["--dataset", "tiny", "--predictions", tmp_path / "scores.csv", "--resamples", 50, "--by", "sex", "--figure", "auc"]
+    told_by("evaluate", *options, "--model", "demo-honest", "--out", tmp_path / "out", workspace=workspace)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    mistakes = len(re.findall(r"decided \w+ \d+%</figcaption>", page))
+    assert mistakes and page.count('<figure class="pair">') == mistakes and page.count('alt="Heatmap of the decision') == mistakes
+    assert "Model card" in page and "akiec, bcc, bkl, df, mel, nv, vasc" in page and "A heatmap shows where, not why" in page
+    assert page.count("<svg") >= 4  # the AUC, two curves, and a forest a class
+
+
+def test_a_card_says_what_is_guessed_and_what_nobody_said(small_dataset: Path) -> None:
+    data = open_dataset(small_dataset)
+    found = judged(data)
+    card = {"name": "x", "classes": ["a", "<b>"], "scaling": "0..1", "limits": "", "positive": None, "guessed": ["scaling"]}
+    page = evaluation_html(data, plain(as_json(found)), found.rows, card=card)
+    assert "0..1 (guessed)" in page and "a, &lt;b&gt;" in page and "Open: nobody has said." in page and "<dt>positive" not in page
+
+
 def test_what_strangers_wrote_is_escaped(small_dataset: Path, tmp_path: Path) -> None:
     data = open_dataset(small_dataset)
     found = judged(data)

@@ -67,8 +67,8 @@ def headline(assessment: Assessment) -> None:
         _metric(column, name, figure, told, ".2f")
     top = "".join(f" Among the {k} highest scores: {figure:.1%}." for k, figure in e.top.items())
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} lesions. The figures above and the matrix go by the highest score.{top} "
-        "Brackets: 95 % intervals that count lesions, not photographs."
+        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score.{top} "
+        f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
         told = "; ".join(f"{n:,} images {reason}" for reason, n in assessment.left_out.items())

@@ -120,9 +120,14 @@ def test_intervals_of_shares_and_of_the_rest() -> None:
     ours = evaluate(true, scores, CLASSES, np.arange(900))
     methods = {name: getattr(ours.per_class[0], name).method for name in ("sensitivity", "specificity", "f1", "auc")}
     assert methods == {
-        "sensitivity": "Wilson, effective size", "specificity": "BCa bootstrap over lesions", "f1": "BCa bootstrap over lesions",
+        "sensitivity": "Wilson, effective size", "specificity": "BCa bootstrap", "f1": "BCa bootstrap",
         "auc": "Obuchowski",
     }  # fmt: skip
+    between = evaluate(true, scores, CLASSES, np.arange(900), interval="percentile").kappa
+    assert between.method == "percentile bootstrap" and between.value == ours.kappa.value
+    assert (between.low, between.high) == pytest.approx(
+        (ours.kappa.low, ours.kappa.high), abs=0.02
+    ) and between.low != ours.kappa.low
     _, (low, high) = precision_score(true == 2, scores.argmax(1) == 2, average="binary", method="wilson")
     assert (ours.per_class[2].ppv.low, ours.per_class[2].ppv.high) == pytest.approx((low, high), abs=0.004)
     assert ours.per_class[0].prevalence.value == pytest.approx((true == 0).mean())
