@@ -30,12 +30,13 @@ def class_counts(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
     )
 
 
-def forest(rows: Sequence[Mapping[str, Any]], title: str, none: float, log: bool = False) -> alt.LayerChart:
-    """rows: name, value, low, high; `none` is where nothing is seen (odds ratio 1, AUC .5), NaN where there is no such place."""
+def forest(rows: Sequence[Mapping[str, Any]], title: str, none: float, log: bool = False, share: bool = False) -> alt.LayerChart:
+    """rows: name, value, low, high; `none` is where nothing is seen (odds ratio 1, AUC .5), NaN where there is no such place; share: 0 to
+    1 whatever the values, so that charts can be compared."""
     frame = pd.DataFrame(rows).dropna(subset=["value"])
     frame["text"] = [f"{r['value']:.2f} [{r['low']:.2f}, {r['high']:.2f}]" for r in frame.to_dict("records")]
     frame["beyond"] = (frame["low"] > none) | (frame["high"] < none)
-    scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
+    scale = alt.Scale(type="log") if log else alt.Scale(domain=[0, 1]) if share else alt.Scale(zero=False)
     y = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False, labelLimit=330))
     colour = alt.Color("beyond:N", scale=alt.Scale(domain=[True, False], range=[ORANGE, GREY]), legend=None)
     base = alt.Chart(frame).encode(y=y)

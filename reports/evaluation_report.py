@@ -137,7 +137,7 @@ def _mistakes(dataset: Dataset, rows: pd.DataFrame, overlays: Mapping[str, np.nd
 def _group_forest(told: Mapping[str, Any]) -> Any:
     rows = [{"name": g["group"], **g["figure"]} for g in told["groups"] if g["figure"]["low"] is not None]
     title = f"{FIGURES[told['figure']][0]} of {told['class']} (95 % interval)"
-    return svg(forest(rows, title, float("nan"))) if rows else ""
+    return svg(forest(rows, title, float("nan"), share=True)) if rows else ""
 
 
 def _card(card: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -172,7 +172,7 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
     left, right = st.columns([3, 2], gap="large")
     with left:
         told = ", ".join(f"{r['name']} {r['value']:.2f}" for r in rows)
-        st.altair_chart(forest(rows, "AUROC (95 % interval)", 0.5), width="stretch", alt=f"AUROC by kind: {told}")
+        st.altair_chart(forest(rows, "AUROC (95 % interval)", 0.5, share=True), width="stretch", alt=f"AUROC by kind: {told}")
     with right:
         far = [(k, s) for k, s in judged if k.far]
         worst = min(far, key=lambda pair: pair[1].auroc.value)

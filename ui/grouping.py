@@ -71,7 +71,9 @@ def _chart(found: list[GroupFigure], title: str, which: str, none: float) -> Non
         return
     rows = [{"name": g.group, **{k: getattr(getattr(g, which), k) for k in ("value", "low", "high")}} for g in found]
     told = ", ".join(f"{r['name']} {r['value']:.2f}" for r in rows)
-    st.altair_chart(forest(rows, f"{title} (95 % interval)", none), width="stretch", alt=f"{title} by group: {told}")
+    st.altair_chart(
+        forest(rows, f"{title} (95 % interval)", none, share=which == "figure"), width="stretch", alt=f"{title} by group: {told}"
+    )
 
 
 def _table(found: list[GroupFigure]) -> pd.DataFrame:
