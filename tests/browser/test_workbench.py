@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+import familiarity
 from data_audit.opening import open_dataset
-from imaging.decode import encode_jpeg
+from imaging.decode import encode_jpeg, encode_png
+from models.classifier import open_classifier
+from runs import finish
 from tests.browser.conftest import Server, click_until, heatmap, ready, serving
 from workspace import Workspace
 
@@ -85,6 +88,29 @@ def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_pa
     expect(page.get_by_role("img", name="Photograph mine.jpg")).to_be_visible()
     expect(page.get_by_text("An upload of 120 × 90 pixels. Nothing else is known of it.")).to_be_visible()
     assert not (tiny_workspace / "datasets" / "kept-images").exists()
+
+
+def test_an_upload_unlike_the_dataset_is_warned_of(
+    page: Page, server: Server, tmp_path: Path, tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference is made here, of fewer images than the page would take."""
+    monkeypatch.setattr(familiarity, "FEWEST", 12)
+    monkeypatch.setattr(familiarity, "FEWEST_LESIONS", 6)
+    space = Workspace(tiny_workspace)
+    data, classifier = space.open_dataset("tiny"), open_classifier(space.model_path("demo-honest"))
+    path = space.reference_path(classifier.facts.sha256, classifier.card.sha256, data.sha256, "train")
+    finish(familiarity.kept_reference(classifier, data, "train", path))
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    (tmp_path / "noise.png").write_bytes(encode_png(noise))
+    page.goto(f"{server.url}/inspect?model=demo-honest&dataset=tiny")
+    expect(heatmap(page)).to_be_visible()
+    page.get_by_text("Choose an image").click()
+    page.get_by_role("tab", name="Upload").click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
+    expect(page.get_by_text("this picture is unlike the images of tiny")).to_be_visible()
+    expect(page.get_by_text("Unlike the images of tiny (train).")).to_be_visible()
+    expect(page.get_by_text("Nearest of them")).to_be_visible()
+    path.unlink()
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam"])
