@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict
+from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, shortcuts
 from version import __version__
 
 app = typer.Typer(
@@ -16,9 +16,11 @@ app = typer.Typer(
 app.add_typer(model.app, name="model")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(markers.app, name="markers")
-for function in (
-    demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, ood.ood, bench.bench,
-):  # fmt: skip
+FUNCTIONS = (
+    demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, ood.ood, shortcuts.shortcuts,
+    bench.bench,
+)  # fmt: skip
+for function in FUNCTIONS:
     app.command("ensemble" if function is ensemble.ensemble else None)(function)
 
 

@@ -16,3 +16,14 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     raised = values[order] * len(order) / np.arange(1, len(order) + 1)
     adjusted[order] = np.minimum(1, np.minimum.accumulate(raised[::-1])[::-1])
     return adjusted
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """p-values adjusted so that the chance of any false alarm among them all stays at the level (Holm 1979); float (N,), NaN stays."""
+    values = np.asarray(p, float)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    adjusted = np.full(len(values), np.nan)
+    steps = values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted

@@ -12,13 +12,14 @@ import pytest
 from tests.conftest import PROJECT
 
 # from the ground up: a room may use those to its left
-ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "workspace", "demo", "reports", "ui", "pages")
+ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "shortcuts", "workspace", "demo", "reports", "ui", "pages")
 NOT_BELOW = {
     "imaging": set(),
     "evaluation": set(),
     "models": {"imaging", "evaluation"},
     "data_audit": {"imaging", "evaluation"},
     "explain": {"models", "imaging", "evaluation"},
+    "shortcuts": {"explain", "models", "data_audit", "evaluation", "imaging"},
     "workspace": {"models", "data_audit", "imaging"},
     "demo": {"workspace", "models", "data_audit", "imaging", "evaluation"},
     "reports": {"imaging", "evaluation", "data_audit", "explain"},
@@ -26,7 +27,7 @@ NOT_BELOW = {
     "pages": set(ORDER) - {"pages"},
 }
 STREAMLIT = {"ui", "pages", "app"}
-TENSORFLOW = {"models", "explain", "demo"}
+TENSORFLOW = {"models", "explain", "shortcuts", "demo"}
 
 
 def sources() -> list[Path]:

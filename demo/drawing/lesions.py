@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.drawing.fields import Rng, honeycomb, inside, smooth_noise, spots, strokes
 from demo.drawing.skin import BLOOD, BLUE_GREY, MELANIN, YELLOW, absorb
+from imaging.fields import Rng, honeycomb, inside, smooth_noise, spots, strokes
 
 
 @dataclass(frozen=True)

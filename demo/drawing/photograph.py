@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from demo.drawing import lesions, markers
-from demo.drawing.fields import smooth_noise
 from demo.drawing.skin import draw_skin
+from imaging.fields import smooth_noise
 
 SIZE = (240, 320)  # height, width in pixels
 

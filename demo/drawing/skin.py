@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.drawing.fields import Rng, smooth_noise
+from imaging.fields import Rng, smooth_noise
 
 TONES = {
     "I": (240, 205, 190),

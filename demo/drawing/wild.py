@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from demo.drawing.fields import Rng, smooth_noise, strokes
+from imaging.fields import Rng, smooth_noise, strokes
 
 Drawn = tuple[np.ndarray, np.ndarray]
 

@@ -107,9 +107,9 @@ def test_an_upload_unlike_the_dataset_is_warned_of(
     page.get_by_text("Choose an image").click()
     page.get_by_role("tab", name="Upload").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
-    expect(page.get_by_text("this picture is unlike the images of tiny")).to_be_visible()
-    expect(page.get_by_text("Unlike the images of tiny (train).")).to_be_visible()
-    expect(page.get_by_text("Nearest of them")).to_be_visible()
+    expect(page.get_by_text("this picture is unlike the images of tiny").first).to_be_visible()
+    expect(page.get_by_text("Unlike the images of tiny (train).").first).to_be_visible()
+    expect(page.get_by_text("Nearest of them").first).to_be_visible()
     path.unlink()
 
 

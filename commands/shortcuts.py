@@ -1,0 +1,94 @@
+"""cli.py shortcuts: does the classifier use a marker? Removal, insertion, controls, verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from atomic import write_bytes
+from commands.console import (
+    AsJson,
+    DatasetName,
+    InWorkspace,
+    ModelName,
+    Out,
+    command,
+    out_folder,
+    results,
+    say_json,
+    table,
+    with_progress,
+    workspace,
+)
+from errors import LesionLensError
+from exports import plain
+
+USUAL = 300
+
+
+@command
+def shortcuts(
+    model: ModelName,
+    dataset: DatasetName,
+    out: Out,
+    marker: Annotated[
+        list[str] | None, typer.Option("--marker", help="Only this one; may be repeated. All, if none is named.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Only images of this split.")] = None,
+    images: Annotated[
+        int, typer.Option("--images", min=1, help="At random, and half as many again that bear each marker.")
+    ] = USUAL,
+    filling: Annotated[str, typer.Option("--filling", help="What takes a marker's place: telea, navier-stokes, skin.")] = "telea",
+    doses: Annotated[bool, typer.Option("--doses", help="Other sizes and strengths as well, on every fifth image.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
+    workspace_root: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try markers on a classifier: each taken away or put in beside a control, over a dataset: shortcuts.json, trials.parquet."""
+    from commands.model import open_named
+    from data_audit.markers.present import known_markers
+    from models.run import about_run
+    from shortcuts.drawing import EVERYWHERE, INSERTED
+    from shortcuts.filling import FILLINGS
+    from shortcuts.run import Plan, chosen, run_dataset, write_trials
+    from shortcuts.summary import summary
+    from shortcuts.verdict import judge
+
+    known = dict.fromkeys([*INSERTED, *EVERYWHERE])
+    for name in marker or []:
+        if name not in known:
+            raise LesionLensError(f"{name!r} is no marker the lab knows.", todo=f"Choose: {', '.join(known)}.")
+    if filling not in FILLINGS:
+        raise LesionLensError(f"{filling!r} is no filling.", todo=f"Choose: {', '.join(FILLINGS)}.")
+    space = workspace(workspace_root)
+    data = space.open_dataset(dataset)
+    if split is not None and split not in set(data.table["split"].dropna()):
+        raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
+    classifier = open_named(space, model)
+    plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses)
+    bearing = {m: data.table["image_id"][there].tolist() for m, there in known_markers(data)[0].items()}
+    ids = chosen(data, plan, bearing, split)
+    if not ids:
+        raise LesionLensError("holds no image with a picture" + (f" in split {split!r}." if split else "."), data.name)
+    folder = out_folder(out)
+    about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "filling": filling, "seed": str(seed)}
+    trials = with_progress("trying", run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet"))
+    judged = judge(trials, classifier.card.codes, plan.markers)
+    content = plain(summary(trials, judged, classifier.card.codes, about))
+    write_trials(trials, about, folder / "trials.parquet")
+    write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
+    if as_json:
+        say_json(content)
+        return
+    results.print(table(f"{classifier.card.name} on {content['images']:,} images of {data.name}", ["marker", "verdict", "why"], [
+        [j.marker.replace("_", " "), j.verdict, j.why] for j in judged
+    ]))  # fmt: skip
+    for j in judged:
+        told = content["verdicts"][j.marker]
+        if "agreement" in told:
+            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {told['agreement']}.")
+        for note in j.notes:
+            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {note}.")
+    results.print(str(folder / "shortcuts.json"))

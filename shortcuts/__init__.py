@@ -1,0 +1,1 @@
+"""Does the classifier use a marker? Removal, insertion, controls, verdict."""

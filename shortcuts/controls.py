@@ -1,0 +1,87 @@
+"""What a marker is compared with: as much skin changed elsewhere, and as strong a change that is no marker.
+
+Without a control every classifier “uses” every marker: any change of a photograph moves its scores.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+
+TURNS = 24  # places round the lesion that are tried
+_BACK, _ALL = slice(None, None, -1), slice(None)
+_FLIPS = ((_ALL, _BACK), (_BACK, _ALL), (_BACK, _BACK))
+LOST = 0.03  # share of a mask that may be lost beyond the picture's border, or fall on what is there
+
+
+def elsewhere(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """The same shape on clean skin at the same distance from the lesion: bool (H, W), None where there is no room.
+
+    mask: bool (H, W); centre: (x, y) of the lesion, round which it is turned; taken: bool (H, W), lesion and markers that it must not
+    touch. Where no turn fits, as for marks along the border, it is mirrored across the picture.
+    """
+    dirty = taken | mask
+    height, width = mask.shape
+    pixels = mask.astype(np.uint8)
+    turns = rng.permutation(np.arange(1, TURNS)) * (360 / TURNS)
+    turned = (
+        cv2.warpAffine(pixels, cv2.getRotationMatrix2D(centre, float(turn), 1.0), (width, height), flags=cv2.INTER_NEAREST)
+        for turn in turns
+    )
+    mirrored = (np.ascontiguousarray(pixels[_FLIPS[k]]) for k in rng.permutation(len(_FLIPS)))
+    for candidate in itertools.chain(turned, mirrored):
+        moved = candidate > 0
+        if (moved & ~dirty).sum() >= (1 - LOST) * mask.sum():
+            return np.asarray(moved & ~dirty)
+    return None
+
+
+def scrambled(image: np.ndarray, marked: np.ndarray, mask: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture with the marker's change scrambled: the same amount of light and colour at every fineness, in no order.
+
+    image, marked: uint8 RGB (H, W, 3) without and with the marker, which lies in mask bool (H, W); place: bool (H, W), the same shape
+    where the control goes. Phases are turned at random, alike in all channels, so that the marker's colours stay together and come as
+    often reversed; the mean is left out. The strength is set so that the mean colour difference (CIE 1976 ΔE) is the marker's.
+    """
+    top, bottom, left, right = _box(mask)
+    change = (marked.astype(np.float32) - image.astype(np.float32))[top:bottom, left:right] * mask[top:bottom, left:right, None]
+    noise = np.fft.rfft2(rng.standard_normal((*change.shape[:2], 1)), axes=(0, 1))
+    spectrum = np.fft.rfft2(change, axes=(0, 1)) * noise / np.maximum(np.abs(noise), 1e-9)
+    spectrum[0, 0] = 0
+    texture = np.fft.irfft2(spectrum, s=change.shape[:2], axes=(0, 1)).astype(np.float32)
+    t, b, l, r = _box(place)  # noqa: E741
+    field = np.zeros(image.shape, np.float32)
+    h, w = min(b - t, texture.shape[0]), min(r - l, texture.shape[1])
+    field[t : t + h, l : l + w] = texture[:h, :w]
+    field *= place[..., None]
+    wanted = colour_difference(image, marked, mask)
+    low, high = 0.0, 1.0
+    while colour_difference(image, _added(image, field, high), place) < wanted and high < 64:
+        low, high = high, 2 * high
+    for _ in range(7):
+        middle = (low + high) / 2
+        if colour_difference(image, _added(image, field, middle), place) < wanted:
+            low = middle
+        else:
+            high = middle
+    return _added(image, field, high)
+
+
+def colour_difference(one: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
+    """Mean ΔE (CIE 1976) inside the mask, of uint8 RGB (H, W, 3)."""
+    if not mask.any():
+        return 0.0
+    pixels = np.stack([one[mask], other[mask]]).astype(np.float32) / 255
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
+    return float(np.linalg.norm(lab[0] - lab[1], axis=-1).mean())
+
+
+def _added(image: np.ndarray, field: np.ndarray, strength: float) -> np.ndarray:
+    return np.clip(image.astype(np.float32) + strength * field, 0, 255).round().astype(np.uint8)
+
+
+def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

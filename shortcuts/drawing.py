@@ -1,0 +1,209 @@
+"""Markers put into a photograph, of any size and strength, where one wants them.
+
+Each function draws one marker of a kind around a place and says where it is: image float32 (H, W, 3) 0–255 in, image and mask bool
+(H, W) out. Lengths are shares of the picture's shorter side, so the same dose looks the same at every resolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from imaging.fields import smooth_noise, strokes
+
+Drawn = tuple[np.ndarray, np.ndarray]
+
+INKS = {"purple": (96, 52, 128), "blue": (42, 62, 140), "black": (34, 32, 38), "green": (40, 100, 80)}
+STICKERS = {
+    "yellow": (240, 206, 60), "orange": (238, 136, 44), "blue": (58, 112, 190), "green": (70, 150, 84), "red": (204, 52, 56),
+    "white": (236, 234, 228),
+}  # fmt: skip
+HAIRS = {"dark": (42, 30, 24), "brown": (78, 54, 34), "fair": (150, 120, 80)}
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What is put in. kind, colour: of the marker's own, None draws one at random; size: 1 is usual, of what stands in `SIZES`;
+    strength: 0…1, how much of the skin it covers; at: (x, y) as shares of width and height, None beside the lesion."""
+
+    marker: str
+    kind: str | None = None
+    colour: str | None = None
+    size: float = 1.0
+    strength: float = 0.85
+    at: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Marker:
+    """How one marker is put in. draw: image, place (x, y) in pixels, length in pixels, dose with kind and colour settled, rng;
+    size: usual half length, a share of the shorter side; kinds, colours: to choose from; usual: so many colours, the first, are common
+    enough to be drawn when none is asked for."""
+
+    draw: Callable[[np.ndarray, np.ndarray, float, Dose, np.random.Generator], Drawn]
+    size: float
+    kinds: tuple[str, ...] = ("usual",)
+    colours: tuple[str, ...] = ("usual",)
+    usual: int = 9
+
+
+def draw_marker(
+    image: np.ndarray, dose: Dose, lesion: np.ndarray | None, rng: np.random.Generator, taken: np.ndarray | None = None
+) -> Drawn | None:
+    """uint8 RGB (H, W, 3) with the marker in it, and where it is; None where it finds no room beside the lesion.
+
+    lesion: bool (H, W) or None; taken: bool (H, W), markers that are there already.
+    """
+    entry = INSERTED[dose.marker]
+    kind, colour = dose.kind or str(rng.choice(entry.kinds)), dose.colour or str(rng.choice(entry.colours[: entry.usual]))
+    settled = replace(dose, kind=kind, colour=colour)
+    height, width = image.shape[:2]
+    length = entry.size * dose.size * min(height, width)
+    if dose.at is not None:
+        place = np.array([dose.at[0] * width, dose.at[1] * height])
+    elif dose.marker in EVERYWHERE:
+        place = np.array([width / 2, height / 2])
+    else:
+        found = _beside(lesion, taken, (height, width), length, settled, rng)
+        if found is None:
+            return None
+        place = found
+    drawn, mask = entry.draw(image.astype(np.float32), place, length, settled, rng)
+    return np.clip(drawn, 0, 255).round().astype(np.uint8), mask
+
+
+def _ink(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    thick = max(1, round(length * 0.22))
+    turn = rng.uniform(0, 2 * np.pi)
+    along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    if dose.kind == "arc":
+        t = np.linspace(turn, turn + rng.uniform(1.6, 2.6), 24)
+        lines = [place + length * (1.3 * np.stack([np.cos(t), np.sin(t)], 1) - along)]
+    elif dose.kind == "cross":
+        lines = [place + np.linspace(-1, 1, 6)[:, None] * way * length for way in (along, across)]
+    elif dose.kind == "dots":
+        lines = [place + (along * (k - 1) * 0.9 + rng.normal(0, 0.1, 2)) * length + np.zeros((2, 1)) for k in range(3)]
+        thick = round(1.8 * thick)
+    else:
+        n = int(rng.integers(2, 4))
+        lines = [place + (across * (k - (n - 1) / 2) * 0.7 + along * np.linspace(-1, 1, 8)[:, None]) * length for k in range(n)]
+        lines = [line + rng.normal(0, 0.03 * length, line.shape) for line in lines]
+    field = strokes(image.shape[:2], lines, [thick] * len(lines), max(0.5, thick / 5))
+    grain = (0.85 + 0.15 * smooth_noise(rng, image.shape[:2], max(1.5, thick))).clip(0.4, 1)
+    colour = np.array(INKS[str(dose.colour)], np.float32) * rng.uniform(0.9, 1.1)
+    wet = 0.75 * colour + 0.25 * image * colour / 255
+    return _blend(image, wet, field * grain * dose.strength), field > 0.3
+
+
+def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    field = np.zeros(image.shape[:2], np.float32)
+    at = (round(float(place[0]) * 8), round(float(place[1]) * 8))
+    cv2.circle(field, at, round(length * 8), 1.0, -1, cv2.LINE_AA, shift=3)
+    paper = np.array(STICKERS[str(dose.colour)], np.float32) * (1 + 0.02 * rng.standard_normal((*image.shape[:2], 1)))
+    return _blend(image, paper.astype(np.float32), cv2.GaussianBlur(field, (0, 0), 0.6) * dose.strength), field > 0.5
+
+
+def _ruler(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    turn = np.radians(rng.normal(0, 4) + (90 if dose.kind == "upright" else 0))
+    along, up = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    thick = max(1, round(length * 0.035))
+    lines = [np.stack([place - along * length, place + along * length])]
+    for k, share in enumerate(np.linspace(-1, 1, 13)):
+        foot = place + along * length * share
+        lines.append(np.stack([foot, foot + up * length * (0.28 if k % 5 == 0 else 0.16)]))
+    field = strokes(image.shape[:2], lines, [thick] * len(lines), 0.4)
+    dark = np.full(3, rng.uniform(25, 50), np.float32)
+    mask = cv2.dilate((field > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return _blend(image, np.ones_like(image) * dark, field * dose.strength), mask
+
+
+def _hair(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    h, w = image.shape[:2]
+    way, lines = rng.uniform(0, 2 * np.pi), []
+    for _ in range(max(1, round(14 * dose.size))):
+        start = np.array([rng.uniform(0, w), rng.uniform(0, h)])
+        turns = way + rng.normal(0, 0.35) + rng.normal(0, 0.012) * np.arange(30)
+        step = min(h, w) * rng.uniform(0.25, 0.8) / 30
+        lines.append(start + np.cumsum(np.stack([np.cos(turns), np.sin(turns)], 1) * step, axis=0))
+    field = strokes((h, w), lines, [max(1, round(0.006 * min(h, w)))] * len(lines), 0.4)
+    colour = np.array(HAIRS[str(dose.colour)], np.float32)
+    return _blend(image, np.ones_like(image) * colour, field * dose.strength), field > 0.3
+
+
+def _dark_corner(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    h, w = image.shape[:2]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    out = np.hypot(x + 0.5 - place[0], y + 0.5 - place[1]) / (np.hypot(h, w) / 2)
+    radius = 1 - 0.13 * dose.size
+    dark = 1 / (1 + np.exp(-((out - radius) / 0.012).clip(-30, 30)))
+    return _blend(image, np.full_like(image, 6), dark * dose.strength), dark > 0.5
+
+
+def _gel_bubble(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    rim, spot, inside = (np.zeros(image.shape[:2], np.float32) for _ in range(3))
+    for _ in range(int(rng.integers(2, 6))):
+        turn, out = rng.uniform(0, 2 * np.pi), length * np.sqrt(rng.uniform(0, 0.8))
+        x, y = place + out * np.array([np.cos(turn), np.sin(turn)])
+        r = max(1.5, length * rng.uniform(0.14, 0.36))
+        cv2.circle(rim, (round(x), round(y)), round(r), 1.0, 1, cv2.LINE_AA)
+        cv2.circle(spot, (round(x - r / 3), round(y - r / 3)), max(1, round(r / 4)), 1.0, -1, cv2.LINE_AA)
+        cv2.circle(inside, (round(x), round(y)), round(r), 1.0, -1)
+    shade = 0.35 * dose.strength * cv2.GaussianBlur(np.roll(rim, 1, axis=(0, 1)), (0, 0), 1.0)
+    light = (0.6 * cv2.GaussianBlur(rim, (0, 0), 0.6) + 0.9 * cv2.GaussianBlur(spot, (0, 0), 0.8)).clip(0, 1)
+    mask = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
+    return _blend(image * (1 - shade[..., None]), np.full_like(image, 252), light * dose.strength), mask
+
+
+INSERTED: dict[str, Marker] = {
+    "ink": Marker(_ink, 0.07, ("arc", "strokes", "cross", "dots"), tuple(INKS), usual=2),
+    "sticker": Marker(_sticker, 0.17, colours=tuple(STICKERS)),
+    "ruler": Marker(_ruler, 0.22, ("level", "upright")),
+    "hair": Marker(_hair, 0.5, colours=tuple(HAIRS), usual=2),
+    "dark_corner": Marker(_dark_corner, 0.5),
+    "gel_bubble": Marker(_gel_bubble, 0.13),
+}  # fmt: skip
+EVERYWHERE = frozenset({"hair", "dark_corner", "gel_border"})  # no clean skin is left to compare a removal with
+
+
+def _beside(
+    lesion: np.ndarray | None,
+    taken: np.ndarray | None,
+    size: tuple[int, int],
+    length: float,
+    dose: Dose,
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    """(x, y) in pixels where a mark of this half length clears the lesion and what is there already, as near to the lesion as it can;
+    a sticker at the border, which cuts it off."""
+    height, width = size
+    free = np.ones(size, np.uint8)
+    for mask in (lesion, taken):
+        if mask is not None:
+            free[mask] = 0
+    wide, tall = length * 1.1, length * 1.1
+    if dose.marker == "ruler":
+        wide, tall = (0.4 * length, length) if dose.kind == "upright" else (length, 0.4 * length)
+    reach = np.ones((2 * max(1, round(tall)) + 1, 2 * max(1, round(wide)) + 1), np.uint8)
+    at_border = dose.marker == "sticker"
+    possible = cv2.erode(free, reach, borderType=cv2.BORDER_CONSTANT, borderValue=int(at_border)) > 0
+    if at_border:
+        y, x = np.mgrid[:height, :width]
+        possible &= np.minimum.reduce([x, y, width - 1 - x, height - 1 - y]) <= 0.3 * length
+    ys, xs = np.nonzero(possible)
+    if not len(xs):
+        return None
+    some = rng.choice(len(xs), min(40, len(xs)), replace=False)
+    if lesion is not None and lesion.any() and not at_border:
+        ly, lx = np.nonzero(lesion)
+        distance = np.hypot(xs[some] - lx.mean(), ys[some] - ly.mean())
+        some = some[np.argsort(distance)[: max(1, len(some) // 4)]]
+    pick = int(rng.choice(some))
+    return np.array([xs[pick], ys[pick]], float)
+
+
+def _blend(under: np.ndarray, over: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    c = cover[..., None].astype(np.float32)
+    return under * (1 - c) + over * c

@@ -1,0 +1,61 @@
+"""What takes the place of a marker that is taken away: skin, as far as the picture itself knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+RIM = 0.012  # of the shorter side, by which a mask is widened: a marker's soft edge would give it away
+REACH = 3  # pixels around each point that the inpainting looks at
+
+
+def telea(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Fast marching (Telea 2004, doi:10.1080/10867651.2004.10487596)."""
+    return cv2.inpaint(image, mask.astype(np.uint8), REACH, cv2.INPAINT_TELEA)
+
+
+def navier_stokes(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lines of equal light go on (Bertalmio 2001, doi:10.1109/CVPR.2001.990497)."""
+    return cv2.inpaint(image, mask.astype(np.uint8), REACH, cv2.INPAINT_NS)
+
+
+def skin(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The light and colour of the surroundings, with the fine texture of skin elsewhere in the same picture."""
+    sigma = max(2.0, 0.03 * min(image.shape[:2]))
+    known = (~mask).astype(np.float32)
+    weight = cv2.GaussianBlur(known, (0, 0), sigma)
+    picture = image.astype(np.float32)
+    smooth = cv2.GaussianBlur(picture * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)[..., None]
+    far = weight < 0.02  # deeper inside than the blur reaches: inpainted first
+    if far.any():
+        smooth = np.where(far[..., None], cv2.inpaint(image, mask.astype(np.uint8), REACH, cv2.INPAINT_TELEA), smooth)
+    texture = np.where(mask[..., None], 0, picture - smooth)
+    best, fewest = np.zeros_like(texture), np.inf
+    for _ in range(12):  # the shift under which the mask lies on the cleanest and calmest skin
+        shift = (rng.uniform(-0.4, 0.4, 2) * image.shape[:2]).round().astype(int)
+        moved = np.roll(texture, shift, axis=(0, 1))
+        dirty = np.roll(mask, shift, axis=(0, 1))[mask].mean() + 0.01 * float(np.abs(moved[mask]).mean())
+        if dirty < fewest:
+            best, fewest = moved, dirty
+    return np.where(mask[..., None], np.clip(smooth + best, 0, 255), image).round().astype(np.uint8)
+
+
+# name → image uint8 RGB (H, W, 3), mask bool (H, W), rng → uint8 RGB of the same size, changed inside the mask alone
+FILLINGS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]] = {
+    "telea": telea, "navier-stokes": navier_stokes, "skin": skin,
+}  # fmt: skip
+
+
+def fill(image: np.ndarray, mask: np.ndarray, way: str, rng: np.random.Generator) -> np.ndarray:
+    """The picture with what the mask covers filled. way: a key of FILLINGS. A mask over everything leaves it as it is."""
+    if not mask.any() or mask.all():
+        return image
+    return FILLINGS[way](image, mask, rng)
+
+
+def widened(mask: np.ndarray) -> np.ndarray:
+    """The mask with its rim: bool (H, W)."""
+    side = 2 * max(1, round(RIM * min(mask.shape))) + 1
+    return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0

@@ -1,0 +1,87 @@
+"""What the lab says of a dataset, as `shortcuts.json`: verdicts, effects, the table of Winkler 2019, and whether attention agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diagnoses import MALIGNANT
+from evaluation.intervals import Figure, mean, undefined
+from shortcuts.verdict import FEWEST, FLIPS, LEVEL, MOVES, Judged, sensitivity_specificity, usual_dose
+
+# (heat lies on the marker, the marker is used) → what to make of it
+AGREEMENT: dict[tuple[bool, bool], str] = {
+    (True, True): "attention and effect agree: the heat lies on it and it moves the scores",
+    (False, True): "it moves the scores although the heat does not lie on it: heatmaps alone would have missed it",
+    (True, False): "the heat lies on it, but changing it is not seen to move the scores: a heatmap alone would have accused it",
+    (False, False): "neither does the heat lie on it nor is it seen to move the scores",
+}
+
+
+def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[str], about: Mapping[str, str]) -> dict[str, Any]:
+    """Plain values. trials: of `run_dataset`; classes: of its probability columns."""
+    made = usual_dose(trials)
+    target = _target(classes)
+    return {
+        "about": dict(about),
+        "rule": {"level": LEVEL, "flips": FLIPS, "moves": MOVES, "lesions": FEWEST, "adjusted": "Holm, all markers and classes"},
+        "images": int(trials["image_id"].nunique()),
+        "verdicts": {j.marker: _told(j, made[made["marker"] == j.marker], classes, target) for j in judged},
+        "doses": _doses(trials, classes, target),
+    }
+
+
+def attention(rows: pd.DataFrame) -> Figure:
+    """Mean share of the evidence for the decision that lies on the marker, less its share of the area, 95 % by lesion."""
+    known = rows[rows["evidence_share"].notna()]
+    if known.empty:
+        return undefined("no map of these images says anything for its decision")
+    groups = np.unique(known["group"].to_numpy(str), return_inverse=True)[1]
+    return mean((known["evidence_share"] - known["area_share"]).to_numpy(float), groups, "no maps")
+
+
+def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) -> dict[str, Any]:
+    looked = attention(rows)
+    told: dict[str, Any] = {
+        "verdict": j.verdict, "why": j.why, "notes": list(j.notes), "effects": [asdict(e) for e in j.effects],
+        "flips": [asdict(f) for f in j.flips], "attention": asdict(looked),
+    }  # fmt: skip
+    if looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell":
+        told["agreement"] = AGREEMENT[looked.low > 0, j.verdict == "used"]
+    told["table"] = {
+        direction: {
+            name: {"sensitivity": asdict(s), "specificity": asdict(p)}
+            for name, (s, p) in sensitivity_specificity(part, target, classes).items()
+        }
+        for direction, part in rows.groupby("direction")
+    }
+    told["table_of"] = target
+    on = rows["on_lesion"].dropna()
+    told["on_lesion"] = float((on > 0.5).mean()) if len(on) else None
+    return told
+
+
+def _doses(trials: pd.DataFrame, classes: Sequence[str], target: str) -> list[dict[str, Any]]:
+    """Dose–response: mean change of one class's probability by marker, size and strength."""
+    put = trials[(trials["reason"] == "") & (trials["direction"] == "insertion")]
+    if put.empty or put[["size", "strength"]].drop_duplicates().shape[0] < 2:
+        return []
+    k, told = list(classes).index(target), []
+    for (marker, size, strength), rows in put.groupby(["marker", "size", "strength"]):
+        groups = np.unique(rows["group"].to_numpy(str), return_inverse=True)[1]
+        base, changed = (np.stack(rows[c].to_list())[:, k] for c in ("base", "changed"))
+        told.append({"marker": marker, "size": size, "strength": strength, "class": target, "images": len(rows),
+                     "change": asdict(mean((changed - base).astype(float), groups, "no images"))})  # fmt: skip
+    return told
+
+
+def _target(classes: Sequence[str]) -> str:
+    """The class the table is about: melanoma, else malignant, else the first malignant one, else the last."""
+    for name in ("mel", "malignant"):
+        if name in classes:
+            return name
+    return next((c for c in classes if c in MALIGNANT), classes[-1])

@@ -1,0 +1,138 @@
+"""From trials to verdicts: planted effects, none, too few, and opposite ones; against statsmodels and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from evaluation.multiple import holm
+from shortcuts.run import COLUMNS
+from shortcuts.summary import AGREEMENT, attention, summary
+from shortcuts.verdict import Judged, judge, sensitivity_specificity, signed
+
+CLASSES = ("nv", "mel")
+
+
+def rows(n: int, marker: str, direction: str, change: float, control: float, seed: int = 0, noise: float = 0.02) -> list[dict]:
+    """Probabilities of mel around .3; `change` and `control` are what the marker and its control add to it where they are put in."""
+    rng = np.random.default_rng(seed)
+    sign = -1 if direction == "removal" else 1
+    found = []
+    for k in range(n):
+        base = float(np.clip(rng.normal(0.3, 0.05), 0, 1))
+        one, other = (float(np.clip(base + sign * x + rng.normal(0, noise), 0, 1)) for x in (change, control))
+        found.append(dict.fromkeys(COLUMNS) | {
+            "image_id": f"{marker}{direction}{k}", "group": f"L{k}", "diagnosis": "mel" if k % 4 == 0 else "nv", "marker": marker,
+            "direction": direction, "size": 1.0 if direction == "insertion" else np.nan, "strength": 0.85 if direction == "insertion" else np.nan,
+            "on_lesion": 0.0, "area_share": 0.02, "evidence_share": 0.3 + 0.01 * rng.normal(), "reason": "",
+            "base": np.array([1 - base, base]), "changed": np.array([1 - one, one]), "control": np.array([1 - other, other]),
+        })  # fmt: skip
+    return found
+
+
+def one(*parts: list[dict], marker: str = "ink") -> Judged:
+    frame = pd.DataFrame([r for part in parts for r in part], columns=list(COLUMNS))
+    return next(j for j in judge(frame, CLASSES, [marker]) if j.marker == marker)
+
+
+def test_holm_is_statsmodels() -> None:
+    p = np.random.default_rng(0).random(40) ** 3
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm([0.01, float("nan"), 0.04, 0.03]) == pytest.approx([0.03, np.nan, 0.06, 0.06], nan_ok=True)
+    assert len(holm([])) == 0
+
+
+def test_a_marker_that_moves_the_score_beyond_its_control_is_used() -> None:
+    told = one(rows(60, "ink", "removal", 0.25, 0.01), rows(60, "ink", "insertion", 0.3, 0.02, 1))
+    assert told.verdict == "used"
+    assert "moves P(" in told.why and "60 images of 60 lesions" in told.why
+    put = next(e for e in told.effects if e.direction == "insertion" and e.target == "mel")
+    assert put.change.value == pytest.approx(0.3, abs=0.01) and put.excess.value == pytest.approx(0.28, abs=0.01)
+    away = next(e for e in told.effects if e.direction == "removal" and e.target == "mel")
+    assert away.change.value == pytest.approx(0.25, abs=0.01), "the sign is that of the marker being there"
+
+
+def test_no_effect_is_not_seen_to_matter_and_says_what_is_still_possible() -> None:
+    told = one(rows(200, "ink", "insertion", 0.0, 0.0))
+    assert told.verdict == "not seen to matter" and "at most 0.00" in told.why
+    assert any(n.startswith("no removal") for n in told.notes)
+
+
+def test_a_control_that_moves_more_accuses_nobody() -> None:
+    assert one(rows(200, "ink", "insertion", 0.01, 0.3)).verdict == "not seen to matter"
+    assert one(rows(200, "ink", "insertion", 0.1, 0.3)).verdict == "can't tell"
+
+
+def test_an_effect_below_the_margins_is_not_called_used() -> None:
+    assert one(rows(400, "ink", "insertion", 0.03, 0.0)).verdict == "not seen to matter"
+
+
+def test_few_lesions_tell_nothing_and_photographs_do_not_help() -> None:
+    few = one(rows(29, "ink", "insertion", 0.3, 0.0))
+    assert few.verdict == "can't tell" and "only 29 lesions" in few.why
+    again = [r | {"group": f"L{k % 29}"} for k, r in enumerate(rows(290, "ink", "insertion", 0.3, 0.0))]
+    assert one(again).verdict == "can't tell"
+
+
+def test_opposite_directions_cannot_be_told() -> None:
+    told = one(rows(80, "ink", "removal", -0.2, 0.0), rows(80, "ink", "insertion", 0.25, 0.0, 1))
+    assert told.verdict == "can't tell" and "against each other" in told.why
+
+
+def test_a_wide_interval_says_how_many_would_be_needed() -> None:
+    told = one(rows(40, "ink", "insertion", 0.0, 0.0, noise=0.25))
+    assert told.verdict == "can't tell"
+    needed = next(e.needed for e in told.effects)
+    e = told.effects[0]
+    assert needed == pytest.approx(40 * ((e.within[1] - e.within[0]) / 2 / (0.05 - abs(e.excess.value))) ** 2, abs=1)
+
+
+def test_more_tests_make_it_harder() -> None:
+    weak = rows(60, "ink", "insertion", 0.06, 0.0, 3, noise=0.16)
+    alone = judge(pd.DataFrame(weak, columns=list(COLUMNS)), CLASSES, ["ink"])[0]
+    others = [r for k in range(8) for r in rows(60, f"m{k}", "insertion", 0.0, 0.0, 10 + k)]
+    many = judge(pd.DataFrame(weak + others, columns=list(COLUMNS)), CLASSES, ["ink"])[0]
+    assert all(b.adjusted >= 4 * a.adjusted or b.adjusted == 1 for a, b in zip(alone.effects, many.effects, strict=True))
+
+
+def test_the_table_of_winkler_by_hand() -> None:
+    """Four photographs: a melanoma found, one missed, a nevus left alone, one alarmed; with ink every nevus is alarmed."""
+    frame = pd.DataFrame(rows(4, "ink", "insertion", 0.0, 0.0), columns=list(COLUMNS))
+    frame["diagnosis"] = ["mel", "mel", "nv", "nv"]
+    frame["base"] = [np.array([1 - p, p]) for p in (0.9, 0.2, 0.1, 0.7)]
+    frame["changed"] = [np.array([1 - p, p]) for p in (0.9, 0.6, 0.8, 0.7)]
+    table = sensitivity_specificity(frame, "mel", CLASSES)
+    assert [f.value for f in table["base"]] == [0.5, 0.5] and [f.value for f in table["changed"]] == [1.0, 0.0]
+    nobody = sensitivity_specificity(frame.assign(diagnosis=None), "mel", CLASSES)["base"][0]
+    assert not nobody.defined and nobody.reason
+
+
+def test_attention_and_effect_are_set_beside_each_other() -> None:
+    frame = pd.DataFrame(rows(60, "ink", "insertion", 0.3, 0.0), columns=list(COLUMNS))
+    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {"model": "x"})
+    assert told["verdicts"]["ink"]["agreement"] == AGREEMENT[True, True]
+    assert attention(frame).value == pytest.approx(0.28, abs=0.01)
+    blind = frame.assign(evidence_share=0.001)
+    told = summary(blind, judge(blind, CLASSES, ["ink"]), CLASSES, {})
+    assert told["verdicts"]["ink"]["agreement"] == AGREEMENT[False, True] and told["doses"] == []
+    assert not attention(frame.assign(evidence_share=np.nan)).defined
+    assert told["verdicts"]["ink"]["table_of"] == "mel"
+
+
+def test_dose_response_by_size_and_strength() -> None:
+    frame = pd.DataFrame(rows(40, "ink", "insertion", 0.1, 0.0) + [
+        r | {"size": 1.6, "image_id": r["image_id"] + "b"} for r in rows(40, "ink", "insertion", 0.4, 0.0, 1)
+    ], columns=list(COLUMNS))  # fmt: skip
+    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["doses"]
+    assert [(d["size"], round(d["change"]["value"], 1)) for d in told] == [(1.0, 0.1), (1.6, 0.4)]
+    assert {e["images"] for e in summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]["effects"]} == {
+        40
+    }
+
+
+def test_signs_are_those_of_the_marker_being_there() -> None:
+    frame = pd.DataFrame(rows(3, "ink", "removal", 0.2, 0.0, noise=0), columns=list(COLUMNS))
+    change, control = signed(frame)
+    assert change[:, 1] == pytest.approx(0.2) and control == pytest.approx(0)
