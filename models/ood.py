@@ -15,7 +15,7 @@ import numpy as np
 from atomic import write_bytes
 from evaluation.ood import Features, Reference, arrays, from_arrays
 from imaging.decode import read_image
-from models.classifier import Classifier, Prediction
+from models.classifier import Classifier
 from models.layers import LayerInfo, listening, sublayers
 from models.stream import stream_batches
 from runs import Run
@@ -65,11 +65,6 @@ def joined(parts: Sequence[Features]) -> Features:
         tuple(np.concatenate(depth) for depth in zip(*(p.pooled for p in parts), strict=True)), embedding,
         np.concatenate([p.logits for p in parts]), np.concatenate([p.probabilities for p in parts]),
     )  # fmt: skip
-
-
-def prediction(found: Features) -> Prediction:
-    """The scores that came with the features."""
-    return Prediction(found.logits, found.probabilities, found.embedding)
 
 
 def write_reference(reference: Reference, about: Mapping[str, str], path: Path) -> None:

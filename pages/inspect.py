@@ -13,6 +13,7 @@ from ui.familiar import familiar_panel, warn_if_unlike
 from ui.grids import difference_panel, grid_panel, together_panel
 from ui.image_choice import Chosen, choose_image
 from ui.inspection import downloads, heatmap_panel, score_panel, screen_size
+from ui.shortcut import shortcut_panel
 from ui.trusting import trust_details, trust_panel, trust_record
 
 page_title("Inspect an image", "What did the network look at, and what does it say?")
@@ -94,6 +95,8 @@ with (
     show_errors(),
 ):
     familiar_panel(services.model(name), chosen, choice.dataset())
+with st.expander("Test a shortcut: take a marker away, or put one in", icon=":material/science:"), show_errors():
+    shortcut_panel(services.model(name), chosen, mask)
 with st.expander("Cover a part and see what happens", icon=":material/brush:"), show_errors():
     covering_panel(services.model(name), chosen)
 st.subheader("What the dataset knows of this image", anchor=False)

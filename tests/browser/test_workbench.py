@@ -209,6 +209,18 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
 
 
+def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/inspect?model=demo-shortcut&dataset=tiny&try-on=true")
+    expect(heatmap(page).first).to_be_visible()
+    page.get_by_text("Test a shortcut").click()
+    told = page.get_by_text(
+        re.compile(r"(Putting in|Removing the) .* P\(\w+\) from \d\.\d\d to \d\.\d\d; .* The decision (stays|turns)")
+    )
+    expect(told.first).to_be_visible()
+    for title in ("as it is", "control"):
+        expect(page.get_by_role("img", name=f"{title}, with the outline of the change")).to_be_visible()
+
+
 def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/classifier?model=demo-shortcut")
     page.get_by_role("tab", name="Methods of explanation").click()

@@ -147,7 +147,9 @@ def test_what_is_there_is_taken_away_and_what_is_not_is_put_in() -> None:
     np.testing.assert_array_equal(away.control[ink], image[ink])
 
 
-@pytest.mark.parametrize(("diagnosis", "tone"), [("nv", "II"), ("mel", "I"), ("bkl", "III"), ("bcc", "II"), ("nv", "V"), ("mel", "VI")])
+@pytest.mark.parametrize(
+    ("diagnosis", "tone"), [("nv", "II"), ("mel", "I"), ("bkl", "III"), ("bcc", "II"), ("nv", "V"), ("mel", "VI")]
+)
 def test_a_lesion_is_found_by_its_colour(diagnosis: str, tone: str) -> None:
     shares = []
     for seed in range(8):

@@ -293,6 +293,20 @@ def familiarity(spec: ModelSpec, path: Path, image: np.ndarray) -> Any:
     return look(_classifier(spec), _references[key], image)
 
 
+def subject_of(spec: ModelSpec, image: np.ndarray, lesion: np.ndarray | None, markers: dict[str, np.ndarray] | None) -> Any:
+    """`Subject`: lesion and markers as this network gets them, found where nobody outlined them."""
+    from shortcuts.subjects import fit_subject
+
+    return fit_subject(spec.card, image, lesion, markers)
+
+
+def try_marker(spec: ModelSpec, subject: Any, marker: str, target: int | None, way: str, dose: Any, seed: int) -> Any:
+    """`Answer` of one photograph with and without a marker, or why it is `Impossible`."""
+    from shortcuts.one import ask
+
+    return ask(_classifier(spec), subject, marker, target, way, dose, seed)
+
+
 def judge_kinds(spec: ModelSpec, data: Any, split: str | None, others: list[Any], path: Path) -> Run[tuple[Any, list[Any]]]:
     """The reference of a dataset or split, and how well it tells other kinds of images and other datasets from its own."""
     from familiarity import judge_kinds as judge
@@ -318,6 +332,8 @@ QUICK: dict[str, Callable[..., Any]] = {
     "explain_images": explain_images,
     "steps": steps,
     "familiarity": familiarity,
+    "subject_of": subject_of,
+    "try_marker": try_marker,
 }
 LONG: dict[str, Callable[..., Run[Any]]] = {
     "predict_dataset": predict_dataset,

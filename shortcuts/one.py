@@ -1,0 +1,79 @@
+"""One photograph's answer: what the network says with the marker, without it, and with its control, and where it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from explain.cam import WEIGHTS, cam
+from explain.localisation import localise
+from explain.methods import default_method
+from imaging.resize import enlarge
+from models.classifier import Classifier
+from shortcuts.drawing import Dose
+from shortcuts.experiment import Impossible, Subject, Trial, insertion, removal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """pictures, probabilities (3, C), logits (3, C), maps (3, h, w) or None: as it is, changed, control; target: the class of the maps and
+    of what is said; evidence: share of the evidence for it on the marker where it is there, NaN for an empty map; area: the marker's."""
+
+    trial: Trial
+    pictures: np.ndarray
+    probabilities: np.ndarray
+    logits: np.ndarray
+    maps: np.ndarray | None
+    target: int
+    evidence: float
+    area: float
+
+    @property
+    def moved(self) -> tuple[float, float]:
+        """Change of the target's probability by the marker's change, and by its control."""
+        p = self.probabilities[:, self.target]
+        return float(p[1] - p[0]), float(p[2] - p[0])
+
+
+def ask(
+    classifier: Classifier, subject: Subject, marker: str, target: int | None = None, way: str = "telea", dose: Dose | None = None,
+    seed: int = 0,
+) -> Answer | Impossible:  # fmt: skip
+    """Take the marker away where it is there, put it in where it is not (or where a dose says so); all in one batch.
+
+    target: index of the class, None for the decision.
+    """
+    rng = np.random.default_rng(seed)
+    take_away = dose is None and marker in subject.markers
+    trial = removal(subject, marker, way, rng) if take_away else insertion(subject, dose or Dose(marker), rng)
+    if isinstance(trial, Impossible):
+        return trial
+    pictures = np.stack([subject.image, trial.changed, trial.control])
+    prepared = classifier.scale(pictures)
+    told = classifier.predict(prepared)
+    chosen = int(told.probabilities[0].argmax()) if target is None else target
+    maps, evidence = None, float("nan")
+    if classifier.explainable:
+        method = default_method(classifier)[0]
+        maps = cam(classifier, prepared, np.full(3, chosen, np.int32), method if method in WEIGHTS else "hirescam")[1]
+        there = maps[0] if trial.direction == "removal" else maps[1]
+        evidence = localise(np.maximum(enlarge(there, trial.mask.shape), 0), trial.mask).share
+    return Answer(trial, pictures, told.probabilities, told.logits, maps, chosen, evidence, float(trial.mask.mean()))
+
+
+def in_words(answer: Answer, name: str) -> str:
+    """The verdict on one photograph, with its numbers. name: of the class."""
+    p, (by_marker, by_control) = answer.probabilities[:, answer.target], answer.moved
+    marker = answer.trial.marker.replace("_", " ")
+    did, changed = {
+        "removal": (f"Removing the {marker}", "changing as much skin elsewhere"),
+        "insertion": (f"Putting in {marker}", "a scrambled change as strong"),
+    }[answer.trial.direction]
+    way = "lowers" if by_marker < 0 else "raises"
+    first = f"{did} {way} P({name}) from {p[0]:.2f} to {p[1]:.2f}; {changed} moves it by {by_control:+.2f}."
+    decided = answer.probabilities.argmax(axis=1)
+    turned = " The decision turns" + (
+        ", and with the control as well." if decided[2] != decided[0] else "; with the control it stays."
+    )
+    return first + (turned if decided[1] != decided[0] else " The decision stays.")
