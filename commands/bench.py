@@ -12,15 +12,18 @@ from errors import LesionLensError
 
 @command
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks: explain, audit, evaluate; none: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which benchmarks: explain, audit, evaluate, shortcuts; none: all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The benchmarks: ratios against the bare forward pass or a peer, with their spread."""
     from data_audit.benchmark import bench_audit
     from evaluation.benchmark import bench_evaluate
     from explain.benchmark import bench_explain
+    from shortcuts.benchmark import bench_shortcuts
 
-    known = {"explain": bench_explain, "audit": bench_audit, "evaluate": bench_evaluate}
+    known = {"explain": bench_explain, "audit": bench_audit, "evaluate": bench_evaluate, "shortcuts": bench_shortcuts}
     unknown = [n for n in names or [] if n not in known]
     if unknown:
         raise LesionLensError(f"{unknown[0]!r} is no benchmark.", todo=f"Choose: {', '.join(known)}.")

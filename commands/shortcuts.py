@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from atomic import write_bytes
 from commands.console import (
     AsJson,
     DatasetName,
@@ -23,7 +21,6 @@ from commands.console import (
     workspace,
 )
 from errors import LesionLensError
-from exports import plain
 
 USUAL = 300
 
@@ -48,13 +45,11 @@ def shortcuts(
 ) -> None:
     """Try markers on a classifier: each taken away or put in beside a control, over a dataset: shortcuts.json, trials.parquet."""
     from commands.model import open_named
-    from data_audit.markers.present import known_markers
     from models.run import about_run
     from shortcuts.drawing import EVERYWHERE, INSERTED
     from shortcuts.filling import FILLINGS
-    from shortcuts.run import Plan, chosen, run_dataset, write_trials
-    from shortcuts.summary import summary
-    from shortcuts.verdict import judge
+    from shortcuts.run import Plan
+    from shortcuts.summary import try_dataset
 
     known = dict.fromkeys([*INSERTED, *EVERYWHERE])
     for name in marker or []:
@@ -68,17 +63,9 @@ def shortcuts(
         raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses)
-    bearing = {m: data.table["image_id"][there].tolist() for m, there in known_markers(data)[0].items()}
-    ids = chosen(data, plan, bearing, split)
-    if not ids:
-        raise LesionLensError("holds no image with a picture" + (f" in split {split!r}." if split else "."), data.name)
     folder = out_folder(out)
-    about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "filling": filling, "seed": str(seed)}
-    trials = with_progress("trying", run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet"))
-    judged = judge(trials, classifier.card.codes, plan.markers)
-    content = plain(summary(trials, judged, classifier.card.codes, about))
-    write_trials(trials, about, folder / "trials.parquet")
-    write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
+    about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
+    content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
     if as_json:
         say_json(content)
         return

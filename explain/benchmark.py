@@ -35,7 +35,7 @@ def bench_explain(say: Callable[[str], None]) -> list[Row]:
     rows = []
     for name in _NETWORKS:
         say(name)
-        classifier = _classifier(name)
+        classifier = bench_classifier(name)
         rows += _beside_forward(name, classifier)
         fast = _openvino(classifier, say)
         rows += _beside_tensorflow(name, classifier, fast)
@@ -49,7 +49,7 @@ def _images(n: int) -> np.ndarray:
 
 
 def _beside_forward(name: str, classifier: Classifier) -> list[Row]:
-    forward, many, one = _bare(classifier), _images(BATCH), _images(1)
+    forward, many, one = bare_forward(classifier), _images(BATCH), _images(1)
     return [
         compare_costs(
             f"prediction + embedding + grad-cam over forward, {name}, batch {BATCH}",
@@ -144,7 +144,7 @@ def _photographs(folder: Path) -> list[Path]:
     return paths
 
 
-def _bare(classifier: Classifier) -> Callable[[np.ndarray], Any]:
+def bare_forward(classifier: Classifier) -> Callable[[np.ndarray], Any]:
     import tensorflow as tf
 
     @tf.function(input_signature=[classifier.input_spec()])
@@ -183,7 +183,7 @@ _NETWORKS: dict[str, Callable[[], Any]] = {
 }
 
 
-def _classifier(name: str) -> Classifier:
+def bench_classifier(name: str) -> Classifier:
     import keras
 
     keras.utils.set_random_seed(0)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from atomic import write_bytes
+from data_audit.dataset import Dataset
+from data_audit.markers.present import known_markers
 from diagnoses import MALIGNANT
+from errors import DatasetError
 from evaluation.intervals import Figure, mean, undefined
-from shortcuts.verdict import FEWEST, FLIPS, LEVEL, MOVES, Judged, sensitivity_specificity, usual_dose
+from exports import plain
+from models.classifier import Classifier
+from runs import Run
+from shortcuts.run import Plan, chosen, run_dataset, write_trials
+from shortcuts.verdict import FEWEST, FLIPS, LEVEL, MOVES, Judged, judge, sensitivity_specificity, usual_dose
 
 # (heat lies on the marker, the marker is used) → what to make of it
 AGREEMENT: dict[tuple[bool, bool], str] = {
@@ -20,6 +30,24 @@ AGREEMENT: dict[tuple[bool, bool], str] = {
     (True, False): "the heat lies on it, but changing it is not seen to move the scores: a heatmap alone would have accused it",
     (False, False): "neither does the heat lie on it nor is it seen to move the scores",
 }
+
+
+def try_dataset(
+    classifier: Classifier, data: Dataset, split: str | None, plan: Plan, about: Mapping[str, str], folder: Path
+) -> Run[tuple[dict[str, Any], list[Judged]]]:
+    """The whole of it: choose photographs, try the markers, judge, and keep `trials.parquet` and `shortcuts.json` in the folder, the
+    latter last. Raises DatasetError where there is no photograph."""
+    bearing = {m: data.table["image_id"][there].tolist() for m, there in known_markers(data)[0].items()}
+    ids = chosen(data, plan, bearing, split)
+    if not ids:
+        raise DatasetError("holds no image with a picture" + (f" in split {split!r}." if split else "."), data.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    trials = yield from run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet")
+    judged = judge(trials, classifier.card.codes, plan.markers)
+    content = plain(summary(trials, judged, classifier.card.codes, about))
+    write_trials(trials, about, folder / "trials.parquet")
+    write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
+    return content, judged
 
 
 def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[str], about: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ PAGES = {
     "dataset": ("Dataset", "bar_chart"),
     "review": ("Review", "rule"),
     "evaluate": ("Evaluate", "grid_on"),
+    "shortcuts": ("Shortcuts", "science"),
     "classifier": ("Classifier", "network_node"),
     "learn": ("Learn", "school"),
 }

@@ -123,6 +123,21 @@ def press(button: Locator) -> None:
     raise AssertionError(f"no answer to clicks: {button}")
 
 
+def key_until(page: Page, key: str, seen: Locator, focus: Locator | None = None) -> None:
+    """Press a key until it is answered: a page that has just been drawn may not listen yet, and then the key does nothing."""
+    for _ in range(7):
+        ready(page)
+        if focus is not None:
+            focus.focus()
+        page.keyboard.press(key)
+        try:
+            seen.first.wait_for(timeout=8_000)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"no answer to the key {key!r}: {seen}")
+
+
 def heatmap(page: Page) -> Locator:
     return page.get_by_role("img", name=re.compile("heatmap of"))
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, click_until, heatmap, press, ready
+from tests.browser.conftest import Server, click_until, heatmap, key_until, press, ready
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -63,15 +63,10 @@ def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server) -
     expect(page.get_by_text(re.compile("^0 of [0-9]+ looked at"))).to_be_visible()
     ready(page)
     first = picture.get_attribute("alt")
-    page.keyboard.press("n")
-    expect(page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row"))).to_be_visible()
-    ready(page)
-    page.keyboard.press("y")
-    expect(page.get_by_text(re.compile("^2 of [0-9]+ looked at, 0 right in a row"))).to_be_visible()
+    key_until(page, "n", page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row")))
+    key_until(page, "y", page.get_by_text(re.compile("^2 of [0-9]+ looked at, 0 right in a row")))
     page.reload()
     expect(page.get_by_text(re.compile("50.0%.*of the others bear it"))).to_be_visible()
     for left in (1, 0):
-        ready(page)
-        page.keyboard.press("b")
-        expect(page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at"))).to_be_visible()
+        key_until(page, "b", page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at")))
     expect(picture).to_have_attribute("alt", first)

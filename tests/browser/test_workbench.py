@@ -15,7 +15,7 @@ from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from runs import finish
-from tests.browser.conftest import Server, click_until, heatmap, ready, serving
+from tests.browser.conftest import Server, click_until, heatmap, key_until, ready, serving
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -204,9 +204,8 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
     page.get_by_role("button", name="Start over").click()
     expect(page.get_by_text(re.compile("Paint over what you suspect"))).to_be_visible()
-    page.locator(".viewer canvas").last.focus()
-    page.keyboard.press(" ")
-    expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
+    painted = page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))
+    key_until(page, " ", painted, page.locator(".viewer canvas").last)
 
 
 def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> None:

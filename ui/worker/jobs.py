@@ -307,6 +307,16 @@ def try_marker(spec: ModelSpec, subject: Any, marker: str, target: int | None, w
     return ask(_classifier(spec), subject, marker, target, way, dose, seed)
 
 
+def run_shortcuts(spec: ModelSpec, data: Any, split: str | None, plan: Any, folder: Path) -> Run[None]:
+    """Markers tried over a dataset; `shortcuts.json` and `trials.parquet` in the folder."""
+    from models.run import about_run
+    from shortcuts.summary import try_dataset
+
+    classifier = _classifier(spec)
+    about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
+    yield from try_dataset(classifier, data, split, plan, about, folder)
+
+
 def judge_kinds(spec: ModelSpec, data: Any, split: str | None, others: list[Any], path: Path) -> Run[tuple[Any, list[Any]]]:
     """The reference of a dataset or split, and how well it tells other kinds of images and other datasets from its own."""
     from familiarity import judge_kinds as judge
@@ -345,6 +355,7 @@ LONG: dict[str, Callable[..., Run[Any]]] = {
     "mean_map": mean_map,
     "fit_reference": fit_reference,
     "judge_kinds": judge_kinds,
+    "run_shortcuts": run_shortcuts,
     "audit_dataset": audit_dataset,
     "grid": grid,
     "scramble": scramble,

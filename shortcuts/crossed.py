@@ -1,0 +1,45 @@
+"""What to fix first: markers that go with the diagnosis in the data × markers that the classifier uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ASSOCIATION = "goes with the diagnosis"  # the audit's kind of finding
+
+# (goes with the diagnosis, verdict) → how pressing, and what to do
+ADVICE: dict[tuple[bool, str], tuple[int, str]] = {
+    (True, "used"): (0, "Fix first: the data teach it and the classifier uses it. Figures on data like these are too good."),
+    (False, "used"): (1, "Used, though these data do not teach it: it was learned elsewhere. Judge on images without it."),
+    (True, "can't tell"): (2, "The data teach it, and whether it is used is not settled: try more images."),
+    (True, "not seen to matter"): (3, "The data would teach it; this classifier is not seen to use it. The next one may."),
+    (False, "can't tell"): (4, "Not settled, and the data do not teach it."),
+    (False, "not seen to matter"): (5, "Nothing to fix."),
+}
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """One marker in the two-by-two. image_ids: those the audit's finding is about."""
+
+    marker: str
+    in_data: bool
+    verdict: str
+    rank: int
+    advice: str
+    image_ids: tuple[str, ...]
+
+
+def crossed(verdicts: Mapping[str, Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]) -> list[Crossed]:
+    """The most pressing first. verdicts: of `shortcuts.json`; findings: of `audit.json` on the same data."""
+    of = {
+        str(f["evidence"]["column"]).split(" (")[0]: tuple(f["image_ids"])
+        for f in findings
+        if f["kind"] == ASSOCIATION and f["severity"] != "note" and "column" in f["evidence"]
+    }
+    found = []
+    for marker, told in verdicts.items():
+        rank, advice = ADVICE[marker in of, told["verdict"]]
+        found.append(Crossed(marker, marker in of, told["verdict"], rank, advice, of.get(marker, ())))
+    return sorted(found, key=lambda c: c.rank)
