@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from evaluation.intervals import Figure, mean, undefined
+from evaluation.intervals import Figure, mean, ratio, undefined
 from evaluation.multiple import holm
 
 # the rule, in numbers
@@ -19,6 +19,7 @@ FLIPS = 0.02  # excess of decisions that turn, from which a marker counts as use
 MOVES = 0.05  # change of a probability, its own and beyond its control, from which it does
 
 Verdict = Literal["used", "not seen to matter", "can't tell"]
+ONE_SIDED = 1.6448536269514722  # standard normal, 95 %
 WITHIN = 0.90  # level of the interval that must lie inside the margins for “not seen to matter” (two one-sided tests)
 
 
@@ -141,10 +142,21 @@ def _effects(marker: str, direction: str, rows: pd.DataFrame, classes: Sequence[
         )  # fmt: skip
     decided, turned, by_control = (np.stack(rows[c].to_list()).argmax(axis=1) for c in ("base", "changed", "control"))
     one, other = (turned != decided).astype(float), (by_control != decided).astype(float)
+    every = np.ones(len(rows))
     return found, Flips(
-        marker, direction, len(rows), lesions, mean(one, groups, "no images"), mean(other, groups, "no images"),
-        mean(one - other, groups, "no images"), _one_sided(one - other, groups)[0],
+        marker, direction, len(rows), lesions, ratio(one, every, groups, "no images"), ratio(other, every, groups, "no images"),
+        mean(one - other, groups, "no images"), _flips_within(one - other, groups),
     )  # fmt: skip
+
+
+def _flips_within(excess: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """90 % interval of the excess of flips. Where none turned on either side it is Wilson's bound for none of so many lesions: having
+    seen none does not mean that there are none."""
+    if np.ptp(excess) > 0:
+        return _one_sided(excess, groups)[0]
+    bound = ONE_SIDED**2 / (int(groups.max()) + 1 + ONE_SIDED**2)
+    value = float(excess[0])
+    return value - bound, value + bound
 
 
 def _one_sided(values: np.ndarray, groups: np.ndarray) -> tuple[tuple[float, float], float]:
@@ -250,8 +262,6 @@ def _notes(tried: pd.DataFrame, flips: Sequence[Flips]) -> tuple[str, ...]:
 def sensitivity_specificity(rows: pd.DataFrame, target: str, classes: Sequence[str]) -> dict[str, tuple[Figure, Figure]]:
     """Of deciding for one class by the highest score, on the same photographs: as they are, changed, and with the control (the table of
     Winkler 2019, doi:10.1001/jamadermatol.2019.1735). rows: of one marker and direction, with a diagnosis."""
-    from evaluation.intervals import ratio
-
     known = rows[rows["diagnosis"].isin(list(classes))]
     if known.empty:
         none = undefined("no image has a diagnosis of these classes")

@@ -134,7 +134,7 @@ def _marker(marker: str, told: dict[str, Any], content: dict[str, Any]) -> None:
         with left:
             rows = [
                 {"name": f"{e['target']}, {DIRECTIONS[e['direction']]}", **{k: e["excess"][k] for k in ("value", "low", "high")}}
-                for e in told["effects"] if e["excess"]["low"] is not None
+                for e in sorted(told["effects"], key=lambda e: e["direction"] != "removal") if e["excess"]["low"] is not None
             ]  # fmt: skip
             if rows:
                 alt = ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
@@ -150,7 +150,7 @@ def _marker(marker: str, told: dict[str, Any], content: dict[str, Any]) -> None:
         looked = told["attention"]
         if looked["value"] is not None:
             st.caption(
-                f"Share of the evidence for the decision on the marker, less its share of the area: {_interval(looked, '+.2f')}."
+                f"Share of the evidence for the decision on the marker, less its share of the area: {_interval(looked, '+.1%')}."
             )
         doses = [d for d in content["doses"] if d["marker"] == marker]
         if doses:

@@ -15,7 +15,7 @@ from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from runs import finish
-from tests.browser.conftest import Server, click_until, heatmap, key_until, ready, serving
+from tests.browser.conftest import Server, click_until, heatmap, key_until, press, ready, serving
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -218,6 +218,15 @@ def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> No
     expect(told.first).to_be_visible()
     for title in ("as it is", "control"):
         expect(page.get_by_role("img", name=f"{title}, with the outline of the change")).to_be_visible()
+
+
+def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/shortcuts?model=demo-shortcut&dataset=tiny")
+    press(page.get_by_role("button", name="Try the markers"))
+    expect(page.get_by_text(re.compile(r"^\d+ photographs were tried"))).to_be_visible()
+    expect(page.get_by_text("Audit the dataset to see which").or_(page.get_by_text("What to fix first")).first).to_be_visible()
+    page.get_by_text(re.compile("^Ink: ")).click()
+    expect(page.get_by_text("Sensitivity and specificity of deciding for mel on the same photographs.").first).to_be_visible()
 
 
 def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:

@@ -60,6 +60,14 @@ def test_no_effect_is_not_seen_to_matter_and_says_what_is_still_possible() -> No
     assert any(n.startswith("no removal") for n in told.notes)
 
 
+def test_having_seen_no_flip_is_not_certainty() -> None:
+    """None of 40 lesions: Wilson's one-sided 95 % bound is 2.706 / 42.706 = 6.3 %, of 200 it is 1.3 %."""
+    few = one(rows(40, "ink", "insertion", 0.0, 0.0))
+    assert few.verdict == "can't tell" and few.flips[0].within[1] == pytest.approx(0.0634, abs=1e-4)
+    assert few.flips[0].change.value == 0 and few.flips[0].change.high > 0.05
+    assert one(rows(200, "ink", "insertion", 0.0, 0.0)).flips[0].within[1] == pytest.approx(0.01335, abs=1e-4)
+
+
 def test_a_control_that_moves_more_accuses_nobody() -> None:
     assert one(rows(200, "ink", "insertion", 0.01, 0.3)).verdict == "not seen to matter"
     assert one(rows(200, "ink", "insertion", 0.1, 0.3)).verdict == "can't tell"
