@@ -34,6 +34,14 @@ def neutral(value: object) -> object:
     return value
 
 
+def interval(figure: Mapping[str, Any], form: str = ".3f") -> str:
+    """A figure as `plain` gives it, in words: `0.912 [0.874, 0.941]`, – where it is undefined."""
+    if figure["value"] is None:
+        return "–"
+    ends = f" [{figure['low']:{form}}, {figure['high']:{form}}]" if figure["low"] is not None else ""
+    return f"{figure['value']:{form}}{ends}"
+
+
 def plain(value: Any) -> Any:
     """NumPy and NaN -> what JSON can say."""
     if isinstance(value, dict):

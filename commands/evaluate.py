@@ -35,6 +35,7 @@ from evaluation.intervals import Figure
 from evaluation.names import FIGURES
 from evaluation.resampling import BCA, INTERVALS, RESAMPLES
 from evaluation.rules import RULES, Rule
+from exports import interval as told_interval
 from exports import plain, safe_csv
 from models.predictions import read_predictions, read_rename
 from workspace import Workspace
@@ -144,7 +145,7 @@ def evaluate(
             )
     for told in content.get("compared", ()):
         less = told["less_the_first"]
-        rows = [[name.replace("_", " "), _interval(f, "+.4f")] for name, f in less["differences"].items()]
+        rows = [[name.replace("_", " "), told_interval(f, "+.4f")] for name, f in less["differences"].items()]
         title = f"{told['file']} less {predictions[0].name}, on the same {less['n_images']:,} images"
         results.print(table(title, ["figure", "difference"], rows))
         p = less["mcnemar_p"]
@@ -154,7 +155,7 @@ def evaluate(
         )
     for told in content.get("groups", ()):
         rows = [
-            [g["group"], g["images"], g["lesions"], _interval(g["figure"]), _interval(g["gap"]), g["small"]]
+            [g["group"], g["images"], g["lesions"], told_interval(g["figure"]), told_interval(g["gap"]), g["small"]]
             for g in told["groups"]
         ]
         title = f"{FIGURES[told['figure']][0]} of {told['class']} by {told['by']}"
@@ -168,13 +169,6 @@ def evaluate(
 
 def _cell(figure: Figure) -> str:
     return f"{figure:.4f}" if figure.defined else "–"
-
-
-def _interval(figure: dict[str, Any], form: str = ".3f") -> str:
-    if figure["value"] is None:
-        return "–"
-    ends = f" [{figure['low']:{form}}, {figure['high']:{form}}]" if figure["low"] is not None else ""
-    return f"{figure['value']:{form}}{ends}"
 
 
 def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str], audited: Path | None) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from commands.console import (
     with_progress,
     workspace,
 )
-from exports import plain
+from exports import interval, plain
 
 
 @command
@@ -88,10 +88,4 @@ def ood(
 
 
 def _row(kind: str, images: int, told: dict[str, Any] | None) -> list[Any]:
-    return [kind, images, *([_interval(told[n]) for n in ("auroc", "fpr95", "flagged")] if told else ["–"] * 3)]
-
-
-def _interval(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return "–"
-    return f"{figure['value']:.3f}" + (f" [{figure['low']:.3f}, {figure['high']:.3f}]" if figure["low"] is not None else "")
+    return [kind, images, *([interval(told[n]) for n in ("auroc", "fpr95", "flagged")] if told else ["–"] * 3)]

@@ -17,7 +17,7 @@ from reports.audit_charts import forest
 from ui import services
 from ui.components import gallery
 from ui.image_choice import Chosen
-from ui.long_runs import computed, follow, stopped_or_failed
+from ui.long_runs import computed, under_way
 
 ALL = "all images"
 NEIGHBOURS = 6
@@ -40,12 +40,7 @@ def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None)
         split = _split(data, "fitted-split")
     path = reference_path(opened, data, split)
     key = f"fit {path}"
-    task = services.task(key)
-    if task is not None and not task.finished:
-        follow(key, "Learning what its images look like", path.exists)
-        return
-    if task is not None and task.error is not None and not path.exists():
-        stopped_or_failed(key, task.error, "Try again")
+    if under_way(key, "Learning what its images look like", path):
         return
     if not path.exists():
         st.caption(

@@ -12,13 +12,15 @@ import streamlit as st
 
 from data_audit.dataset import Dataset
 from errors import ImageError
+from exports import interval
 from reports.audit_charts import forest
 from shortcuts.crossed import Crossed, crossed
 from shortcuts.drawing import INSERTED
 from shortcuts.run import Plan
 from ui import audits, navigation, services
 from ui.components import gallery
-from ui.long_runs import follow, stopped_or_failed
+from ui.long_runs import under_way
+from version import __version__
 
 ALL = "all images"
 SHOWN = 6
@@ -51,12 +53,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     folder = _folder(opened, data, split, plan)
     path = folder / "shortcuts.json"
     key = f"shortcuts {folder}"
-    task = services.task(key)
-    if task is not None and not task.finished:
-        follow(key, "Trying markers", path.exists)
-        return
-    if task is not None and task.error is not None and not path.exists():
-        stopped_or_failed(key, task.error, "Try again")
+    if under_way(key, "Trying markers", path):
         return
     if not path.exists():
         st.caption(
@@ -75,7 +72,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
 
 
 def _folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
-    asked = hashlib.sha256(repr((split, plan)).encode()).hexdigest()[:10]
+    asked = hashlib.sha256(repr((__version__, split, plan)).encode()).hexdigest()[:10]
     result = services.workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
     return result.parent / f"shortcuts-{asked}"
 
@@ -130,34 +127,31 @@ def _marker(marker: str, told: dict[str, Any], content: dict[str, Any]) -> None:
         st.markdown(told["why"][:1].upper() + told["why"][1:])
         if told.get("agreement"):
             st.markdown(f"Attention: {told['agreement']}.")
-        left, right = st.columns(2, gap="large")
-        with left:
-            rows = [
-                {"name": f"{e['target']}, {DIRECTIONS[e['direction']]}", **{k: e["excess"][k] for k in ("value", "low", "high")}}
-                for e in sorted(told["effects"], key=lambda e: e["direction"] != "removal") if e["excess"]["low"] is not None
-            ]  # fmt: skip
-            if rows:
-                alt = ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
-                st.altair_chart(
-                    forest(rows, "P with − without, less control", 0.0), width="stretch", alt=f"Effects of {marker}: {alt}"
-                )
-        with right:
-            st.dataframe(_flips(told), hide_index=True, alt=f"Decisions that turn with {marker}")
-            st.dataframe(
-                _table(told), hide_index=True, alt=f"Sensitivity and specificity for {told['table_of']} with and without {marker}"
+        rows = [
+            {"name": f"{e['target']}, {DIRECTIONS[e['direction']]}", **{k: e["excess"][k] for k in ("value", "low", "high")}}
+            for e in sorted(told["effects"], key=lambda e: e["direction"] != "removal") if e["excess"]["low"] is not None
+        ]  # fmt: skip
+        if rows:
+            alt = ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
+            st.altair_chart(
+                forest(rows, "P with − without, less control", 0.0), width="stretch", alt=f"Effects of {marker}: {alt}"
             )
-            st.caption(f"Sensitivity and specificity of deciding for {told['table_of']} on the same photographs.")
+        st.dataframe(_flips(told), hide_index=True, alt=f"Decisions that turn with {marker}")
+        st.dataframe(
+            _table(told), hide_index=True, alt=f"Sensitivity and specificity for {told['table_of']} with and without {marker}"
+        )
+        st.caption(f"Sensitivity and specificity of deciding for {told['table_of']} on the same photographs.")
         looked = told["attention"]
         if looked["value"] is not None:
             st.caption(
-                f"Share of the evidence for the decision on the marker, less its share of the area: {_interval(looked, '+.1%')}."
+                f"Share of the evidence for the decision on the marker, less its share of the area: {interval(looked, '+.1%')}."
             )
         doses = [d for d in content["doses"] if d["marker"] == marker]
         if doses:
             st.dataframe(
                 pd.DataFrame({"size": [f"{d['size']:.1f}×" for d in doses], "strength": [f"{d['strength']:.0%}" for d in doses],
                               "images": [d["images"] for d in doses],
-                              f"change of P({doses[0]['class']})": [_interval(d["change"], "+.3f") for d in doses]}),
+                              f"change of P({doses[0]['class']})": [interval(d["change"], "+.3f") for d in doses]}),
                 hide_index=True, alt=f"Effect of {marker} by size and strength",
             )  # fmt: skip
         for note in told["notes"]:
@@ -170,8 +164,8 @@ def _flips(told: dict[str, Any]) -> pd.DataFrame:
             "decisions that turn": [DIRECTIONS[f["direction"]] for f in told["flips"]],
             "images": [f["images"] for f in told["flips"]],
             "lesions": [f["lesions"] for f in told["flips"]],
-            "marker": [_interval(f["change"], ".1%") for f in told["flips"]],
-            "control": [_interval(f["control"], ".1%") for f in told["flips"]],
+            "marker": [interval(f["change"], ".1%") for f in told["flips"]],
+            "control": [interval(f["control"], ".1%") for f in told["flips"]],
         }
     )
 
@@ -182,20 +176,13 @@ def _table(told: dict[str, Any]) -> pd.DataFrame:
         {
             "marker": DIRECTIONS[direction],
             "photographs": words[name],
-            "sensitivity": _interval(figures["sensitivity"], ".1%"),
-            "specificity": _interval(figures["specificity"], ".1%"),
+            "sensitivity": interval(figures["sensitivity"], ".1%"),
+            "specificity": interval(figures["specificity"], ".1%"),
         }
         for direction, of in told["table"].items()
         for name, figures in of.items()
     ]
     return pd.DataFrame(rows)
-
-
-def _interval(figure: dict[str, Any], form: str) -> str:
-    if figure["value"] is None:
-        return "–"
-    ends = f" [{figure['low']:{form}}, {figure['high']:{form}}]" if figure["low"] is not None else ""
-    return f"{figure['value']:{form}}{ends}"
 
 
 def _name(marker: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -42,6 +43,18 @@ def computed(key: str, what: str, job: str, **arguments: Any) -> Any:
         services.start(key, job, **arguments)
     follow(key, what)
     return None
+
+
+def under_way(key: str, what: str, path: Path) -> bool:
+    """Whether the run that leaves a file is going on, or ended without it; either is then on screen."""
+    task = services.task(key)
+    if task is not None and not task.finished:
+        follow(key, what, path.exists)
+        return True
+    if task is not None and task.error is not None and not path.exists():
+        stopped_or_failed(key, task.error, "Try again")
+        return True
+    return False
 
 
 def stopped_or_failed(key: str, error: LesionLensError, again: str) -> None:
