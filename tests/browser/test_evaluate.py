@@ -113,7 +113,8 @@ def test_a_second_classifier_is_run_and_compared(page: Page, server: Server) -> 
 
 
 def test_two_classifiers_are_judged_and_explained_as_one(page: Page, server: Server) -> None:
-    opened(page, server, "Class+by+class", "&ensemble=demo-shortcut&diagnosed=nv&decided=nv")
+    opened(page, server, "Class+by+class")
+    page.goto(f"{server.url}/evaluate?model=demo-honest&dataset=tiny&ensemble=demo-shortcut&diagnosed=nv&decided=nv")
     told = page.get_by_text("Judged here: mean of demo-honest, demo-shortcut")
     run_where_missing(page, told)
     expect(told).to_be_visible()
