@@ -93,14 +93,14 @@ def judge_kinds(
 ) -> Run[list[Kind]]:
     """Far kinds, near kinds made of the familiar images kept apart, and other datasets, each by itself. data, split, seed: as fitted."""
     kept_apart = _kept_apart(data, split, seed)
-    group = dict(zip(data.table["image_id"], data.groups.astype(str), strict=True))
+    changed = kept_apart[:DRAWN]
     jobs: list[tuple[str, bool, list[Any], Callable[[Any], np.ndarray], list[str]]] = []
     for number, (name, (draw, sources)) in enumerate(FAR.items()):
         seeds = [(seed, number, k) for k in range(DRAWN)]
         jobs.append((name, True, seeds, partial(_far, draw), [str(k % (sources or DRAWN)) for k in range(DRAWN)]))
     for number, (name, change) in enumerate(NEAR.items()):
-        chosen = [(data.path(i), (seed, number, k)) for k, i in enumerate(kept_apart[:DRAWN])]
-        jobs.append((name, False, chosen, partial(_near, change), [group[i] for i in kept_apart[:DRAWN]]))
+        chosen = [(data.path(i), (seed, number, k)) for k, i in enumerate(changed)]
+        jobs.append((name, False, chosen, partial(_near, change), _groups(data, changed).tolist()))
     for other in others:
         ids = _drawn(other, None, seed)
         jobs.append((other.name, False, [other.path(i) for i in ids], read_image, _groups(other, ids).tolist()))

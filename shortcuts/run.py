@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -177,8 +178,6 @@ def _rounds(
 
 def _number(image_id: str) -> int:
     """The same for an image in every run, whichever others are tried."""
-    import zlib
-
     return zlib.crc32(image_id.encode())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_audit.dataset import Dataset
 from data_audit.markers.detector import find_markers
-from imaging.resize import fit_image, thumbnail
+from imaging.resize import fit_image, scale_image, thumbnail
 from models.card import ModelCard
 from shortcuts.experiment import Subject
 from shortcuts.lesion import segment_lesion
@@ -47,9 +47,7 @@ def _fit_mask(card: ModelCard, mask: np.ndarray, size: tuple[int, int]) -> np.nd
     """A mask over the whole picture of a size, as the network sees it: bool (H, W)."""
     whole = mask
     if mask.shape != size and card.resize.geometry != "stretch":  # cutting and padding go by the picture's own proportions
-        import cv2
-
-        whole = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        whole = scale_image(mask.astype(np.uint8), size, "nearest") > 0
     return (
         fit_image((whole * np.uint8(255))[..., None].repeat(3, -1), card.size, card.resize.geometry, "area")[..., 0] > 255 * SEEN
     )

@@ -185,7 +185,7 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
                 "against": [k.name for k, _ in judged],
                 "images": [k.images for k, _ in judged],
                 "AUROC": [_cell(s.auroc) for _, s in judged],
-                f"pass where {FAMILIAR:.0%} of its own pass (FPR)": [_cell(s.fpr95) for _, s in judged],
+                f"FPR at {FAMILIAR:.0%}": [_cell(s.fpr95) for _, s in judged],
                 "warned of": [_cell(s.flagged) for _, s in judged],
             }
         ),
@@ -193,8 +193,8 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
     )  # fmt: skip
     unread = [f"{k.name}: {k.unread:,}" for k in kinds if k.unread]
     st.caption(
-        f"Fitted on {len(reference.of):,} images. Intervals are by lesion."
-        + (f" Could not be read: {'; '.join(unread)}." if unread else "")
+        f"FPR: share that pass where {FAMILIAR:.0%} of the dataset's own images pass. Fitted on {len(reference.of):,} images. "
+        "Intervals are by lesion." + (f" Could not be read: {'; '.join(unread)}." if unread else "")
     )
 
 

@@ -49,7 +49,7 @@ def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
         )  # fmt: skip
         prior = None
         if two.toggle(
-            "Divide by how common each class was in training", key="prior",
+            "Divide by share in training", key="prior",
             help="Steppan & Hanke 2020: brings up rare classes. Scores then say nothing about how common a diagnosis is.",
         ):  # fmt: skip
             places = [*splits, ALL]
