@@ -39,6 +39,9 @@ def shortcuts(
     ] = USUAL,
     filling: Annotated[str, typer.Option("--filling", help="What takes a marker's place: telea, navier-stokes, skin.")] = "telea",
     doses: Annotated[bool, typer.Option("--doses", help="Other sizes and strengths as well, on every fifth image.")] = False,
+    false_alarms: Annotated[
+        bool, typer.Option("--false-alarms", help="Draw every control twice, and count how often one would be called used.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
@@ -46,6 +49,7 @@ def shortcuts(
     """Try markers on a classifier: each taken away or put in beside a control, over a dataset: shortcuts.json, trials.parquet."""
     from commands.model import open_named
     from models.run import about_run
+    from shortcuts.alarms import alarms_in_words
     from shortcuts.drawing import EVERYWHERE, INSERTED
     from shortcuts.filling import FILLINGS
     from shortcuts.run import Plan
@@ -62,7 +66,7 @@ def shortcuts(
     if split is not None and split not in set(data.table["split"].dropna()):
         raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
     classifier = open_named(space, model)
-    plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses)
+    plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
     folder = out_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
     content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
@@ -78,4 +82,6 @@ def shortcuts(
             results.print(f"{j.marker.replace('_', ' ').capitalize()}: {told['agreement']}.")
         for note in j.notes:
             results.print(f"{j.marker.replace('_', ' ').capitalize()}: {note}.")
+    if content["false_alarms"] is not None:
+        results.print(alarms_in_words(content["false_alarms"]))
     results.print(str(folder / "shortcuts.json"))

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from imaging.fields import smooth_noise, strokes
+from shortcuts.placing import across_border, beside
 
 Drawn = tuple[np.ndarray, np.ndarray]
 
@@ -41,13 +42,15 @@ class Dose:
 class Marker:
     """How one marker is put in. draw: image, place (x, y) in pixels, length in pixels, dose with kind and colour settled, rng;
     size: usual half length, a share of the shorter side; kinds, colours: to choose from; usual: so many colours, the first, are common
-    enough to be drawn when none is asked for."""
+    enough to be drawn when none is asked for; shape: half width and height in lengths; at_border: whether the border cuts it off."""
 
     draw: Callable[[np.ndarray, np.ndarray, float, Dose, np.random.Generator], Drawn]
     size: float
     kinds: tuple[str, ...] = ("usual",)
     colours: tuple[str, ...] = ("usual",)
     usual: int = 9
+    shape: tuple[float, float] = (1.0, 1.0)
+    at_border: bool = False
 
 
 def draw_marker(
@@ -67,7 +70,9 @@ def draw_marker(
     elif dose.marker in EVERYWHERE:
         place = np.array([width / 2, height / 2])
     else:
-        found = _beside(lesion, taken, (height, width), length, settled, rng)
+        reach = tuple(length * share for share in (entry.shape[::-1] if kind == "upright" else entry.shape))
+        find = across_border if entry.at_border else beside
+        found = find(lesion, [] if taken is None else [taken], (height, width), (reach[0], reach[1]), rng)
         if found is None:
             return None
         place = found
@@ -102,8 +107,12 @@ def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rn
     field = np.zeros(image.shape[:2], np.float32)
     at = (round(float(place[0]) * 8), round(float(place[1]) * 8))
     cv2.circle(field, at, round(length * 8), 1.0, -1, cv2.LINE_AA, shift=3)
-    paper = np.array(STICKERS[str(dose.colour)], np.float32) * (1 + 0.02 * rng.standard_normal((*image.shape[:2], 1)))
-    return _blend(image, paper.astype(np.float32), cv2.GaussianBlur(field, (0, 0), 0.6) * dose.strength), field > 0.5
+    light = cv2.GaussianBlur(image.mean(axis=-1), (0, 0), max(1.0, length))  # paper lies in the same light as the skin
+    shade = 0.5 + 0.5 * light / max(float(light.mean()), 1.0)
+    grain = 1 + 0.02 * rng.standard_normal(image.shape[:2])
+    paper = np.array(STICKERS[str(dose.colour)], np.float32) * (shade * grain)[..., None]
+    shadow = 1 - 0.25 * dose.strength * cv2.GaussianBlur(field, (0, 0), max(0.6, 0.03 * length))[..., None]
+    return _blend(image * shadow, paper.astype(np.float32), cv2.GaussianBlur(field, (0, 0), 0.6) * dose.strength), field > 0.5
 
 
 def _ruler(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -128,7 +137,9 @@ def _hair(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: 
         turns = way + rng.normal(0, 0.35) + rng.normal(0, 0.012) * np.arange(30)
         step = min(h, w) * rng.uniform(0.25, 0.8) / 30
         lines.append(start + np.cumsum(np.stack([np.cos(turns), np.sin(turns)], 1) * step, axis=0))
-    field = strokes((h, w), lines, [max(1, round(0.006 * min(h, w)))] * len(lines), 0.4)
+    thick = 0.006 * min(h, w)
+    parts = [line[a : b + 1] for line in lines for a, b in ((0, 20), (20, 26), (26, 29))]  # thinner towards the tip
+    field = strokes((h, w), parts, [max(1, round(thick * t)) for t in (1.0, 0.7, 0.4)] * len(lines), 0.4)
     colour = np.array(HAIRS[str(dose.colour)], np.float32)
     return _blend(image, np.ones_like(image) * colour, field * dose.strength), field > 0.3
 
@@ -148,60 +159,39 @@ def _gel_bubble(image: np.ndarray, place: np.ndarray, length: float, dose: Dose,
         turn, out = rng.uniform(0, 2 * np.pi), length * np.sqrt(rng.uniform(0, 0.8))
         x, y = place + out * np.array([np.cos(turn), np.sin(turn)])
         r = max(1.5, length * rng.uniform(0.14, 0.36))
-        cv2.circle(rim, (round(x), round(y)), round(r), 1.0, 1, cv2.LINE_AA)
+        cv2.circle(rim, (round(x), round(y)), round(r), 1.0, max(1, round(0.12 * r)), cv2.LINE_AA)
         cv2.circle(spot, (round(x - r / 3), round(y - r / 3)), max(1, round(r / 4)), 1.0, -1, cv2.LINE_AA)
         cv2.circle(inside, (round(x), round(y)), round(r), 1.0, -1)
-    shade = 0.35 * dose.strength * cv2.GaussianBlur(np.roll(rim, 1, axis=(0, 1)), (0, 0), 1.0)
+    away = max(1, round(0.03 * length))
+    shade = 0.35 * dose.strength * cv2.GaussianBlur(np.roll(rim, away, axis=(0, 1)), (0, 0), float(away))
     light = (0.6 * cv2.GaussianBlur(rim, (0, 0), 0.6) + 0.9 * cv2.GaussianBlur(spot, (0, 0), 0.8)).clip(0, 1)
     mask = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
     return _blend(image * (1 - shade[..., None]), np.full_like(image, 252), light * dose.strength), mask
 
 
+def _gel_border(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
+    h, w = image.shape[:2]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    turn = np.arctan2(y - place[1], x - place[0])
+    wave = 1 + sum(rng.normal(0, 0.04) * np.cos(k * turn + rng.uniform(0, 6.3)) for k in range(1, 5))
+    out = np.hypot((x - place[0]) / w, (y - place[1]) / h) / (0.5 * dose.size * rng.uniform(0.8, 0.95)) / wave - 1
+    rim, shade = (np.exp(-(((out - at) / 0.025) ** 2)).astype(np.float32) for at in (0, 0.045))
+    broken = (0.6 + 0.6 * smooth_noise(rng, (h, w), min(h, w) / 6)).clip(0, 1)
+    dark = 1 - 0.25 * dose.strength * shade * broken
+    mask = (np.maximum(rim, shade) > 0.3) & (broken > 0.2)
+    return _blend(image * dark[..., None], np.full_like(image, 245), 0.6 * dose.strength * rim * broken), mask
+
+
 INSERTED: dict[str, Marker] = {
     "ink": Marker(_ink, 0.07, ("arc", "strokes", "cross", "dots"), tuple(INKS), usual=2),
-    "sticker": Marker(_sticker, 0.17, colours=tuple(STICKERS)),
-    "ruler": Marker(_ruler, 0.22, ("level", "upright")),
+    "sticker": Marker(_sticker, 0.17, colours=tuple(STICKERS), at_border=True),
+    "ruler": Marker(_ruler, 0.22, ("level", "upright"), shape=(1.0, 0.4)),
     "hair": Marker(_hair, 0.5, colours=tuple(HAIRS), usual=2),
     "dark_corner": Marker(_dark_corner, 0.5),
+    "gel_border": Marker(_gel_border, 0.5),
     "gel_bubble": Marker(_gel_bubble, 0.13),
 }  # fmt: skip
-EVERYWHERE = frozenset({"hair", "dark_corner", "gel_border"})  # no clean skin is left to compare a removal with
-
-
-def _beside(
-    lesion: np.ndarray | None,
-    taken: np.ndarray | None,
-    size: tuple[int, int],
-    length: float,
-    dose: Dose,
-    rng: np.random.Generator,
-) -> np.ndarray | None:
-    """(x, y) in pixels where a mark of this half length clears the lesion and what is there already, as near to the lesion as it can;
-    a sticker at the border, which cuts it off."""
-    height, width = size
-    free = np.ones(size, np.uint8)
-    for mask in (lesion, taken):
-        if mask is not None:
-            free[mask] = 0
-    wide, tall = length * 1.1, length * 1.1
-    if dose.marker == "ruler":
-        wide, tall = (0.4 * length, length) if dose.kind == "upright" else (length, 0.4 * length)
-    reach = np.ones((2 * max(1, round(tall)) + 1, 2 * max(1, round(wide)) + 1), np.uint8)
-    at_border = dose.marker == "sticker"
-    possible = cv2.erode(free, reach, borderType=cv2.BORDER_CONSTANT, borderValue=int(at_border)) > 0
-    if at_border:
-        y, x = np.mgrid[:height, :width]
-        possible &= np.minimum.reduce([x, y, width - 1 - x, height - 1 - y]) <= 0.3 * length
-    ys, xs = np.nonzero(possible)
-    if not len(xs):
-        return None
-    some = rng.choice(len(xs), min(40, len(xs)), replace=False)
-    if lesion is not None and lesion.any() and not at_border:
-        ly, lx = np.nonzero(lesion)
-        distance = np.hypot(xs[some] - lx.mean(), ys[some] - ly.mean())
-        some = some[np.argsort(distance)[: max(1, len(some) // 4)]]
-    pick = int(rng.choice(some))
-    return np.array([xs[pick], ys[pick]], float)
+EVERYWHERE = frozenset({"hair", "dark_corner", "gel_border", "black_frame"})  # no clean skin is left to compare a removal with
 
 
 def _blend(under: np.ndarray, over: np.ndarray, cover: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 RIM = 0.012  # of the shorter side, by which a mask is widened: a marker's soft edge would give it away
+SOFT = {"dark_corner": 0.05}  # the same, of markers whose edge fades slowly
+FRAME = 0.03  # of each side, where texture is not borrowed from: scans often end in a dark line
 REACH = 3  # pixels around each point that the inpainting looks at
 
 
@@ -34,12 +36,20 @@ def skin(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.nd
     texture = np.where(mask[..., None], 0, picture - smooth)
     best, fewest = np.zeros_like(texture), np.inf
     for _ in range(12):  # the shift under which the mask lies on the cleanest and calmest skin
-        shift = (rng.uniform(-0.4, 0.4, 2) * image.shape[:2]).round().astype(int)
-        moved = np.roll(texture, shift, axis=(0, 1))
-        dirty = np.roll(mask, shift, axis=(0, 1))[mask].mean() + 0.01 * float(np.abs(moved[mask]).mean())
+        rows, columns = (_mirrored(n, rng.uniform(-0.4, 0.4)) for n in mask.shape)
+        moved = texture[rows][:, columns]
+        dirty = mask[rows][:, columns][mask].mean() + 0.01 * float(np.abs(moved[mask]).mean())
         if dirty < fewest:
             best, fewest = moved, dirty
     return np.where(mask[..., None], np.clip(smooth + best, 0, 255), image).round().astype(np.uint8)
+
+
+def _mirrored(n: int, shift: float) -> np.ndarray:
+    """Where the n places of a side look when they are shifted by a share of it, mirrored short of both ends."""
+    margin = round(FRAME * n)
+    reach = n - 2 * margin
+    k = (np.arange(n) - margin + round(shift * n)) % max(1, 2 * reach)
+    return margin + np.minimum(k, 2 * reach - 1 - k)
 
 
 # name → image uint8 RGB (H, W, 3), mask bool (H, W), rng → uint8 RGB of the same size, changed inside the mask alone
@@ -55,7 +65,7 @@ def fill(image: np.ndarray, mask: np.ndarray, way: str, rng: np.random.Generator
     return FILLINGS[way](image, mask, rng)
 
 
-def widened(mask: np.ndarray) -> np.ndarray:
-    """The mask with its rim: bool (H, W)."""
-    side = 2 * max(1, round(RIM * min(mask.shape))) + 1
+def widened(mask: np.ndarray, marker: str = "") -> np.ndarray:
+    """The mask of a marker with its rim: bool (H, W)."""
+    side = 2 * max(1, round(SOFT.get(marker, RIM) * min(mask.shape))) + 1
     return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0

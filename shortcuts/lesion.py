@@ -8,6 +8,7 @@ import numpy as np
 SMALLEST, LARGEST = 0.01, 0.75  # share of the picture a lesion may cover
 BLUR, MIDDLE, LOWER = 0.01, 0.6, 0.65  # of the longer side; reach of the middle's weight; part of Otsu's threshold
 SIDE = 160  # pixels of the longer side that are enough to see it
+MARGIN = 0.15  # of the lesion's size, that a crop leaves around it
 
 
 def segment_lesion(image: np.ndarray, ignored: np.ndarray | None = None) -> np.ndarray | None:
@@ -50,3 +51,20 @@ def segment_lesion(image: np.ndarray, ignored: np.ndarray | None = None) -> np.n
     if not SMALLEST <= filled.mean() <= LARGEST:
         return None
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+
+
+def crop_to_lesion(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+    """The part of a picture that the lesion fills, with a margin, of the picture's own proportions.
+
+    image: uint8 RGB (H, W, 3); lesion: bool of any size over the whole picture. Without a lesion the picture as it is.
+    """
+    if not lesion.any():
+        return image
+    (rows, columns), (height, width) = np.nonzero(lesion), image.shape[:2]
+    spans = [(v.min() / n, (v.max() + 1) / n) for v, n in zip((rows, columns), lesion.shape, strict=True)]
+    side = min(1.0, max(b - a for a, b in spans) * (1 + 2 * MARGIN))  # as a share, alike both ways
+    tops = [float(np.clip((a + b - side) / 2, 0, 1 - side)) for a, b in spans]
+    (top, bottom), (left, right) = (
+        (round(t * n), max(round(t * n) + 1, round((t + side) * n))) for t, n in zip(tops, (height, width), strict=True)
+    )
+    return image[top:bottom, left:right]

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explain.cam import WEIGHTS, cam
-from explain.localisation import localise
-from explain.methods import default_method
-from imaging.resize import enlarge
-from models.classifier import Classifier
+from explain.cam import cam
+from models.classifier import Classifier, Prediction
+from shortcuts.attention import map_method, share_on
 from shortcuts.drawing import Dose
 from shortcuts.experiment import Impossible, Subject, Trial, insertion, removal
 
@@ -47,19 +45,28 @@ def ask(
     rng = np.random.default_rng(seed)
     take_away = dose is None and marker in subject.markers
     trial = removal(subject, marker, way, rng) if take_away else insertion(subject, dose or Dose(marker), rng)
-    if isinstance(trial, Impossible):
-        return trial
+    return trial if isinstance(trial, Impossible) else answer(classifier, subject, trial, target)
+
+
+def answer(classifier: Classifier, subject: Subject, trial: Trial, target: int | None = None) -> Answer:
+    """What the classifier says of a trial. target: index of the class, None for the decision."""
     pictures = np.stack([subject.image, trial.changed, trial.control])
-    prepared = classifier.scale(pictures)
-    told = classifier.predict(prepared)
-    chosen = int(told.probabilities[0].argmax()) if target is None else target
-    maps, evidence = None, float("nan")
-    if classifier.explainable:
-        method = default_method(classifier)[0]
-        maps = cam(classifier, prepared, np.full(3, chosen, np.int32), method if method in WEIGHTS else "hirescam")[1]
-        there = maps[0] if trial.direction == "removal" else maps[1]
-        evidence = localise(np.maximum(enlarge(there, trial.mask.shape), 0), trial.mask).share
+    told, maps, chosen = look(classifier, pictures, target)
+    evidence = float("nan") if maps is None else share_on(maps[0 if trial.direction == "removal" else 1], trial.mask)
     return Answer(trial, pictures, told.probabilities, told.logits, maps, chosen, evidence, float(trial.mask.mean()))
+
+
+def look(classifier: Classifier, pictures: np.ndarray, target: int | None) -> tuple[Prediction, np.ndarray | None, int]:
+    """Scores, maps of one class (None where the network shows none) and that class: the decision on the first picture, if none is given."""
+    prepared, method = classifier.scale(pictures), map_method(classifier)
+    if method is None:
+        told = classifier.predict(prepared)
+        return told, None, int(told.probabilities[0].argmax()) if target is None else target
+    told, maps = cam(classifier, prepared, None if target is None else np.full(len(pictures), target, np.int32), method)
+    decided = told.probabilities.argmax(axis=1)
+    if target is None and (decided != decided[0]).any():  # the maps are of several classes
+        maps = cam(classifier, prepared, np.full(len(pictures), decided[0], np.int32), method)[1]
+    return told, maps, int(decided[0]) if target is None else target
 
 
 def in_words(answer: Answer, name: str) -> str:

@@ -19,15 +19,12 @@ import diagnoses
 from atomic import part_name
 from data_audit.dataset import Dataset
 from errors import ImageError
-from explain.cam import WEIGHTS, cam
-from explain.localisation import localise
-from explain.methods import default_method
-from imaging.resize import enlarge
-from models.classifier import BATCH, Classifier
+from models.classifier import Classifier
 from runs import Run
+from shortcuts.attention import share_on, tell
 from shortcuts.drawing import INSERTED, Dose
-from shortcuts.experiment import Impossible, Trial, trials
-from shortcuts.subjects import read_subject
+from shortcuts.experiment import Impossible, Subject, Trial, trials
+from shortcuts.subjects import fit, outline_image
 
 AT_ONCE = 12  # photographs in memory
 SAVE_EVERY = 8  # rounds of so many
@@ -37,19 +34,22 @@ SIZES, STRENGTHS = (0.5, 1.0, 1.6), (0.4, 0.85)
 @dataclass(frozen=True)
 class Plan:
     """markers: what is tried; images: at most so many photographs at random, and half as many again bearing each marker; filling: what
-    takes a marker's place; doses: also at other sizes and strengths, on every fifth photograph."""
+    takes a marker's place; doses: also at other sizes and strengths, on every fifth photograph; again: every control is drawn twice, to
+    count false alarms."""
 
     markers: tuple[str, ...] = tuple(INSERTED)
     images: int = 300
     filling: str = "telea"
     seed: int = 0
     doses: bool = False
+    again: bool = False
 
 
 COLUMNS = (
     "image_id", "group", "diagnosis", "marker", "direction", "size", "strength", "on_lesion", "area_share", "evidence_share",
-    "base", "changed", "control", "base_logits", "changed_logits", "control_logits", "reason",
+    "base", "changed", "control", "again", "cropped", "base_logits", "changed_logits", "control_logits", "reason",
 )  # fmt: skip
+SCORES = COLUMNS[10:18]  # one value a class
 
 
 def chosen(data: Dataset, plan: Plan, bearing: Mapping[str, Sequence[str]], split: str | None = None) -> list[str]:
@@ -105,7 +105,7 @@ def run_dataset(
 def write_trials(frame: pd.DataFrame, about: Mapping[str, str], path: Path) -> None:
     """`trials.parquet`, whole or not at all."""
     plain = frame.copy()
-    for column in COLUMNS[10:16]:
+    for column in SCORES:
         plain[column] = [None if v is None else np.asarray(v, np.float32).tolist() for v in plain[column]]
     arrow = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata(
         {b"lesionlens": json.dumps(dict(about)).encode()}
@@ -138,7 +138,7 @@ class _Made:
     """One photograph's trials, ready for the network."""
 
     image_id: str
-    image: np.ndarray
+    subject: Subject
     found: list[Trial | Impossible]
 
 
@@ -151,10 +151,10 @@ def _rounds(
         number, image_id = job
         rng = np.random.default_rng([plan.seed, number])
         try:
-            subject = read_subject(classifier.card, data, image_id)
+            subject = fit(classifier.card, outline_image(data, image_id))
         except ImageError as error:
             return str(error)
-        found = trials(subject, plan.markers, plan.filling, rng)
+        found = trials(subject, plan.markers, plan.filling, rng, again=plan.again)
         if plan.doses and number % 5 == 0:
             for marker in plan.markers:
                 if marker not in subject.markers and marker in INSERTED:
@@ -164,7 +164,7 @@ def _rounds(
                                 found += trials(
                                     subject, [marker], plan.filling, rng, {marker: Dose(marker, size=size, strength=strength)}
                                 )
-        return _Made(image_id, subject.image, found)
+        return _Made(image_id, subject, found)
 
     jobs = [(_number(image_id), image_id) for image_id in image_ids]
     with ThreadPoolExecutor(2) as pool:
@@ -188,57 +188,44 @@ def _answered(
     facts: Mapping[str, tuple[str, str | None]],
 ) -> list[dict[str, Any]]:
     pictures: list[np.ndarray] = []
-    for m in made:
-        if isinstance(m, _Made):
-            pictures.append(m.image)
-            pictures += [p for t in m.found if isinstance(t, Trial) for p in (t.changed, t.control)]
-    probabilities, logits = _predicted(classifier, pictures)
+    looked_at: list[bool] = []
+
+    def put(picture: np.ndarray | None, look: bool = False) -> int:
+        """The picture's number, −1 where there is none."""
+        if picture is None:
+            return -1
+        pictures.append(picture)
+        looked_at.append(look)
+        return len(pictures) - 1
+
     rows: list[dict[str, Any]] = []
-    at = 0
-    marked: list[tuple[dict[str, Any], np.ndarray, np.ndarray]] = []
+    numbered: list[tuple[dict[str, Any], dict[str, int], int, np.ndarray]] = []
     for (_, image_id), m in zip(part, made, strict=True):
         group, diagnosis = facts[image_id]
-        common = {"image_id": image_id, "group": group, "diagnosis": diagnosis}
+        common = {**_empty(), "image_id": image_id, "group": group, "diagnosis": diagnosis}
         if isinstance(m, str):
-            rows.append({**_empty(), **common, "reason": m})
+            rows.append({**common, "reason": m})
             continue
-        base, at = at, at + 1
+        removing = any(isinstance(t, Trial) and t.direction == "removal" for t in m.found)
+        base, cropped = put(m.subject.image, removing), put(m.subject.cropped)
         for t in m.found:
             if isinstance(t, Impossible):
-                rows.append({**_empty(), **common, "marker": t.marker, "direction": t.direction, "reason": t.reason})
+                rows.append({**common, "marker": t.marker, "direction": t.direction, "reason": t.reason})
                 continue
-            row = {
-                **_empty(), **common, "marker": t.marker, "direction": t.direction, "on_lesion": t.on_lesion,
+            rows.append({
+                **common, "marker": t.marker, "direction": t.direction, "on_lesion": t.on_lesion, "area_share": float(t.mask.mean()),
                 "size": t.dose.size if t.dose else float("nan"), "strength": t.dose.strength if t.dose else float("nan"),
-                "area_share": float(t.mask.mean()),
-                "base": probabilities[base], "changed": probabilities[at], "control": probabilities[at + 1],
-                "base_logits": logits[base], "changed_logits": logits[at], "control_logits": logits[at + 1],
-            }  # fmt: skip
-            at += 2
-            rows.append(row)
-            marked.append((row, m.image if t.direction == "removal" else t.changed, t.mask))
-    _attend(classifier, marked)
+            })  # fmt: skip
+            changed = put(t.changed, t.direction == "insertion")
+            places = {"base": base, "changed": changed, "control": put(t.control), "again": put(t.again), "cropped": cropped}
+            numbered.append((rows[-1], places, base if t.direction == "removal" else changed, t.mask))
+    told = tell(classifier, pictures, looked_at)
+    for row, places, marked, mask in numbered:
+        row.update({name: told.probabilities[k] for name, k in places.items() if k >= 0})
+        row.update({f"{name}_logits": told.logits[places[name]] for name in ("base", "changed", "control")})
+        if marked in told.maps:
+            row["evidence_share"] = share_on(told.maps[marked], mask)
     return rows
-
-
-def _predicted(classifier: Classifier, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures at the network's input size, in whole batches."""
-    parts = [classifier.predict(classifier.scale(np.stack(pictures[k : k + BATCH]))) for k in range(0, len(pictures), BATCH)]
-    empty = np.zeros((0, len(classifier.card.classes)), np.float32)
-    return np.concatenate([empty, *(p.probabilities for p in parts)]), np.concatenate([empty, *(p.logits for p in parts)])
-
-
-def _attend(classifier: Classifier, marked: Sequence[tuple[dict[str, Any], np.ndarray, np.ndarray]]) -> None:
-    """Share of the evidence for the decision that lies on the marker, where it is there."""
-    if not classifier.explainable or not marked:
-        return
-    method = default_method(classifier)[0]
-    method = method if method in WEIGHTS else "hirescam"
-    for start in range(0, len(marked), BATCH):
-        some = marked[start : start + BATCH]
-        maps = cam(classifier, classifier.scale(np.stack([picture for _, picture, _ in some])), None, method)[1]
-        for (row, _, mask), heatmap in zip(some, maps, strict=True):
-            row["evidence_share"] = localise(np.maximum(enlarge(heatmap, mask.shape), 0), mask).share
 
 
 def _empty() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,36 +12,57 @@ from data_audit.markers.detector import find_markers
 from imaging.resize import fit_image, scale_image, thumbnail
 from models.card import ModelCard
 from shortcuts.experiment import Subject
-from shortcuts.lesion import segment_lesion
+from shortcuts.lesion import crop_to_lesion, segment_lesion
 
 SEEN = 0.2  # share of a network's pixel that a marker must cover to count as there
-DETECTED = 384  # pixels of the longer side at which markers are looked for
+DETECTED = 384  # pixels of the longer side at which markers and lesion are looked for
 
 
-def fit_subject(
-    card: ModelCard, image: np.ndarray, lesion: np.ndarray | None = None, markers: Mapping[str, np.ndarray] | None = None
-) -> Subject:
-    """image: uint8 RGB of any size; lesion, markers: bool masks of any size over the whole picture, None where nobody knows them:
-    then markers are found by the detectors, and the lesion by its colour."""
+@dataclass(frozen=True)
+class Outlined:
+    """A photograph and what lies where in it. image: uint8 RGB (H, W, 3) as it is; lesion, markers: bool masks of any size over the
+    whole picture; lesion None where nothing stands out."""
+
+    image: np.ndarray
+    lesion: np.ndarray | None
+    markers: Mapping[str, np.ndarray]
+
+
+def outline(image: np.ndarray, lesion: np.ndarray | None = None, markers: Mapping[str, np.ndarray] | None = None) -> Outlined:
+    """image: uint8 RGB of any size; lesion, markers: masks that are known. None where nobody knows them: then markers are found by the
+    detectors, and the lesion by its colour."""
+    small = thumbnail(image, DETECTED)
     if markers is None:
-        small = thumbnail(image, DETECTED)
         found = find_markers(small)
         markers = {name: mask for name in found.flags if found.flags[name] and (mask := found.mask(name)).any()}
-    fitted = fit_image(image, card.size, card.resize.geometry, card.resize.interpolation)
-    seen = {name: _fit_mask(card, mask, image.shape[:2]) for name, mask in markers.items()}
+    if lesion is None:
+        size = small.shape[:2]
+        hidden = np.zeros(size, bool)
+        for mask in markers.values():
+            hidden |= scale_image(mask.astype(np.uint8), size, "nearest") > 0
+        lesion = segment_lesion(small, hidden)
+    return Outlined(image, lesion, markers)
+
+
+def fit(card: ModelCard, outlined: Outlined) -> Subject:
+    """As the network gets it; markers too small for it to see are not there."""
+    image, size = outlined.image, outlined.image.shape[:2]
+
+    def fitted(picture: np.ndarray) -> np.ndarray:
+        return fit_image(picture, card.size, card.resize.geometry, card.resize.interpolation)
+
+    seen = {name: _fit_mask(card, mask, size) for name, mask in outlined.markers.items()}
     there = {name: mask for name, mask in seen.items() if mask.any()}
-    if lesion is not None:
-        return Subject(fitted, _fit_mask(card, lesion, image.shape[:2]), there)
-    hidden = np.zeros(card.size, bool)
-    for mask in there.values():
-        hidden |= mask
-    return Subject(fitted, segment_lesion(fitted, hidden), there)
+    if outlined.lesion is None:
+        return Subject(fitted(image), None, there)
+    cropped = fitted(crop_to_lesion(image, outlined.lesion))
+    return Subject(fitted(image), _fit_mask(card, outlined.lesion, size), there, cropped)
 
 
-def read_subject(card: ModelCard, data: Dataset, image_id: str) -> Subject:
+def outline_image(data: Dataset, image_id: str) -> Outlined:
     """Of a dataset's image; its own masks come before the detectors'. Raises ImageError."""
     known = data.markers(image_id) if data.marker_masks else None
-    return fit_subject(card, data.read(image_id), data.mask(image_id), known)
+    return outline(data.read(image_id), data.mask(image_id), known)
 
 
 def _fit_mask(card: ModelCard, mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -20,8 +20,11 @@ from evaluation.intervals import Figure, mean, undefined
 from exports import plain
 from models.classifier import Classifier
 from runs import Run
+from shortcuts.alarms import false_alarms
+from shortcuts.effects import FLIPS, MOVES, effects_of
 from shortcuts.run import Plan, chosen, run_dataset, write_trials
-from shortcuts.verdict import FEWEST, FLIPS, LEVEL, MOVES, Judged, judge, sensitivity_specificity, usual_dose
+from shortcuts.verdict import FEWEST, LEVEL, ON_LESION, Judged, judge, judged_trials, on_lesion
+from shortcuts.winkler import sensitivity_specificity
 
 # (heat lies on the marker, the marker is used) → what to make of it
 AGREEMENT: dict[tuple[bool, bool], str] = {
@@ -52,14 +55,28 @@ def try_dataset(
 
 def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[str], about: Mapping[str, str]) -> dict[str, Any]:
     """Plain values. trials: of `run_dataset`; classes: of its probability columns."""
-    made = usual_dose(trials)
+    made, apart = judged_trials(trials), on_lesion(trials)
     target = _target(classes)
     return {
         "about": dict(about),
-        "rule": {"level": LEVEL, "flips": FLIPS, "moves": MOVES, "lesions": FEWEST, "adjusted": "Holm, all markers and classes"},
+        "rule": {  # the constants the verdicts were made by
+            "level": LEVEL,
+            "flips": FLIPS,
+            "moves": MOVES,
+            "lesions": FEWEST,
+            "on_lesion": ON_LESION,
+            "adjusted": "Holm, all markers and classes",
+        },
         "images": int(trials["image_id"].nunique()),
-        "verdicts": {j.marker: _told(j, made[made["marker"] == j.marker], classes, target) for j in judged},
+        "verdicts": {
+            j.marker: {
+                **_told(j, made[made["marker"] == j.marker], classes, target),
+                "on_lesion": _apart(apart[apart["marker"] == j.marker], classes),
+            }
+            for j in judged
+        },
         "doses": _doses(trials, classes, target),
+        "false_alarms": asdict(false_alarms(trials, classes)) if trials["again"].notna().any() else None,
     }
 
 
@@ -88,8 +105,17 @@ def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) ->
         for direction, part in rows.groupby("direction")
     }
     told["table_of"] = target
-    on = rows["on_lesion"].dropna()
-    told["on_lesion"] = float((on > 0.5).mean()) if len(on) else None
+    return told
+
+
+def _apart(rows: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """What changing markers that lie on the lesion does, by direction: the class it moves furthest, and the decisions that turn."""
+    told = []
+    for direction, part in rows.groupby("direction"):
+        effects, flips = effects_of(str(part["marker"].iloc[0]), str(direction), part, classes)
+        told.append(
+            {"direction": direction, "effect": asdict(max(effects, key=lambda e: abs(e.change.value))), "flips": asdict(flips)}
+        )
     return told
 
 

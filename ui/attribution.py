@@ -15,7 +15,7 @@ from ui import choice, services
 from ui.components import lesion_name
 from ui.image_choice import Chosen
 from ui.long_runs import computed
-from ui.worker.jobs import Inspection
+from ui.worker.records import Inspection
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from imaging.resize import Geometry, Interpolation
 from models.card import ColourOrder, Output, Scaling, card_path, make_card, write_card
 from ui import services
 from ui.components import show_errors
-from ui.worker.jobs import ModelSpec
+from ui.worker.records import ModelSpec
 
 SCALING_WORDS = {
     "0..1": "0…1 (divided by 255)",

@@ -15,7 +15,7 @@ from ui.components import show_picture
 from ui.image_choice import Chosen
 from ui.learning import over
 from ui.long_runs import computed
-from ui.worker.jobs import Scrambled
+from ui.worker.records import Scrambled
 
 COLUMNS = 4
 

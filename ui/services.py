@@ -26,7 +26,7 @@ from models.files import FileFacts
 from models.policy import Policy, read_policy
 from models.trial import try_model
 from ui.worker.client import Task, Worker
-from ui.worker.jobs import Description, Inspection, ModelSpec
+from ui.worker.records import Description, Inspection, ModelSpec
 from version import __version__
 from workspace import Workspace
 

@@ -1,25 +1,37 @@
-"""Test a shortcut: one photograph with and without a marker, each beside its control."""
+"""Test a shortcut on one photograph: a marker taken away or put in beside its control, one's own mark painted, and what-ifs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from imaging.overlay import draw_contour, overlay
-from imaging.resize import enlarge, scale_image
-from shortcuts.drawing import EVERYWHERE, INSERTED, Dose
+from imaging.cover import discs
+from imaging.resize import thumbnail
+from shortcuts.drawing import EVERYWHERE, INKS, INSERTED, STICKERS, Dose
 from shortcuts.experiment import Impossible, Subject
 from shortcuts.filling import FILLINGS
-from shortcuts.one import Answer, in_words
+from shortcuts.one import Answer
+from shortcuts.subjects import Outlined, fit
+from shortcuts.whatif import WhatIf, possible
 from ui import services
-from ui.components import MEANING, lesion_name, show_picture
+from ui.components import lesion_name
 from ui.image_choice import Chosen
+from ui.tried import show_answer, show_what_if
+from ui.viewer import brush
 
-SIDE = 380
+SIDE = 700
 FILLING_NAMES = {
     "telea": "its surroundings (Telea)", "navier-stokes": "its surroundings (Navier–Stokes)", "skin": "skin texture of this picture",
 }  # fmt: skip
 NONE = "the decision"
+WAYS = ("A marker", "Paint a mark", "What if")
+PAINTS = {
+    **{f"{name} ink": colour for name, colour in INKS.items()},
+    **{f"{name} sticker": colour for name, colour in STICKERS.items()},
+}
 
 
 def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarray | None) -> None:
@@ -28,7 +40,8 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         st.caption("Takes a second: a marker is taken away or put in, and the classifier answers to that and to a control.")
         return
     known = chosen.data.markers(chosen.image_id) if chosen.data and chosen.image_id and chosen.data.marker_masks else None
-    subject = _subject(opened, chosen, lesion, known)
+    outlined = _outlined((services.pixels_sha(chosen.image), chosen.image_id), chosen.image, lesion, known)
+    subject = fit(opened.card, outlined)
     there = ", ".join(f"{m.replace('_', ' ')} ({mask.mean():.1%} of the area)" for m, mask in subject.markers.items())
     source = "by the dataset's masks" if known is not None else "by the detectors, which err"
     st.caption(
@@ -36,25 +49,96 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
         + (" No lesion was found; distances are from the middle." if subject.lesion is None else "")
     )
-    options = list(dict.fromkeys([*(m for m in subject.markers if m not in EVERYWHERE), *INSERTED]))
-    one, two = st.columns(2)
-    marker = one.selectbox("Marker", options, format_func=lambda m: _label(m, subject), key="try-marker")
+    one, two = st.columns(2, vertical_alignment="bottom")
+    way = one.segmented_control("Try", WAYS, default=WAYS[0], key="try-what", bind="query-params") or WAYS[0]
     target = two.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
+    index = None if target == NONE else opened.card.classes.index(target)
+    if way == "What if":
+        _what_if(opened, chosen, outlined, index)
+        return
+    answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, chosen, subject, index)
+    if isinstance(answer, Impossible):
+        st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker, place or draw.")
+    elif answer is not None:
+        show_answer(opened, answer)
+
+
+def _marker(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible:
+    """One that is there taken away, or one drawn by LesionLens put in."""
+    options = list(dict.fromkeys([*(m for m in subject.markers if m not in EVERYWHERE), *INSERTED]))
+    one, two, three = st.columns([2, 2, 1])
+    marker = str(one.selectbox("Marker", options, format_func=lambda m: _label(m, subject), key="try-marker"))
+    again = _draw(three)
     removing = marker in subject.markers and marker not in EVERYWHERE
     dose, way = None, "telea"
-    third, fourth = st.columns(2)
-    again = fourth.number_input("Draw", 1, 99, 1, key="try-seed", help="Another draw puts the marker and its control elsewhere.")
-    with third:
-        if removing:
-            way = st.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="try-way")
-    if not removing:
-        dose = _dose(str(marker))
-    index = None if target == NONE else opened.card.classes.index(target)
-    answer = _answer(opened, chosen, subject, str(marker), index, way, dose, int(again))
-    if isinstance(answer, Impossible):
-        st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker or draw.")
+    if removing:
+        way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="try-way")
+    else:
+        dose = _dose(marker)
+    asked = {"marker": marker, "target": target, "way": way, "dose": dose, "seed": again}
+    return _asked(_key(opened, chosen, asked), "try_marker", opened, {"subject": subject, **asked})
+
+
+def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible | None:
+    """What somebody paints on the photograph, put in."""
+    key = f"mark-{services.pixels_sha(chosen.image)}"
+    turn = st.session_state.setdefault(f"turn-{key}", 0)
+    strokes: list[list[float]] = st.session_state.get(key, [])
+    one, two, three, four = st.columns([2, 2, 2, 1], vertical_alignment="bottom")
+    radius = one.slider("Brush", 1, 12, 2, format="%d %% of the width", key="mark-brush") / 100
+    paint = two.selectbox("Colour", list(PAINTS), key="mark-colour")
+    strength = three.slider("Strength", 10, 100, 85, 5, format="%d %%", key="mark-strength") / 100
+    again = _draw(four)
+    if st.button("Start over", disabled=not strokes, icon=":material/restart_alt:", key="mark-again"):
+        st.session_state[key], st.session_state[f"turn-{key}"] = [], turn + 1
+        st.rerun()
+    seen = subject.image
+    height, width = seen.shape[:2]
+    scale = SIDE / max(height, width)
+    left, right = st.columns(2)
+    with left:
+        whole = thumbnail(seen, SIDE) if scale < 1 else seen
+        drawn = brush(whole, f"{chosen.name} as the network gets it, to paint on", strokes, radius, f"mark-{key}-{turn}")
+    if len(drawn) != len(strokes):
+        st.session_state[key] = drawn
+        st.rerun()
+    if not strokes:
+        right.info(
+            "Paint a mark where you want it. Its control is a change as strong, with its order scrambled, at the same distance."
+        )
+        return None
+    asked = {
+        "painted": discs((height, width), strokes), "colour": PAINTS[paint], "strength": strength, "target": target, "seed": again,
+    }  # fmt: skip
+    shown = {**asked, "painted": repr(strokes)}
+    return _asked(_key(opened, chosen, shown), "try_painted", opened, {"subject": subject, **asked})
+
+
+def _what_if(opened: services.OpenModel, chosen: Chosen, outlined: Outlined, target: int | None) -> None:
+    """The photograph cropped, without hair, without dark corners."""
+    why = possible(outlined)
+    can = [name for name, reason in why.items() if not reason]
+    if not can:
+        st.info(f"Nothing to change here: {', '.join(why.values())}.")
         return
-    _show(opened, answer)
+    one, two = st.columns(2)
+    changes = one.multiselect("The photograph", can, default=can, key=f"what-if-{'-'.join(can)}")
+    way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="what-if-way")
+    missing = [f"not {name}: {reason}" for name, reason in why.items() if reason]
+    if missing:
+        st.caption(f"{'; '.join(missing).capitalize()}.")
+    if not changes:
+        st.info("Choose at least one change.")
+        return
+    asked = {"changes": changes, "target": target, "way": way}
+    found: WhatIf = _asked(_key(opened, chosen, asked), "try_what_if", opened, {"outlined": outlined, **asked})
+    show_what_if(opened, found)
+
+
+def _draw(place: st.delta_generator.DeltaGenerator) -> int:
+    return int(
+        place.number_input("Draw", 1, 99, 1, key="try-seed", help="Another draw puts the marker and its control elsewhere.")
+    )
 
 
 def _label(marker: str, subject: Subject) -> str:
@@ -83,89 +167,21 @@ def _dose(marker: str) -> Dose:
     return Dose(marker, kind, colour, size, strength / 100, at)
 
 
-def _show(opened: services.OpenModel, answer: Answer) -> None:
-    name = opened.card.classes[answer.target]
-    st.markdown(f"**{in_words(answer, name)}**")
-    changed = {"removal": "without it", "insertion": "with it"}[answer.trial.direction]
-    titles = ("as it is", changed, "control")
-    scale = 0.0 if answer.maps is None else float(answer.maps.max(initial=0))
-    for k, (column, title) in enumerate(zip(st.columns(3), titles, strict=True)):
-        with column:
-            size = _screen(answer.pictures[k].shape[:2])
-            picture = scale_image(answer.pictures[k], size, "bicubic")
-            where = (answer.trial.mask, answer.trial.mask, answer.trial.place)[k]
-            outlined = draw_contour(picture, scale_image(where.astype(np.uint8), size, "nearest").astype(bool))
-            show_picture(outlined, f"{title}, with the outline of the change")
-            st.markdown(
-                f"{title}: P({name}) **{answer.probabilities[k, answer.target]:.2f}**, logit {answer.logits[k, answer.target]:+.2f}"
-            )
-            if answer.maps is not None:
-                show_picture(overlay(picture, enlarge(answer.maps[k], size), scale), f"Heatmap for {name}, {title}")
-    if answer.maps is not None and not np.isnan(answer.evidence):
-        st.caption(
-            f"{answer.evidence:.0%} of the evidence for {name} lies on the {answer.trial.marker.replace('_', ' ')}, which covers "
-            f"{answer.area:.1%} of the picture. Little heat on a marker does not mean that it does not count, nor much that it does."
-        )
-    if answer.trial.on_lesion > 0.2:
-        st.warning(
-            f"{answer.trial.on_lesion:.0%} of it lies on the lesion: changing it changes the lesion as well.",
-            icon=":material/warning:",
-        )
-    st.caption(
-        "Pictures are as the network gets them; the three heatmaps share one scale. The control of a removal is as much clean skin "
-        "filled the same way, at the same distance from the lesion; of an insertion, the marker's change with its order scrambled, of the "
-        f"same area and mean colour difference. One photograph proves nothing about others. {MEANING}"
-    )
-
-
-def _screen(size: tuple[int, int]) -> tuple[int, int]:
-    scale = SIDE / max(size)
-    return round(size[0] * scale), round(size[1] * scale)
-
-
-def _subject(
-    opened: services.OpenModel, chosen: Chosen, lesion: np.ndarray | None, known: dict[str, np.ndarray] | None
-) -> Subject:
-    key = (opened.spec.sha256, opened.card.sha256, services.pixels_sha(chosen.image), chosen.image_id)
-    return _fitted(key, opened, chosen.image, lesion, known)
+def _key(opened: services.OpenModel, chosen: Chosen, asked: Mapping[str, Any]) -> tuple:
+    return opened.spec.sha256, opened.card.sha256, services.pixels_sha(chosen.image), chosen.image_id, repr(sorted(asked.items()))
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for markers…")
-def _fitted(
+def _outlined(
     key: tuple,  # noqa: ARG001 (the cache goes by it)
-    _opened: services.OpenModel,
     _image: np.ndarray,
     _lesion: np.ndarray | None,
     _known: dict[str, np.ndarray] | None,
-) -> Subject:
-    return services.worker().ask("subject_of", spec=_opened.spec, image=_image, lesion=_lesion, markers=_known)
-
-
-def _answer(
-    opened: services.OpenModel,
-    chosen: Chosen,
-    subject: Subject,
-    marker: str,
-    target: int | None,
-    way: str,
-    dose: Dose | None,
-    seed: int,
-) -> Answer | Impossible:
-    key = (opened.spec.sha256, opened.card.sha256, services.pixels_sha(chosen.image), marker, target, way, repr(dose), seed)
-    return _asked(key, opened, subject, marker, target, way, dose, seed)
+) -> Outlined:
+    return services.worker().ask("outline_of", image=_image, lesion=_lesion, markers=_known)
 
 
 @st.cache_data(max_entries=32, show_spinner="Trying…")
-def _asked(
-    key: tuple,  # noqa: ARG001 (the cache goes by it)
-    _opened: services.OpenModel,
-    _subject: Subject,
-    _marker: str,
-    _target: int | None,
-    _way: str,
-    _dose: Dose | None,
-    _seed: int,
-) -> Answer | Impossible:
-    return services.worker().ask(
-        "try_marker", spec=_opened.spec, subject=_subject, marker=_marker, target=_target, way=_way, dose=_dose, seed=_seed
-    )
+def _asked(key: tuple, job: str, _opened: services.OpenModel, _asked: Mapping[str, Any]) -> Any:  # noqa: ARG001
+    """What the worker answers; the cache goes by the key."""
+    return services.worker().ask(job, spec=_opened.spec, **_asked)

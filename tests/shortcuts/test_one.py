@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from data_audit.opening import open_dataset
+from demo.drawing.photograph import draw_photograph
 from models.classifier import Classifier, open_classifier
 from shortcuts.drawing import Dose
-from shortcuts.experiment import Impossible, Subject
-from shortcuts.one import Answer, ask, in_words
-from shortcuts.subjects import read_subject
+from shortcuts.experiment import Impossible, Subject, Trial, painted
+from shortcuts.lesion import MARGIN, crop_to_lesion
+from shortcuts.one import Answer, answer, ask, in_words
+from shortcuts.subjects import Outlined, fit, outline_image
+from shortcuts.whatif import possible, what_if
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +27,26 @@ def classifier(honest: Path) -> Classifier:
 @pytest.fixture(scope="module")
 def inked(classifier: Classifier, small_dataset: Path) -> Subject:
     data = open_dataset(small_dataset)
-    return read_subject(classifier.card, data, next(i for i in data.table["image_id"] if "ink" in data.markers(i)))
+    return fit(classifier.card, outline_image(data, next(i for i in data.table["image_id"] if "ink" in data.markers(i))))
 
 
 def test_a_marker_that_is_there_is_taken_away_and_the_numbers_are_the_classifiers(classifier: Classifier, inked: Subject) -> None:
-    answer = ask(classifier, inked, "ink", target=4)
-    assert isinstance(answer, Answer) and answer.trial.direction == "removal" and answer.target == 4
-    own = classifier.predict(classifier.scale(answer.pictures)).probabilities
-    np.testing.assert_allclose(answer.probabilities, own, atol=1e-5)
-    assert answer.moved == pytest.approx((own[1, 4] - own[0, 4], own[2, 4] - own[0, 4]), abs=1e-5)
-    assert answer.maps is not None and len(answer.maps) == 3 and 0 <= answer.evidence <= 1
-    assert answer.area == pytest.approx(inked.markers["ink"].mean())
+    found = ask(classifier, inked, "ink", target=4)
+    assert isinstance(found, Answer) and found.trial.direction == "removal" and found.target == 4
+    own = classifier.predict(classifier.scale(found.pictures)).probabilities
+    np.testing.assert_allclose(found.probabilities, own, atol=1e-5)
+    assert found.moved == pytest.approx((own[1, 4] - own[0, 4], own[2, 4] - own[0, 4]), abs=1e-5)
+    assert found.maps is not None and len(found.maps) == 3 and 0 <= found.evidence <= 1
+    assert found.area == pytest.approx(inked.markers["ink"].mean())
     decision = ask(classifier, inked, "ink")
     assert isinstance(decision, Answer) and decision.target == int(own[0].argmax())
 
 
 def test_dose_filling_and_draw_have_an_effect(classifier: Classifier, inked: Subject) -> None:
     def pictures(**options: object) -> np.ndarray:
-        answer = ask(classifier, inked, "ink", **options)  # type: ignore[arg-type]
-        assert isinstance(answer, Answer)
-        return answer.pictures
+        found = ask(classifier, inked, "ink", **options)  # type: ignore[arg-type]
+        assert isinstance(found, Answer)
+        return found.pictures
 
     assert not np.array_equal(pictures(way="telea")[1], pictures(way="skin")[1])
     assert not np.array_equal(pictures(seed=0)[2], pictures(seed=1)[2])
@@ -52,20 +55,71 @@ def test_dose_filling_and_draw_have_an_effect(classifier: Classifier, inked: Sub
 
 
 def test_what_cannot_be_tried_says_why(classifier: Classifier, inked: Subject) -> None:
-    told = ask(classifier, replace(inked, lesion=np.ones(classifier.card.size, bool)), "ruler")
-    assert isinstance(told, Impossible) and told.reason == "no room beside the lesion"
+    found = ask(classifier, replace(inked, lesion=np.ones(classifier.card.size, bool)), "ruler")
+    assert isinstance(found, Impossible) and found.reason == "no room beside the lesion"
 
 
 def test_the_words_hold_the_numbers(classifier: Classifier, inked: Subject) -> None:
-    answer = ask(classifier, inked, "ink", target=4)
-    assert isinstance(answer, Answer)
+    found = ask(classifier, inked, "ink", target=4)
+    assert isinstance(found, Answer)
     p = np.array([[0.1, 0.81, 0.09], [0.7, 0.22, 0.08], [0.12, 0.79, 0.09]])
-    told = in_words(replace(answer, probabilities=p, target=1), "melanoma")
+    told = in_words(replace(found, probabilities=p, target=1), "melanoma")
     assert told == (
         "Removing the ink lowers P(melanoma) from 0.81 to 0.22; changing as much skin elsewhere moves it by -0.02. "
         "The decision turns; with the control it stays."
     )
     both = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2]])
-    assert in_words(replace(answer, probabilities=both, target=1), "x").endswith(
+    assert in_words(replace(found, probabilities=both, target=1), "x").endswith(
         "The decision turns, and with the control as well."
     )
+
+
+def test_a_painted_mark_is_put_in_where_it_was_painted(classifier: Classifier, inked: Subject) -> None:
+    mask = np.zeros(classifier.card.size, bool)
+    mask[5:15, 5:15] = True
+    trial = painted(inked, mask, (250, 0, 0), 1.0, np.random.default_rng(0))
+    assert isinstance(trial, Trial) and trial.direction == "insertion"
+    assert trial.changed[10, 10].tolist() == [250, 0, 0] and not (trial.place & mask).any()
+    np.testing.assert_array_equal(trial.changed[40:, 40:], inked.image[40:, 40:])
+    found = answer(classifier, inked, trial)
+    assert found.maps is not None and found.area == pytest.approx(100 / mask.size)
+    faint = painted(inked, mask, (250, 0, 0), 0.3, np.random.default_rng(0))
+    assert (
+        isinstance(faint, Trial)
+        and abs(faint.changed.astype(int) - inked.image).sum() < abs(trial.changed.astype(int) - inked.image).sum()
+    )
+
+
+def test_what_if_each_change_alone_and_all_together(classifier: Classifier) -> None:
+    shot = draw_photograph("mel", "II", 11, wanted=("hair", "dark_corner"))
+    outlined = Outlined(shot.image, shot.lesion, shot.markers)
+    assert not any(possible(outlined).values())
+    found = what_if(classifier, outlined, list(possible(outlined)))
+    assert found.names == ("as it is", "without hair", "without dark corners", "cropped to the lesion", "all together")
+    own = classifier.predict(classifier.scale(found.pictures)).probabilities
+    np.testing.assert_allclose(found.probabilities, own, atol=1e-5)
+    as_it_is, hair, corners, crop, together = found.pictures.astype(float)
+    bare = draw_photograph("mel", "II", 11).image
+    clean = fit(classifier.card, Outlined(bare, shot.lesion, {})).image.astype(float)
+    assert abs(hair - clean).mean() < abs(as_it_is - clean).mean() > abs(corners - clean).mean()
+    assert as_it_is[:3, :3].mean() < 40 < corners[:3, :3].mean(), "the corner is skin again"
+    assert abs(crop - as_it_is).mean() > 3 and abs(together - crop).mean() > 1
+    assert what_if(classifier, outlined, ["without hair"]).names == ("as it is", "without hair")
+    nothing = possible(Outlined(bare, None, {}))
+    assert nothing == {
+        "without hair": "no hair was found", "without dark corners": "no dark corner was found", "cropped to the lesion": "no lesion was found",
+    }  # fmt: skip
+
+
+def test_a_crop_holds_the_lesion_and_keeps_proportions() -> None:
+    lesion = np.zeros((60, 90), bool)
+    lesion[20:40, 10:30] = True
+    picture = np.arange(120 * 180 * 3, dtype=np.uint32).reshape(120, 180, 3).astype(np.uint8)
+    cut = crop_to_lesion(picture, lesion)
+    share = (20 / 60) * (1 + 2 * MARGIN)
+    assert cut.shape[0] == pytest.approx(120 * share, abs=1) and cut.shape[1] == pytest.approx(180 * share, abs=1)
+    np.testing.assert_array_equal(
+        cut[0, 0], picture[round((30 / 60 - share / 2) * 120), round((20 / 90 - share / 2) * 180) if share / 2 < 20 / 90 else 0]
+    )
+    assert crop_to_lesion(picture, np.zeros_like(lesion)) is picture
+    assert crop_to_lesion(picture, np.ones_like(lesion)).shape == picture.shape

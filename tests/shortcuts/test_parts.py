@@ -129,7 +129,7 @@ def test_no_room_is_said() -> None:
     assert draw_marker(flat(), Dose("ink"), full, np.random.default_rng(0)) is None
     told = insertion(Subject(flat(), full, {}), Dose("ink"), np.random.default_rng(0))
     assert isinstance(told, Impossible) and told.reason == "no room beside the lesion"
-    nowhere = insertion(Subject(flat(), LESION, {}), Dose("gel_border"), np.random.default_rng(0))
+    nowhere = insertion(Subject(flat(), LESION, {}), Dose("black_frame"), np.random.default_rng(0))
     assert isinstance(nowhere, Impossible) and "cannot draw" in nowhere.reason
     hair = removal(Subject(flat(), LESION, {"hair": full}), "hair", "telea", np.random.default_rng(0))
     assert isinstance(hair, Impossible) and "everywhere" in hair.reason

@@ -17,12 +17,12 @@ from demo.datasets import _metadata, _write_shots
 from models.classifier import Classifier, open_classifier
 from runs import finish
 from shortcuts.run import COLUMNS, Plan, chosen, run_dataset
-from shortcuts.subjects import fit_subject, read_subject
+from shortcuts.subjects import fit, outline, outline_image
 from shortcuts.verdict import judge
 from tests.test_cli import as_json_here, run_here
 from workspace import Workspace
 
-PLAN = Plan(markers=("ink", "hair", "gel_border"), images=20)
+PLAN = Plan(markers=("ink", "hair", "black_frame"), images=20)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def test_every_image_and_marker_has_a_row_or_a_reason(shortcut: Classifier, smal
     assert list(frame.columns) == list(COLUMNS) and set(frame["marker"]) == set(PLAN.markers)
     assert (frame.groupby("image_id").size() == 3).all()
     made = frame[frame["reason"] == ""]
-    assert set(made["marker"]) == {"ink", "hair"} and set(frame["reason"][frame["marker"] == "gel_border"]) == {
+    assert set(made["marker"]) == {"ink", "hair"} and set(frame["reason"][frame["marker"] == "black_frame"]) == {
         "LesionLens cannot draw it"
     }
     for column in ("base", "changed", "control"):
         assert np.stack(made[column].to_list()).sum(axis=1) == pytest.approx(1, abs=1e-4)
     image_id = made["image_id"].iloc[0]
-    own = shortcut.predict(shortcut.scale(read_subject(shortcut.card, small, image_id).image[None])).probabilities[0]
+    own = shortcut.predict(shortcut.scale(fit(shortcut.card, outline_image(small, image_id)).image[None])).probabilities[0]
     assert made["base"].iloc[0] == pytest.approx(own, abs=1e-5)
     assert made["evidence_share"].between(0, 1).any() and made["area_share"].between(0, 1).all()
 
@@ -91,10 +91,10 @@ def test_an_unreadable_image_is_told_and_the_rest_goes_on(shortcut: Classifier, 
 
 def test_markers_and_lesions_nobody_outlined_are_found(shortcut: Classifier, small: Dataset) -> None:
     inked = next(i for i in small.table["image_id"] if "ink" in small.markers(i))
-    subject = fit_subject(shortcut.card, small.read(inked))
+    subject = fit(shortcut.card, outline(small.read(inked)))
     assert "ink" in subject.markers and subject.lesion is not None
     mine = small.mask(inked)
-    known = fit_subject(shortcut.card, small.read(inked), mine).lesion
+    known = fit(shortcut.card, outline(small.read(inked), mine)).lesion
     assert known is not None and (known & subject.lesion).sum() / (known | subject.lesion).sum() > 0.5
     assert subject.taken[subject.markers["ink"]].all()
 
@@ -109,7 +109,7 @@ def test_the_command_writes_verdicts_and_trials(workspace: Workspace, tmp_path: 
     assert (
         ink["verdict"] in ("used", "can't tell")
         and ink["table_of"] == "mel"
-        and set(ink["table"]["insertion"]) == {"base", "changed", "control"}
+        and set(ink["table"]["insertion"]) == {"base", "changed", "control", "cropped"}
     )
     assert {d["size"] for d in told["doses"]} == {0.5, 1.0, 1.6}
     assert len(pd.read_parquet(tmp_path / "trials.parquet")) >= 45

@@ -14,7 +14,7 @@ from errors import Cancelled, CardError, WorkerError
 from models.card import card_path, read_card
 from models.files import file_sha256
 from ui.worker.client import Worker
-from ui.worker.jobs import ModelSpec
+from ui.worker.records import ModelSpec
 from workspace import Workspace
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)

@@ -1,0 +1,62 @@
+"""Where a marker is put that nobody placed: on clean skin near the lesion, or across the picture's border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+CHOICES = 40  # places that are looked at; the nearest quarter to the lesion is drawn from
+
+
+def beside(
+    lesion: np.ndarray | None,
+    taken: Sequence[np.ndarray],
+    size: tuple[int, int],
+    reach: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    """(x, y) in pixels where a mark clears the lesion and what is taken, as near to the lesion as it can; None without room.
+
+    lesion: bool (H, W) or None; taken: masks bool (H, W); reach: half width and half height in pixels.
+    """
+    possible = _clear([*([] if lesion is None else [lesion]), *taken], size, reach, outside=False)
+    ys, xs = np.nonzero(possible)
+    if not len(xs):
+        return None
+    some = rng.choice(len(xs), min(CHOICES, len(xs)), replace=False)
+    if lesion is not None and lesion.any():
+        ly, lx = np.nonzero(lesion)
+        distance = np.hypot(xs[some] - lx.mean(), ys[some] - ly.mean())
+        some = some[np.argsort(distance)[: max(1, len(some) // 4)]]
+    pick = int(rng.choice(some))
+    return np.array([xs[pick], ys[pick]], float)
+
+
+def across_border(
+    lesion: np.ndarray | None,
+    taken: Sequence[np.ndarray],
+    size: tuple[int, int],
+    reach: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    """As `beside`, where the picture's border cuts the mark off."""
+    height, width = size
+    possible = _clear([*([] if lesion is None else [lesion]), *taken], size, reach, outside=True)
+    y, x = np.mgrid[:height, :width]
+    possible &= np.minimum.reduce([x, y, width - 1 - x, height - 1 - y]) <= 0.3 * min(reach)
+    ys, xs = np.nonzero(possible)
+    if not len(xs):
+        return None
+    pick = int(rng.integers(len(xs)))
+    return np.array([xs[pick], ys[pick]], float)
+
+
+def _clear(taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[float, float], outside: bool) -> np.ndarray:
+    """bool (H, W): centres of a mark that touches nothing taken. outside: whether it may leave the picture."""
+    free = np.ones(size, np.uint8)
+    for mask in taken:
+        free[mask] = 0
+    wide, tall = (2 * max(1, round(1.1 * r)) + 1 for r in reach)
+    return cv2.erode(free, np.ones((tall, wide), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=int(outside)) > 0

@@ -1,0 +1,66 @@
+"""What goes to the worker and comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.card import ModelCard
+from models.layers import LayerInfo
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network file, the card to read it with, and whether somebody answered for code inside it."""
+
+    path: Path
+    sha256: str
+    card: ModelCard
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an opened network is like."""
+
+    layers: tuple[LayerInfo, ...]
+    default_layer: LayerInfo | None
+    default_method: str
+    method_reason: str
+    activation: str
+    flattens: bool
+    weighted: tuple[str, ...]  # layers that have learned something, from the output down
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One image under one classifier. maps: float32 (T, h, w) signed, of the classes `targets`, all on one scale;
+    layer: None where the method works on the picture itself; gap: how far Integrated Gradients are from adding up."""
+
+    probabilities: np.ndarray
+    logits: np.ndarray
+    maps: np.ndarray
+    targets: tuple[int, ...]
+    method: str
+    layer: LayerInfo | None
+    gap: float | None = None
+
+    def of(self, target: int) -> np.ndarray:
+        """The map of one class."""
+        return self.maps[self.targets.index(target)]
+
+    @property
+    def place(self) -> str:
+        """Where the map was read: a layer's path, or the picture."""
+        return self.layer.path if self.layer else "picture"
+
+
+@dataclass(frozen=True)
+class Scrambled:
+    """One stage of the scrambling: the lowest layer reached, the map and the probability of the target."""
+
+    stage: str
+    heatmap: np.ndarray
+    probability: float
