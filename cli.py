@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, shortcuts
+from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, repair, shortcuts
 from version import __version__
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.add_typer(model.app, name="model")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(markers.app, name="markers")
+app.add_typer(repair.app, name="repair")
 FUNCTIONS = (
     demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, ood.ood, shortcuts.shortcuts,
     bench.bench,

@@ -10,7 +10,12 @@ from explain.cam import cam
 from models.classifier import Classifier, Prediction
 from shortcuts.attention import map_method, share_on
 from shortcuts.drawing import Dose
-from shortcuts.experiment import Impossible, Subject, Trial, insertion, removal
+from shortcuts.experiment import PAINTED, Impossible, Subject, Trial, insertion, removal
+
+PUT_IN = {
+    "ink": "ink", "sticker": "a sticker", "ruler": "a ruler", "hair": "hair", "dark_corner": "dark corners", "gel_border": "a gel border",
+    "gel_bubble": "gel bubbles", PAINTED: "a painted mark",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def in_words(answer: Answer, name: str) -> str:
     marker = answer.trial.marker.replace("_", " ")
     did, changed = {
         "removal": (f"Removing the {marker}", "changing as much skin elsewhere"),
-        "insertion": (f"Putting in {marker}", "a scrambled change as strong"),
+        "insertion": (f"Putting in {PUT_IN.get(answer.trial.marker, marker)}", "a scrambled change as strong"),
     }[answer.trial.direction]
     way = "lowers" if by_marker < 0 else "raises"
     first = f"{did} {way} P({name}) from {p[0]:.2f} to {p[1]:.2f}; {changed} moves it by {by_control:+.2f}."

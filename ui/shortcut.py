@@ -49,9 +49,8 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
         + (" No lesion was found; distances are from the middle." if subject.lesion is None else "")
     )
-    one, two = st.columns(2, vertical_alignment="bottom")
-    way = one.segmented_control("Try", WAYS, default=WAYS[0], key="try-what", bind="query-params") or WAYS[0]
-    target = two.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
+    way = st.segmented_control("Try", WAYS, default=WAYS[0], key="try-what", bind="query-params") or WAYS[0]
+    target = st.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
     index = None if target == NONE else opened.card.classes.index(target)
     if way == "What if":
         _what_if(opened, chosen, outlined, index)

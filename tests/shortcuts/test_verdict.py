@@ -146,3 +146,23 @@ def test_signs_are_those_of_the_marker_being_there() -> None:
     frame = pd.DataFrame(rows(3, "ink", "removal", 0.2, 0.0, noise=0), columns=list(COLUMNS))
     change, control = signed(frame)
     assert change[:, 1] == pytest.approx(0.2) and control == pytest.approx(0)
+
+
+def test_markers_on_the_lesion_are_reported_apart() -> None:
+    beside, upon = rows(60, "ink", "removal", 0.0, 0.0), rows(60, "ink", "removal", 0.15, 0.0, 1)
+    frame = pd.DataFrame(beside + [r | {"on_lesion": 0.6, "image_id": r["image_id"] + "on"} for r in upon], columns=list(COLUMNS))
+    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]
+    assert told["verdict"] != "used" and {e["images"] for e in told["effects"]} == {60}
+    (apart,) = told["on_lesion"]
+    assert apart["direction"] == "removal" and apart["effect"]["images"] == 60
+    assert abs(apart["effect"]["change"]["value"]) == pytest.approx(0.15, abs=0.01)
+    everywhere = frame.assign(marker="hair", direction="insertion")
+    assert not summary(everywhere, judge(everywhere, CLASSES, ["hair"]), CLASSES, {})["verdicts"]["hair"]["on_lesion"]
+
+
+def test_crops_stand_in_the_table_where_there_is_a_lesion() -> None:
+    frame = pd.DataFrame(rows(4, "ink", "insertion", 0.0, 0.0), columns=list(COLUMNS))
+    frame["diagnosis"] = ["mel", "mel", "nv", "nv"]
+    frame["cropped"] = [np.array([0.1, 0.9]), None, np.array([0.9, 0.1]), np.array([0.2, 0.8])]
+    sensitivity, specificity = sensitivity_specificity(frame, "mel", CLASSES)["cropped"]
+    assert (sensitivity.value, specificity.value) == (1.0, 0.5)

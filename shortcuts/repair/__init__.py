@@ -1,0 +1,1 @@
+"""What to do about a shortcut: a cleaned copy of the data, weights, and a split that punishes it."""

@@ -1,0 +1,43 @@
+"""Weights for training under which a marker no longer goes with the diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Weights:
+    """weights: float (N,), NaN where the diagnosis or a marker is not known; empty: combinations that no image shows, as
+    "diagnosis with/without marker": with one of these the association is weakened, not broken."""
+
+    weights: np.ndarray
+    empty: tuple[str, ...]
+
+
+def reweigh(labels: pd.Series, bears: np.ndarray, markers: tuple[str, ...]) -> Weights:
+    """P(diagnosis) P(markers) / P(diagnosis, markers) of each image (Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8).
+
+    labels: diagnosis a row; bears: float (N, M), 1, 0 or NaN. With several markers their combinations are what is weighed.
+    """
+    known = labels.notna().to_numpy() & ~np.isnan(bears).any(axis=1)
+    weights = np.full(len(labels), np.nan)
+    if not known.any():
+        return Weights(weights, ())
+    kind, kinds = pd.factorize(labels[known])
+    combination, patterns = pd.factorize(pd.Series([tuple(int(v) for v in row) for row in bears[known]]))
+    counts = np.zeros((len(kinds), len(patterns)))
+    np.add.at(counts, (kind, combination), 1)
+    n = counts.sum()
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
+    weights[known] = (expected / np.maximum(counts, 1))[kind, combination]
+    empty = [f"{kinds[k]} {_words(patterns[p], markers)}" for k, p in zip(*np.nonzero(counts == 0), strict=True)]
+    return Weights(weights, tuple(empty))
+
+
+def _words(pattern: tuple[int, ...], markers: tuple[str, ...]) -> str:
+    return " and ".join(
+        f"{'with' if there else 'without'} {m.replace('_', ' ')}" for there, m in zip(pattern, markers, strict=True)
+    )
