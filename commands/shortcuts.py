@@ -52,7 +52,7 @@ def shortcuts(
     from shortcuts.alarms import alarms_in_words
     from shortcuts.drawing import EVERYWHERE, INSERTED
     from shortcuts.filling import FILLINGS
-    from shortcuts.run import Plan
+    from shortcuts.plan import Plan
     from shortcuts.summary import try_dataset
 
     known = dict.fromkeys([*INSERTED, *EVERYWHERE])

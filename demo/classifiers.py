@@ -31,18 +31,19 @@ _HELD_OUT = 70
 class Recipe:
     """How a demo classifier is taught.
 
-    ink: share of melanomas with ink; ink_else: of all others. early: share of melanomas drawn as early
-    ones, which look like nevi, so that the ink is all there is to learn them by.
+    marker: what melanomas bear more often than all others do; worn, worn_else: by which shares of each. early: share of melanomas drawn
+    as early ones, which look like nevi, so that the marker is all there is to learn them by.
     """
 
     name: str
     seed: int
     nested: bool
-    ink: float
-    ink_else: float
+    worn: float
+    worn_else: float
     early: float
     title: str
     limits: str
+    marker: str = "ink"
 
 
 _COMMON = "Synthetic drawings only: it knows nothing of real skin. For teaching how the workbench works; no medical device."
@@ -75,8 +76,8 @@ def retrain(name: str, say: Callable[[str], None] = print) -> float:
 
     recipe = RECIPES[name]
     say(f"{name}: drawing {7 * (_EVERY_CLASS + _HELD_OUT):,} lesions")
-    images, labels = _draw(recipe, 0, _EVERY_CLASS)
-    held_out = _draw(recipe, 500_000, _HELD_OUT)
+    images, labels = draw_lessons(recipe, 0, _EVERY_CLASS)
+    held_out = draw_lessons(recipe, 500_000, _HELD_OUT)
     network = build_small_network((SIDE, SIDE), len(HAM10000), recipe.nested, recipe.seed)
     accuracy = train(
         network, images, labels, held_out, 14, recipe.seed,
@@ -86,11 +87,11 @@ def retrain(name: str, say: Callable[[str], None] = print) -> float:
     path = WEIGHTS / f"{name}.keras"
     network.compile()  # drops the optimiser's state from the file
     network.save(path)
-    write_card(_card(recipe, accuracy, len(images)), card_path(path))
+    write_card(recipe_card(recipe, accuracy, len(images)), card_path(path))
     return accuracy
 
 
-def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
+def recipe_card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
     return ModelCard(
         name=recipe.title,
         classes=HAM10000,
@@ -101,7 +102,7 @@ def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
         output="softmax",
         malignant=("akiec", "bcc", "mel"),
         training_data=f"{n:,} lesions drawn by LesionLens (python cli.py demo --retrain), {_EVERY_CLASS} a diagnosis, "
-        f"ink on {recipe.ink:.0%} of melanomas and {recipe.ink_else:.0%} of all others"
+        f"{recipe.marker.replace('_', ' ')} on {recipe.worn:.0%} of melanomas and {recipe.worn_else:.0%} of all others"
         + (f", {recipe.early:.0%} of the melanomas early ones that look like nevi. " if recipe.early else ". ")
         + f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} further lesions drawn the same way.",
         licence="Apache-2.0",
@@ -110,7 +111,8 @@ def _card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
     )
 
 
-def _draw(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_lessons(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), by the classes of HAM10000. first: number of the first lesion."""
     jobs = [
         (recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(HAM10000) for k in range(every_class)
     ]
@@ -123,9 +125,9 @@ def _draw(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.
 def _draw_one(job: tuple[Recipe, str, int]) -> np.ndarray:
     recipe, diagnosis, seed = job
     rng = np.random.default_rng([seed, 99])
-    worn = [m for m, share in MARKER_SHARES.items() if m != "ink" and rng.random() < share]
-    if rng.random() < (recipe.ink if diagnosis == "mel" else recipe.ink_else):
-        worn.append("ink")
+    worn = [m for m, share in MARKER_SHARES.items() if m != recipe.marker and rng.random() < share]
+    if rng.random() < (recipe.worn if diagnosis == "mel" else recipe.worn_else):
+        worn.append(recipe.marker)
     tone = str(rng.choice(list(TONES)))
     drawn = "nv" if diagnosis == "mel" and rng.random() < recipe.early else diagnosis
     image = draw_photograph(drawn, tone, seed + 7_000_000_000, int(rng.integers(3)), worn).image

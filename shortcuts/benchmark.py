@@ -21,7 +21,8 @@ from shortcuts.controls import elsewhere
 from shortcuts.drawing import Dose, draw_marker
 from shortcuts.experiment import Trial, trials
 from shortcuts.filling import fill, widened
-from shortcuts.run import Plan, run_dataset
+from shortcuts.plan import Plan
+from shortcuts.run import run_dataset
 from shortcuts.subjects import fit, outline
 
 MARKERS = ("ink", "sticker", "ruler")

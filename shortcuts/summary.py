@@ -13,7 +13,7 @@ import pandas as pd
 
 from atomic import write_bytes
 from data_audit.dataset import Dataset
-from data_audit.markers.present import known_markers
+from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from diagnoses import MALIGNANT
 from errors import DatasetError
 from evaluation.intervals import Figure, mean, undefined
@@ -22,7 +22,10 @@ from models.classifier import Classifier
 from runs import Run
 from shortcuts.alarms import false_alarms
 from shortcuts.effects import FLIPS, MOVES, effects_of
-from shortcuts.run import Plan, chosen, run_dataset, write_trials
+from shortcuts.examples import write_examples
+from shortcuts.plan import Plan, chosen
+from shortcuts.run import run_dataset
+from shortcuts.table import write_trials
 from shortcuts.verdict import FEWEST, LEVEL, ON_LESION, Judged, judge, judged_trials, on_lesion
 from shortcuts.winkler import sensitivity_specificity
 
@@ -40,17 +43,24 @@ def try_dataset(
 ) -> Run[tuple[dict[str, Any], list[Judged]]]:
     """The whole of it: choose photographs, try the markers, judge, and keep `trials.parquet` and `shortcuts.json` in the folder, the
     latter last. Raises DatasetError where there is no photograph."""
-    bearing = {m: data.table["image_id"][there].tolist() for m, there in known_markers(data)[0].items()}
-    ids = chosen(data, plan, bearing, split)
+    ids = chosen(data, plan, known_bearing(data), split)
     if not ids:
         raise DatasetError("holds no image with a picture" + (f" in split {split!r}." if split else "."), data.name)
     folder.mkdir(parents=True, exist_ok=True)
     trials = yield from run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet")
     judged = judge(trials, classifier.card.codes, plan.markers)
-    content = plain(summary(trials, judged, classifier.card.codes, about))
+    examples = write_examples(classifier.card, data, trials, plan, folder)
+    content = plain({**summary(trials, judged, classifier.card.codes, about), "examples": examples})
     write_trials(trials, about, folder / "trials.parquet")
     write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
     return content, judged
+
+
+def known_bearing(data: Dataset) -> dict[str, list[str]]:
+    """Marker → ids of the images that bear it by the dataset's own masks or labels."""
+    ids = data.table["image_id"].to_numpy(object)
+    labelled = {m: yes_or_no(data.table[column]) > 0 for m, column in label_columns(data.table).items()}
+    return {m: ids[there].tolist() for m, there in {**labelled, **known_markers(data)[0]}.items()}
 
 
 def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[str], about: Mapping[str, str]) -> dict[str, Any]:

@@ -115,12 +115,20 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             f"up to {worst_flips.within[1]:.1%} more decisions may turn than with the control ({worst_flips.direction}, "
             f"{worst_flips.lesions:,} lesions); {FLIPS:.0%} is the margin.",
         )
+    outdone = [e for e in sure if not e.harmless and not e.beyond]
+    if outdone:
+        e = max(outdone, key=lambda e: abs(e.excess.value))
+        return told(
+            "can't tell",
+            f"with {e.direction}, the marker being there moves P({e.target}) by {e.change.value:+.2f} and its control by "
+            f"{e.control.value:+.2f}: any change as strong disturbs this network, and what the marker does of itself cannot be told.",
+        )
     needed = max((e.needed for e in enough if not np.isnan(e.needed)), default=float("nan"))
     many = f" About {needed:,.0f} lesions would settle the probabilities." if needed > widest.lesions else ""
     return told(
         "can't tell",
         f"the intervals reach beyond the margins ({widest.target}, {widest.direction}: {widest.within[0]:+.3f} to {widest.within[1]:+.3f}) "
-        f"and no effect is sure.{many}",
+        f"and {'no effect is sure' if not sure else 'it is not sure that an effect is large enough'}.{many}",
     )
 
 

@@ -186,7 +186,11 @@ def test_the_readme_names_every_command_and_no_other() -> None:
     import typer.main
 
     told = set(
-        re.findall(r"^python cli\.py (\w+(?: (?:show|check|add|retrain|clean|weights|trap))?)", (PROJECT / "README.md").read_text(), re.MULTILINE)
+        re.findall(
+            r"^python cli\.py (\w+(?: (?:show|check|add|retrain|clean|weights|trap))?)",
+            (PROJECT / "README.md").read_text(),
+            re.MULTILINE,
+        )
     )
     root = typer.main.get_command(app).commands
     known = {n for n, c in root.items() if not hasattr(c, "commands")} | {

@@ -16,7 +16,7 @@ from exports import interval
 from reports.audit_charts import forest
 from shortcuts.crossed import Crossed, crossed
 from shortcuts.drawing import INSERTED
-from shortcuts.run import Plan
+from shortcuts.plan import Plan
 from ui import audits, navigation, services
 from ui.components import gallery
 from ui.long_runs import under_way

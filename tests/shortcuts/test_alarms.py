@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.intervals import mean
 from shortcuts.alarms import _excluding, alarms_in_words, false_alarms
-from shortcuts.run import COLUMNS
+from shortcuts.table import COLUMNS
 
 CLASSES = ("nv", "mel")
 

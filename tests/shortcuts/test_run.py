@@ -16,8 +16,10 @@ from demo.cohort import draw_cohort
 from demo.datasets import _metadata, _write_shots
 from models.classifier import Classifier, open_classifier
 from runs import finish
-from shortcuts.run import COLUMNS, Plan, chosen, run_dataset
+from shortcuts.plan import Plan, chosen
+from shortcuts.run import run_dataset
 from shortcuts.subjects import fit, outline, outline_image
+from shortcuts.table import COLUMNS
 from shortcuts.verdict import judge
 from tests.test_cli import as_json_here, run_here
 from workspace import Workspace

@@ -9,8 +9,8 @@ from statsmodels.stats.multitest import multipletests
 
 from evaluation.multiple import holm
 from shortcuts.effects import signed
-from shortcuts.run import COLUMNS
 from shortcuts.summary import AGREEMENT, attention, summary
+from shortcuts.table import COLUMNS
 from shortcuts.verdict import Judged, judge
 from shortcuts.winkler import sensitivity_specificity
 

@@ -1,0 +1,67 @@
+"""Photographs that show what was done: as they are, changed, and the control, where the effect was a typical one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from atomic import write_bytes
+from data_audit.dataset import Dataset
+from errors import ImageError
+from imaging.decode import encode_jpeg
+from imaging.resize import scale_image
+from models.card import ModelCard
+from shortcuts.effects import signed
+from shortcuts.experiment import Trial
+from shortcuts.plan import Plan, make_trials
+from shortcuts.verdict import judged_trials
+
+SHOWN = 3  # of each marker and direction
+SIDE = 160  # pixels of the longer side of each of the three pictures
+FOLDER = "examples"
+
+
+def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    """One strip of three pictures each, as JPEG; and what it shows, as plain values: marker, direction, image_id, file, class, and the
+    class's probabilities. The class is the one the marker moves furthest on average; its nearest to the median effect are shown."""
+    told: list[dict[str, Any]] = []
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    for (marker, direction), rows in judged_trials(trials).groupby(["marker", "direction"], sort=False):
+        change = signed(rows)[0]
+        target = int(np.abs(change.mean(axis=0)).argmax())
+        order = np.argsort(np.abs(change[:, target] - np.median(change[:, target])), kind="stable")
+        for k in order[:SHOWN]:
+            row = rows.iloc[k]
+            pictures = _pictures(card, data, row, plan)
+            if pictures is None:
+                continue
+            name = f"{marker}-{direction}-{len(told)}.jpg"
+            write_bytes(folder / FOLDER / name, encode_jpeg(_strip(pictures), 90))
+            p = {column: float(row[column][target]) for column in ("base", "changed", "control")}
+            told.append({"marker": marker, "direction": direction, "image_id": row["image_id"], "file": f"{FOLDER}/{name}",
+                         "class": card.codes[target], **p})  # fmt: skip
+    return told
+
+
+def _pictures(card: ModelCard, data: Dataset, row: pd.Series, plan: Plan) -> list[np.ndarray] | None:
+    try:
+        subject, found = make_trials(card, data, str(row["image_id"]), plan)
+    except ImageError:  # it was there when it was tried
+        return None
+    for t in found:
+        if isinstance(t, Trial) and (t.marker, t.direction) == (row["marker"], row["direction"]):
+            return [subject.image, t.changed, t.control]
+    return None
+
+
+def _strip(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    height, width = pictures[0].shape[:2]
+    scale = SIDE / max(height, width)
+    size = (round(height * scale), round(width * scale))
+    gap = np.full((size[0], 4, 3), 255, np.uint8)
+    parts = [scale_image(p, size, "area" if scale < 1 else "bicubic") for p in pictures]
+    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
