@@ -107,6 +107,14 @@ class Workspace:
         self.datasets.mkdir(parents=True, exist_ok=True)
         write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
 
+    def place_for_dataset(self, name: str) -> Path:
+        """Where a new dataset of that name goes; it must be plain and new."""
+        _check_name(name)
+        if name.startswith(".") or name in self.dataset_names():
+            raise WorkspaceError(f"a dataset {name!r} is there already.", todo="Choose another name.")
+        self.datasets.mkdir(parents=True, exist_ok=True)
+        return self.datasets / name
+
     def keep_model(self, name: str, content: bytes) -> Path:
         """Store an uploaded network file; its name must be plain and new."""
         _check_name(name)

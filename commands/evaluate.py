@@ -26,6 +26,7 @@ from commands.console import (
     workspace,
 )
 from data_audit.dataset import Dataset
+from data_audit.findings import read_findings
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.images import read_images
 from errors import LesionLensError
@@ -115,7 +116,9 @@ def evaluate(
     from reports.evaluation_report import write_evaluation_report
 
     card, overlays = _explained(space, model, data, judged) if model else (None, None)
-    page = write_evaluation_report(data, content, judged.rows, _findings(audited, data), folder, card, overlays)
+    page = write_evaluation_report(
+        data, content, judged.rows, read_findings(audited, data) if audited else None, folder, card, overlays
+    )
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
@@ -207,20 +210,6 @@ def _explained(space: Workspace, model: str, data: Dataset, judged: Assessment) 
     wrong = worst_mistakes(judged.rows)
     overlays = decided_overlays(classifier, {i: data.path(i) for i in wrong["image_id"]}, wrong["decision"].tolist())
     return classifier.card.model_dump(mode="json"), overlays
-
-
-def _findings(audited: Path | None, data: Dataset) -> list[dict[str, Any]] | None:
-    """Of the audit in this folder, if one is named; it must be of the same data."""
-    if audited is None:
-        return None
-    path = audited / "audit.json"
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["about"]["dataset_sha256"] != data.sha256:
-            raise LesionLensError("is the audit of other data.", str(path), "Audit this dataset again.")
-        return list(told["findings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LesionLensError("cannot be read as an audit.", str(path), "Name the folder that `audit` wrote to.") from error
 
 
 def _rule(name: str, thresholds: dict[str, float]) -> Rule:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 import typer
 
 from atomic import write_bytes
@@ -46,7 +45,8 @@ def clean(
 ) -> None:
     """A copy of the dataset in which the markers are filled or cropped away, or no longer go with the diagnosis."""
     from shortcuts.filling import FILLINGS
-    from shortcuts.repair.cleaned import HOWS, Asked, balanced, write_cleaned
+    from shortcuts.repair.cleaned import HOWS, Asked
+    from shortcuts.repair.cleaned import clean as clean_data
 
     for given, known in ((how, HOWS), (filling, FILLINGS)):
         if given not in known:
@@ -57,10 +57,8 @@ def clean(
         )
     space, data = _opened(workspace_root, dataset)
     folder, seen = out_folder(out), _seen(audit, out)
-    borne = _borne(space, data, marker, seen, places=how == "fill")
-    keep = balanced(data.table["diagnosis"].reset_index(drop=True), borne.any, seed) if balance else None
-    asked = Asked(tuple(marker), how, filling, seed, keep)  # type: ignore[arg-type]
-    done = with_progress("cleaning", write_cleaned(data, borne.values, asked, folder, seen, _about(data)))
+    asked = Asked(tuple(marker), how, filling, seed)  # type: ignore[arg-type]
+    done = with_progress("cleaning", clean_data(data, asked, balance, folder, seen, space.verdicts, _about(data)))
     if as_json:
         say_json({"folder": str(folder), "of": len(data), **{k: list(v) for k, v in vars(done).items()}})
         return
@@ -85,13 +83,12 @@ def weights(
     as_json: AsJson = False,
 ) -> None:
     """weights.csv: an image's weight in training, under which the markers no longer go with the diagnosis."""
-    from shortcuts.repair.reweigh import reweigh
+    from shortcuts.repair.reweigh import weigh_images
 
     space, data = _opened(workspace_root, dataset)
     folder = out_folder(out)
     borne = _borne(space, data, marker, _seen(audit, out))
-    found = reweigh(data.table["diagnosis"].reset_index(drop=True), borne.values, borne.markers)
-    frame = pd.DataFrame({"image_id": data.table["image_id"].to_numpy(object), "weight": found.weights})
+    frame, found = weigh_images(data, borne)
     write_bytes(folder / "weights.csv", safe_csv(frame, _about(data)).encode())
     told = {
         "images": int((~np.isnan(found.weights)).sum()), "smallest": float(np.nanmin(found.weights)),
@@ -123,20 +120,14 @@ def trap(
     as_json: AsJson = False,
 ) -> None:
     """split.csv: training in which the markers go with the diagnosis, and a test in which they go against it."""
-    from data_audit.associations import malignant_or_not
-    from data_audit.resplit import whole_groups
-    from shortcuts.repair.trap import TEST, TRAIN, trap_split
+    from shortcuts.repair.trap import TEST, TRAIN, set_trap
 
     space, data = _opened(workspace_root, dataset)
     if target is not None and target not in data.classes:
         raise LesionLensError(f"has no diagnosis {target!r}.", data.name, f"It has: {', '.join(data.classes[:30])}.")
     folder = out_folder(out)
     borne = _borne(space, data, marker, _seen(audit, out))
-    kinds = data.table["diagnosis"].reset_index(drop=True)
-    positive = kinds.map(malignant_or_not) if target is None else (kinds == target).astype(float).where(kinds.notna())
-    groups = whole_groups(data, np.full(len(data), np.nan))
-    found = trap_split(kinds, positive.to_numpy(float), borne.values, borne.markers, groups, share, strength, seed)
-    frame = pd.DataFrame({"image_id": data.table["image_id"].to_numpy(object), "split": found.split})
+    frame, found = set_trap(data, borne, target, share, strength, seed)
     write_bytes(folder / "split.csv", safe_csv(frame, {**_about(data), "split": "trap"}).encode())
     counts = {side: int((found.split == side).sum()) for side in (TRAIN, TEST)}
     told: dict[str, Any] = plain({**counts, "asked": target or "malignant", "odds": [_odds(o) for o in found.odds]})
@@ -162,8 +153,8 @@ def _seen(audit: Path | None, out: Path) -> Path:
     return audit or out
 
 
-def _borne(space: Workspace, data: Dataset, markers: list[str], seen: Path, places: bool = False) -> Bearing:
-    return with_progress("looking for markers", bearing(data, markers, seen, space.verdicts, places))
+def _borne(space: Workspace, data: Dataset, markers: list[str], seen: Path) -> Bearing:
+    return with_progress("looking for markers", bearing(data, markers, seen, space.verdicts))
 
 
 def _about(data: Dataset) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from commands.console import (
     with_progress,
     workspace,
 )
+from data_audit.findings import read_findings
 from errors import LesionLensError
 
 USUAL = 300
@@ -42,13 +44,17 @@ def shortcuts(
     false_alarms: Annotated[
         bool, typer.Option("--false-alarms", help="Draw every control twice, and count how often one would be called used.")
     ] = False,
+    audit: Annotated[
+        Path | None, typer.Option("--audit", help="Folder of an audit of it: what to fix first stands in the report.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try markers on a classifier: each taken away or put in beside a control, over a dataset: shortcuts.json, trials.parquet."""
+    """Try markers on a classifier, each taken away or put in beside a control: shortcuts.json, report.html, trials.parquet."""
     from commands.model import open_named
     from models.run import about_run
+    from reports.shortcut_report import write_shortcut_report
     from shortcuts.alarms import alarms_in_words
     from shortcuts.drawing import EVERYWHERE, INSERTED
     from shortcuts.filling import FILLINGS
@@ -65,11 +71,13 @@ def shortcuts(
     data = space.open_dataset(dataset)
     if split is not None and split not in set(data.table["split"].dropna()):
         raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
+    findings = None if audit is None else read_findings(audit, data)
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
     folder = out_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
     content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
+    report = write_shortcut_report(content, findings, folder)
     if as_json:
         say_json(content)
         return
@@ -84,4 +92,5 @@ def shortcuts(
             results.print(f"{j.marker.replace('_', ' ').capitalize()}: {note}.")
     if content["false_alarms"] is not None:
         results.print(alarms_in_words(content["false_alarms"]))
+    results.print(str(report))
     results.print(str(folder / "shortcuts.json"))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+from data_audit.dataset import Dataset
+from errors import DatasetError
 
 Severity = Literal["grave", "moderate", "note"]
 ORDER: tuple[Severity, ...] = ("grave", "moderate", "note")
@@ -49,3 +54,15 @@ def captioned(finding: Mapping[str, Any]) -> list[Captioned]:
 
 def by_gravity(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (ORDER.index(f.severity), -len(f.image_ids)))
+
+
+def read_findings(folder: Path, dataset: Dataset) -> list[dict[str, Any]]:
+    """Of the audit in this folder. Raises DatasetError for an audit of other data, or none."""
+    path = folder / "audit.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["about"]["dataset_sha256"] != dataset.sha256:
+            raise DatasetError("is the audit of other data.", str(path), "Audit this dataset again.")
+        return list(told["findings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError("cannot be read as an audit.", str(path), "Name the folder that `audit` wrote to.") from error

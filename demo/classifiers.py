@@ -111,14 +111,16 @@ def recipe_card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
     )
 
 
-def draw_lessons(recipe: Recipe, first: int, every_class: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), by the classes of HAM10000. first: number of the first lesion."""
+def draw_lessons(
+    recipe: Recipe, first: int, every_class: int, classes: tuple[str, ...] = HAM10000
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), places in `classes`. first: number of the first lesion."""
     jobs = [
-        (recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(HAM10000) for k in range(every_class)
+        (recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(classes) for k in range(every_class)
     ]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         images = list(pool.map(_draw_one, jobs, chunksize=64))
-    labels = np.repeat(np.arange(len(HAM10000)), every_class)
+    labels = np.repeat(np.arange(len(classes)), every_class)
     return np.stack(images), labels.astype(np.int32)
 
 

@@ -72,6 +72,11 @@ class Flips:
         """Whether enough more decisions turn than with the control, and not by chance alone."""
         return self.excess.value >= FLIPS and self.excess.low > 0
 
+    @property
+    def outdone(self) -> bool:
+        """Whether the control surely turns more decisions than the marker does."""
+        return self.excess.high < 0
+
 
 def signed(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """P(with the marker) − P(without), of the marker and of its control: float (N, C) each."""

@@ -59,4 +59,5 @@ def _clear(taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[floa
     for mask in taken:
         free[mask] = 0
     wide, tall = (2 * max(1, round(1.1 * r)) + 1 for r in reach)
-    return cv2.erode(free, np.ones((tall, wide), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=int(outside)) > 0
+    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if wide == tall else cv2.MORPH_RECT, (wide, tall))
+    return cv2.erode(free, shape, borderType=cv2.BORDER_CONSTANT, borderValue=int(outside)) > 0

@@ -87,7 +87,8 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
         return told("can't tell", f"only {most} lesions could be tried; {FEWEST} are needed.")
     sure = [e for e in enough if e.adjusted < LEVEL]
     of = {f.direction: f for f in flips}
-    telling = [e for e in sure if e.beyond and (e.moves or of[e.direction].telling)]
+    standing_out = [e for e in sure if e.beyond and not of[e.direction].outdone]
+    telling = [e for e in standing_out if e.moves or of[e.direction].telling]
     if telling:
         worst = max(telling, key=lambda e: abs(e.excess.value))
         against = [
@@ -115,13 +116,15 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             f"up to {worst_flips.within[1]:.1%} more decisions may turn than with the control ({worst_flips.direction}, "
             f"{worst_flips.lesions:,} lesions); {FLIPS:.0%} is the margin.",
         )
-    outdone = [e for e in sure if not e.harmless and not e.beyond]
+    outdone = [e for e in sure if not e.harmless and e not in standing_out]
     if outdone:
         e = max(outdone, key=lambda e: abs(e.excess.value))
         return told(
             "can't tell",
-            f"with {e.direction}, the marker being there moves P({e.target}) by {e.change.value:+.2f} and its control by "
-            f"{e.control.value:+.2f}: any change as strong disturbs this network, and what the marker does of itself cannot be told.",
+            f"with {e.direction}, the marker being there moves P({e.target}) by {e.change.value:+.2f} and turns "
+            f"{of[e.direction].change.value:.0%} of the decisions, its control moves it by {e.control.value:+.2f} and turns "
+            f"{of[e.direction].control.value:.0%}: any change as strong disturbs this network, and what the marker does of itself "
+            "cannot be told.",
         )
     needed = max((e.needed for e in enough if not np.isnan(e.needed)), default=float("nan"))
     many = f" About {needed:,.0f} lesions would settle the probabilities." if needed > widest.lesions else ""

@@ -22,7 +22,7 @@ NOT_BELOW = {
     "shortcuts": {"explain", "models", "data_audit", "evaluation", "imaging"},
     "workspace": {"models", "data_audit", "imaging"},
     "demo": {"workspace", "models", "data_audit", "imaging", "evaluation"},
-    "reports": {"imaging", "evaluation", "data_audit", "explain"},
+    "reports": {"imaging", "evaluation", "data_audit", "explain", "shortcuts"},
     "ui": set(ORDER) - {"ui", "pages"},
     "pages": set(ORDER) - {"pages"},
 }

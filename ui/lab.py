@@ -1,4 +1,4 @@
-"""The Shortcuts page: the experiment over a dataset, its verdicts, and what to fix first."""
+"""The Shortcuts page: the experiment over a dataset, its verdicts, what to fix first, and what to do about it."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ import streamlit as st
 
 from data_audit.dataset import Dataset
 from errors import ImageError
-from exports import interval
-from reports.audit_charts import forest
+from reports.shortcut_report import shortcut_html
+from shortcuts.alarms import alarms_in_words
 from shortcuts.crossed import Crossed, crossed
 from shortcuts.drawing import INSERTED
 from shortcuts.plan import Plan
 from ui import audits, navigation, services
 from ui.components import gallery
+from ui.judged import judged_marker, marker_name
 from ui.long_runs import under_way
+from ui.repairing import repair_panel
 from version import __version__
 
 ALL = "all images"
 SHOWN = 6
-ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
-DIRECTIONS = {"removal": "taken away", "insertion": "put in"}
 
 
 def lab(opened: services.OpenModel, data: Dataset) -> None:
-    """What to try, the run, and its verdicts."""
+    """What to try, the run, its verdicts and the way out."""
     splits = [ALL, *sorted(data.table["split"].dropna().unique())]
     one, two, three = st.columns([2, 1, 1])
     markers = one.multiselect(
-        "Markers", list(INSERTED), default=list(INSERTED), format_func=_name, key="lab-markers", help="Each is one experiment."
+        "Markers",
+        list(INSERTED),
+        default=list(INSERTED),
+        format_func=marker_name,
+        key="lab-markers",
+        help="Each is one experiment.",
     )
     chosen = two.selectbox("Split", splits, index=splits.index("test") if "test" in splits else 0, key=f"lab-split-{data.name}")
     images = three.number_input(
-        "Images",
-        40,
-        5000,
-        300,
-        20,
-        key="lab-images",
-        help="At random; half as many again that bear each marker, where that is known.",
-    )
+        "Images", 40, 5000, 300, 20, key="lab-images",
+        help="At random; half as many again that bear each marker, where the dataset's own masks or labels say so.",
+    )  # fmt: skip
     if not markers:
         st.info("Choose at least one marker.")
         return
     split = None if chosen == ALL else str(chosen)
-    plan = Plan(tuple(markers), int(images), doses=st.toggle("Other sizes and strengths as well", key="lab-doses"))
+    doses = st.toggle("Other sizes and strengths as well", key="lab-doses")
+    again = st.toggle("Count false alarms: every control is drawn twice", key="lab-again")
+    plan = Plan(tuple(markers), int(images), doses=doses, again=again)
     folder = _folder(opened, data, split, plan)
     path = folder / "shortcuts.json"
     key = f"shortcuts {folder}"
@@ -67,8 +69,9 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     content = _content(path, path.stat().st_mtime_ns)
     _first(data, content)
     for marker, told in content["verdicts"].items():
-        _marker(marker, told, content)
-    st.download_button("shortcuts.json", path.read_bytes(), f"{opened.name}-{data.name}-shortcuts.json", "application/json")
+        judged_marker(marker, told, content, folder)
+    _downloads(opened, data, content, folder)
+    repair_panel(data, [m for m, told in content["verdicts"].items() if told["verdict"] == "used"])
 
 
 def _folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
@@ -89,7 +92,7 @@ def _first(data: Dataset, content: dict[str, Any]) -> None:
     rows = crossed(content["verdicts"], findings or [])
     shown = pd.DataFrame(
         {
-            "marker": [_name(c.marker) for c in rows],
+            "marker": [marker_name(c.marker) for c in rows],
             "the classifier": [c.verdict for c in rows],
             **({"in the data": ["goes with the diagnosis" if c.in_data else "no finding" for c in rows],
                 "what to do": [c.advice for c in rows]} if findings is not None else {}),
@@ -108,6 +111,8 @@ def _first(data: Dataset, content: dict[str, Any]) -> None:
         f"tests), goes further than the control's, and moves a probability by at least {rule['moves']:.2f} or turns at least "
         f"{rule['flips']:.0%} more decisions. Fewer than {rule['lesions']} lesions tell nothing."
     )
+    if content["false_alarms"] is not None:
+        st.caption(alarms_in_words(content["false_alarms"]))
 
 
 def _images(data: Dataset, c: Crossed) -> None:
@@ -118,72 +123,18 @@ def _images(data: Dataset, c: Crossed) -> None:
             pictures.append(services.thumbnail(data.sha256, image_id, data, 256))
         except ImageError:
             pictures.append(None)
-    st.markdown(f"Images whose **{_name(c.marker)}** goes with their diagnosis")
+    st.markdown(f"Images whose **{marker_name(c.marker)}** goes with their diagnosis")
     gallery(ids, [str(data.row(i)["diagnosis"]) for i in ids], pictures, SHOWN)
 
 
-def _marker(marker: str, told: dict[str, Any], content: dict[str, Any]) -> None:
-    with st.expander(f"{_name(marker).capitalize()}: {told['verdict']}", icon=ICONS[told["verdict"]]):
-        st.markdown(told["why"][:1].upper() + told["why"][1:])
-        if told.get("agreement"):
-            st.markdown(f"Attention: {told['agreement']}.")
-        rows = [
-            {"name": f"{e['target']}, {DIRECTIONS[e['direction']]}", **{k: e["excess"][k] for k in ("value", "low", "high")}}
-            for e in sorted(told["effects"], key=lambda e: e["direction"] != "removal") if e["excess"]["low"] is not None
-        ]  # fmt: skip
-        if rows:
-            alt = ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
-            st.altair_chart(
-                forest(rows, "P with − without, less control", 0.0), width="stretch", alt=f"Effects of {marker}: {alt}"
-            )
-        st.dataframe(_flips(told), hide_index=True, alt=f"Decisions that turn with {marker}")
-        st.dataframe(
-            _table(told), hide_index=True, alt=f"Sensitivity and specificity for {told['table_of']} with and without {marker}"
-        )
-        st.caption(f"Sensitivity and specificity of deciding for {told['table_of']} on the same photographs.")
-        looked = told["attention"]
-        if looked["value"] is not None:
-            st.caption(
-                f"Share of the evidence for the decision on the marker, less its share of the area: {interval(looked, '+.1%')}."
-            )
-        doses = [d for d in content["doses"] if d["marker"] == marker]
-        if doses:
-            st.dataframe(
-                pd.DataFrame({"size": [f"{d['size']:.1f}×" for d in doses], "strength": [f"{d['strength']:.0%}" for d in doses],
-                              "images": [d["images"] for d in doses],
-                              f"change of P({doses[0]['class']})": [interval(d["change"], "+.3f") for d in doses]}),
-                hide_index=True, alt=f"Effect of {marker} by size and strength",
-            )  # fmt: skip
-        for note in told["notes"]:
-            st.caption(note[:1].upper() + note[1:] + ".")
-
-
-def _flips(told: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "decisions that turn": [DIRECTIONS[f["direction"]] for f in told["flips"]],
-            "images": [f["images"] for f in told["flips"]],
-            "lesions": [f["lesions"] for f in told["flips"]],
-            "marker": [interval(f["change"], ".1%") for f in told["flips"]],
-            "control": [interval(f["control"], ".1%") for f in told["flips"]],
-        }
-    )
-
-
-def _table(told: dict[str, Any]) -> pd.DataFrame:
-    words = {"base": "as they are", "changed": "changed", "control": "control"}
-    rows = [
-        {
-            "marker": DIRECTIONS[direction],
-            "photographs": words[name],
-            "sensitivity": interval(figures["sensitivity"], ".1%"),
-            "specificity": interval(figures["specificity"], ".1%"),
-        }
-        for direction, of in told["table"].items()
-        for name, figures in of.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _name(marker: str) -> str:
-    return marker.replace("_", " ")
+def _downloads(opened: services.OpenModel, data: Dataset, content: dict[str, Any], folder: Path) -> None:
+    one, two = st.columns(2)
+    name = f"{opened.name}-{data.name}-shortcuts"
+    one.download_button(
+        "Report (HTML)", lambda: shortcut_html(content, audits.findings(data), folder).encode(), f"{name}.html", "text/html",
+        icon=":material/description:", width="stretch",
+    )  # fmt: skip
+    two.download_button(
+        "shortcuts.json", (folder / "shortcuts.json").read_bytes(), f"{name}.json", "application/json", icon=":material/data_object:",
+        width="stretch",
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -22,10 +22,10 @@ from errors import DatasetError, ImageError
 from exports import safe_csv
 from imaging.decode import encode_jpeg, encode_png
 from imaging.resize import scale_image
-from runs import Run
+from runs import Run, part
 from shortcuts.filling import fill, widened
 from shortcuts.lesion import crop_to_lesion
-from shortcuts.repair.bearing import marker_places
+from shortcuts.repair.bearing import bearing, marker_places
 from shortcuts.subjects import outline
 
 How = Literal["fill", "crop", "leave"]
@@ -106,6 +106,16 @@ def write_cleaned(
     return found
 
 
+def clean(
+    data: Dataset, asked: Asked, balance: bool, folder: Path, seen: Path, verdicts: Path | None, about: Mapping[str, str]
+) -> Run[Cleaned]:
+    """The whole of it: which images bear the markers, which of them are kept, and the copy. balance: keep only so many that each
+    diagnosis bears them equally often."""
+    borne = yield from part(bearing(data, asked.markers, seen, verdicts, places=asked.how == "fill"), 0, 0.4)
+    keep = balanced(data.table["diagnosis"].reset_index(drop=True), borne.any, asked.seed) if balance else asked.keep
+    return (yield from part(write_cleaned(data, borne.values, replace(asked, keep=keep), folder, seen, about), 0.4, 1))
+
+
 def balanced(labels: pd.Series, bears: np.ndarray, seed: int = 0) -> np.ndarray:
     """bool (N,): images to keep so that every diagnosis bears the marker equally often, as many as that allows.
 
@@ -150,8 +160,8 @@ def _claim(folder: Path, data: Dataset, stamp: Mapping[str, Any]) -> Cleaned | N
             return Cleaned(*(tuple(before[f.name]) for f in fields(Cleaned)))
     elif (folder / "metadata.csv").exists() or (folder / IMAGES).exists():
         raise DatasetError("holds something else already.", str(folder), "Choose an empty --out.")
-    for part in (IMAGES, MASKS, NOTES):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    for name in (IMAGES, MASKS, NOTES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps(dict(stamp), indent=1).encode())
     return None
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data_audit.dataset import Dataset
+from shortcuts.repair.bearing import Bearing
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -35,6 +38,12 @@ def reweigh(labels: pd.Series, bears: np.ndarray, markers: tuple[str, ...]) -> W
     weights[known] = (expected / np.maximum(counts, 1))[kind, combination]
     empty = [f"{kinds[k]} {_words(patterns[p], markers)}" for k, p in zip(*np.nonzero(counts == 0), strict=True)]
     return Weights(weights, tuple(empty))
+
+
+def weigh_images(data: Dataset, borne: Bearing) -> tuple[pd.DataFrame, Weights]:
+    """image_id and weight of every image, and what they cannot break."""
+    found = reweigh(data.table["diagnosis"].reset_index(drop=True), borne.values, borne.markers)
+    return pd.DataFrame({"image_id": data.table["image_id"].to_numpy(object), "weight": found.weights}), found
 
 
 def _words(pattern: tuple[int, ...], markers: tuple[str, ...]) -> str:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data_audit.associations import odds_ratio
+from data_audit.associations import malignant_or_not, odds_ratio
+from data_audit.dataset import Dataset
+from data_audit.resplit import whole_groups
 from errors import DatasetError
 from evaluation.intervals import Figure
+from shortcuts.repair.bearing import Bearing
 
 TRAIN, TEST = "train", "test"
 
@@ -39,6 +42,18 @@ class Trap:
 
     split: np.ndarray
     odds: tuple[Odds, ...]
+
+
+def set_trap(
+    data: Dataset, borne: Bearing, target: str | None, share: float, strength: float, seed: int
+) -> tuple[pd.DataFrame, Trap]:
+    """image_id and split of every image, and the odds. target: the diagnosis asked for, None for malignant or not. Images of a lesion or
+    patient stay together."""
+    kinds = data.table["diagnosis"].reset_index(drop=True)
+    positive = kinds.map(malignant_or_not) if target is None else (kinds == target).astype(float).where(kinds.notna())
+    groups = whole_groups(data, np.full(len(data), np.nan))
+    found = trap_split(kinds, positive.to_numpy(float), borne.values, borne.markers, groups, share, strength, seed)
+    return pd.DataFrame({"image_id": data.table["image_id"].to_numpy(object), "split": found.split}), found
 
 
 def trap_split(

@@ -166,3 +166,12 @@ def test_crops_stand_in_the_table_where_there_is_a_lesion() -> None:
     frame["cropped"] = [np.array([0.1, 0.9]), None, np.array([0.9, 0.1]), np.array([0.2, 0.8])]
     sensitivity, specificity = sensitivity_specificity(frame, "mel", CLASSES)["cropped"]
     assert (sensitivity.value, specificity.value) == (1.0, 0.5)
+
+
+def test_a_control_that_turns_more_decisions_accuses_nobody() -> None:
+    """The marker moves P(mel) by .1 and turns none; the control moves it by .02 on average but turns a third."""
+    frame = pd.DataFrame(rows(90, "ink", "insertion", 0.1, 0.0), columns=list(COLUMNS))
+    wild = [np.array([0.1, 0.9]) if k % 3 == 0 else c - np.array([-0.3, 0.3]) for k, c in enumerate(frame["control"])]
+    told = judge(frame.assign(control=wild), CLASSES, ["ink"])[0]
+    assert told.flips[0].outdone and told.verdict == "can't tell" and "any change as strong" in told.why
+    assert judge(frame, CLASSES, ["ink"])[0].verdict == "used" and not judge(frame, CLASSES, ["ink"])[0].flips[0].outdone

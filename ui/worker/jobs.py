@@ -34,6 +34,7 @@ from ui.worker.explaining import (
     steps,
 )
 from ui.worker.opened import warm_up
+from ui.worker.repairing import clean_copy, lay_trap, weigh
 from ui.worker.trying import (
     outline_of,
     run_shortcuts,
@@ -66,6 +67,9 @@ LONG: dict[str, Callable[..., Run[Any]]] = {
     "fit_reference": fit_reference,
     "judge_kinds": judge_kinds,
     "run_shortcuts": run_shortcuts,
+    "clean_copy": clean_copy,
+    "weigh": weigh,
+    "lay_trap": lay_trap,
     "audit_dataset": audit_dataset,
     "grid": grid,
     "scramble": scramble,
