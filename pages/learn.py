@@ -1,4 +1,4 @@
-"""Learn: class activation maps step by step with the actual numbers, and experiments that show what they are worth."""
+"""Learn: class activation maps step by step with the actual numbers, what they are worth, and how a cheat is found out."""
 
 import streamlit as st
 
@@ -8,8 +8,16 @@ from ui.components import need, page_title
 from ui.experiments import by_depth, ideal, scrambling
 from ui.image_choice import choose_image
 from ui.learning import LESSONS, cam_steps
+from ui.story import STORY, story
 
-page_title("How a heatmap is made", "Step by step, on an image of your choice, with the actual numbers.")
+page_title("Learn", "How a heatmap is made, what it is worth, and how a cheat is found out, with the actual numbers.")
+lesson = st.segmented_control(
+    "Lesson", ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY], default="Step by step", key="lesson",
+    label_visibility="collapsed", bind="query-params",
+)  # fmt: skip
+if lesson == STORY:
+    story()
+    st.stop()
 opened = services.model(need(choice.model(), "classifier"))
 chosen = choose_image(services.dataset(choice.dataset()) if choice.dataset() else None)
 if chosen is None:
@@ -25,10 +33,6 @@ else:
     with two:
         method = choice.optional(choice.METHOD, "Method", list(LESSONS), "Grad-CAM", lambda m: METHODS[m].name) or "grad-cam"
     index = opened.card.classes.index(target or decided)
-    lesson = st.segmented_control(
-        "Lesson", ["Step by step", "By depth", "Scrambled", "What the class looks like"], default="Step by step", key="lesson",
-        label_visibility="collapsed", bind="query-params",
-    )  # fmt: skip
     if lesson == "By depth":
         by_depth(opened, chosen, index, method)
     elif lesson == "Scrambled":

@@ -57,4 +57,4 @@ def dose_chart(doses: Sequence[Mapping[str, Any]]) -> tuple[alt.LayerChart, str]
         + base.mark_point(filled=True, size=55, opacity=1).encode(y=y, tooltip=["strength", "size", "text"])
     )
     told = ", ".join(f"size {r['size']:g} {r['strength']} {r['value']:+.2f}" for r in rows if r["value"] is not None)
-    return chart.properties(width=WIDTH - 130, height=200), told
+    return chart.properties(width=WIDTH - 130, height=260), told

@@ -29,6 +29,8 @@ from shortcuts.table import write_trials
 from shortcuts.verdict import FEWEST, LEVEL, ON_LESION, Judged, judge, judged_trials, on_lesion
 from shortcuts.winkler import sensitivity_specificity
 
+ATTENDS = 0.05  # share of the evidence beyond the share of the area, from which the heat is said to lie on a marker
+
 # (heat lies on the marker, the marker is used) → what to make of it
 AGREEMENT: dict[tuple[bool, bool], str] = {
     (True, True): "attention and effect agree: the heat lies on it and it moves the scores",
@@ -74,6 +76,7 @@ def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[st
             "flips": FLIPS,
             "moves": MOVES,
             "lesions": FEWEST,
+            "attends": ATTENDS,
             "on_lesion": ON_LESION,
             "adjusted": "Holm, all markers and classes",
         },
@@ -106,7 +109,7 @@ def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) ->
         "flips": [asdict(f) for f in j.flips], "attention": asdict(looked),
     }  # fmt: skip
     if looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell":
-        told["agreement"] = AGREEMENT[looked.low > 0, j.verdict == "used"]
+        told["agreement"] = AGREEMENT[looked.low > 0 and looked.value >= ATTENDS, j.verdict == "used"]
     told["table"] = {
         direction: {
             name: {"sensitivity": asdict(s), "specificity": asdict(p)}

@@ -53,8 +53,9 @@ def judged_marker(marker: str, told: dict[str, Any], content: dict[str, Any], fo
 
 def _examples(marker: str, content: dict[str, Any], folder: Path) -> None:
     shown = [(e, folder / e["file"]) for e in content["examples"] if e["marker"] == marker and (folder / e["file"]).is_file()]
-    for told, path in shown:
-        st.image(path.read_bytes(), caption=caption(told))
+    for start in range(0, len(shown), 2):
+        for column, (told, path) in zip(st.columns(2), shown[start : start + 2], strict=False):
+            column.image(path.read_bytes(), caption=caption(told), width="stretch", alt=caption(told))
     if shown:
         st.caption("Photographs on which the effect was nearest to the median one.")
 

@@ -52,7 +52,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     doses = st.toggle("Other sizes and strengths as well", key="lab-doses")
     again = st.toggle("Count false alarms: every control is drawn twice", key="lab-again")
     plan = Plan(tuple(markers), int(images), doses=doses, again=again)
-    folder = _folder(opened, data, split, plan)
+    folder = result_folder(opened, data, split, plan)
     path = folder / "shortcuts.json"
     key = f"shortcuts {folder}"
     if under_way(key, "Trying markers", path):
@@ -66,7 +66,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
             services.start(key, "run_shortcuts", spec=opened.spec, data=data, split=split, plan=plan, folder=folder)
             st.rerun()
         return
-    content = _content(path, path.stat().st_mtime_ns)
+    content = read_content(path)
     _first(data, content)
     for marker, told in content["verdicts"].items():
         judged_marker(marker, told, content, folder)
@@ -74,10 +74,16 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     repair_panel(data, [m for m, told in content["verdicts"].items() if told["verdict"] == "used"])
 
 
-def _folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
+def result_folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
+    """Where a run is kept: one folder for each classifier, dataset, split and plan."""
     asked = hashlib.sha256(repr((__version__, split, plan)).encode()).hexdigest()[:10]
     result = services.workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
     return result.parent / f"shortcuts-{asked}"
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What `shortcuts.json` holds."""
+    return _content(path, path.stat().st_mtime_ns)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -90,15 +96,17 @@ def _first(data: Dataset, content: dict[str, Any]) -> None:
     findings = audits.findings(data)
     st.subheader("What to fix first" if findings is not None else "Verdicts", anchor=False)
     rows = crossed(content["verdicts"], findings or [])
-    shown = pd.DataFrame(
-        {
-            "marker": [marker_name(c.marker) for c in rows],
-            "the classifier": [c.verdict for c in rows],
-            **({"in the data": ["goes with the diagnosis" if c.in_data else "no finding" for c in rows],
-                "what to do": [c.advice for c in rows]} if findings is not None else {}),
-        }
-    )  # fmt: skip
-    st.dataframe(shown, hide_index=True, alt="Markers by whether the classifier uses them and whether they go with the diagnosis")
+    shown = {"marker": [marker_name(c.marker) for c in rows], "the classifier": [c.verdict for c in rows]}
+    if findings is not None:
+        shown["in the data"] = ["goes with the diagnosis" if c.in_data else "no finding" for c in rows]
+    st.dataframe(
+        pd.DataFrame(shown),
+        hide_index=True,
+        alt="Markers by whether the classifier uses them and whether they go with the diagnosis",
+    )
+    if findings is not None:
+        for advice in dict.fromkeys(c.advice for c in rows):
+            st.markdown(f"- **{', '.join(marker_name(c.marker) for c in rows if c.advice == advice)}**: {advice}")
     if findings is None:
         st.caption("Audit the dataset to see which of them go with the diagnosis in these data.")
         st.page_link(navigation.page("dataset"), label="Audit it on the Dataset page", icon=":material/fact_check:")
