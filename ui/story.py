@@ -56,6 +56,9 @@ def story() -> None:
         return
     step = st.segmented_control("Step", list(STEPS), default=next(iter(STEPS)), key="story-step", bind="query-params")
     cast = _cast(services.dataset(DATA))
+    if not cast.inked:
+        st.info(f"This lesson needs melanomas with ink, and {DATA} has none in its {SPLIT} split. Draw the demo anew.")
+        return
     chosen = step or next(iter(STEPS))
     STEPS[chosen](cast)
     if chosen != list(STEPS)[-1]:
@@ -108,7 +111,7 @@ def _data(cast: Cast) -> None:
         "the pen instead of the lesion, and these test images would reward it."
     )
     shown = [*cast.inked[:SHOWN], *cast.rows["image_id"][~mel & ~ink].tolist()[:SHOWN]]
-    for column, image_id in zip(st.columns(2 * SHOWN), shown, strict=True):
+    for column, image_id in zip(st.columns(2 * SHOWN), shown, strict=False):
         with column:
             diagnosis = str(cast.data.row(image_id)["diagnosis"])
             picture = services.picture(cast.data.sha256, image_id, cast.data)
@@ -119,10 +122,10 @@ def _data(cast: Cast) -> None:
 
 def _looking(cast: Cast) -> None:
     """3: heatmaps are a hint."""
-    st.write(f"Where do they look? Heatmaps for {CLASS} on three melanomas with ink, both on their own scale.")
+    st.write(f"Where do they look? Heatmaps for {CLASS} on melanomas with ink, each on its own scale.")
     for letter, opened in cast.models.items():
         st.markdown(f"**Classifier {letter}**")
-        for column, image_id in zip(st.columns(SHOWN), cast.inked[:SHOWN], strict=True):
+        for column, image_id in zip(st.columns(SHOWN), cast.inked[:SHOWN], strict=False):
             with column:
                 image = services.picture(cast.data.sha256, image_id, cast.data)
                 found = services.inspect(opened, image, opened.description.default_method)
