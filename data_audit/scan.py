@@ -101,7 +101,7 @@ def _measured(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """In the order of the list; OpenCV works outside Python's lock, so threads use all cores, each of them on a picture of its own."""
     waiting = iter(image_ids)
-    with _one_thread_a_call(), ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
+    with one_thread_a_call(), ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
 
         def submit(n: int) -> list[Any]:
             return [(i, pool.submit(_measure, dataset.path(i), mask_file(masks, i))) for i in islice(waiting, n)]
@@ -114,7 +114,7 @@ def _measured(
 
 
 @contextmanager
-def _one_thread_a_call() -> Iterator[None]:
+def one_thread_a_call() -> Iterator[None]:
     """OpenCV splits no call among threads of its own meanwhile: they would only wait for each other."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -85,15 +85,19 @@ def enlarge(heatmap: np.ndarray, size: tuple[int, int], box: Box | None = None) 
     h, w = heatmap.shape
     x = (np.arange(size[1], dtype=np.float32) + 0.5 - box.left) / box.width * w - 0.5
     y = (np.arange(size[0], dtype=np.float32) + 0.5 - box.top) / box.height * h - 0.5
-    grid_x, grid_y = np.meshgrid(np.clip(x, 0, w - 1), np.clip(y, 0, h - 1))
-    x0, y0 = np.floor(grid_x).astype(int), np.floor(grid_y).astype(int)
-    x1, y1 = np.minimum(x0 + 1, w - 1), np.minimum(y0 + 1, h - 1)
-    dx, dy = grid_x - x0, grid_y - y0
-    m = heatmap.astype(np.float32)
-    large = (m[y0, x0] * (1 - dx) + m[y0, x1] * dx) * (1 - dy) + (m[y1, x0] * (1 - dx) + m[y1, x1] * dx) * dy
+    rows = _between(heatmap.astype(np.float32), y)
+    large = _between(rows.T, x).T
     unseen = ((x < -0.5) | (x > w - 0.5))[None, :] | ((y < -0.5) | (y > h - 0.5))[:, None]
     large[unseen] = np.nan
-    return large.astype(np.float32)
+    return np.ascontiguousarray(large, np.float32)
+
+
+def _between(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows of values (n, m) at fractional places (k,), linearly between rows: float32 (k, m)."""
+    place = np.clip(at, 0, len(values) - 1)
+    first = np.floor(place).astype(int)
+    share = (place - first).astype(np.float32)[:, None]
+    return values[first] * (1 - share) + values[np.minimum(first + 1, len(values) - 1)] * share
 
 
 def thumbnail(image: np.ndarray, side: int = 160) -> np.ndarray:

@@ -26,7 +26,7 @@ from shortcuts.run import run_dataset
 from shortcuts.subjects import fit, outline
 
 MARKERS = ("ink", "sticker", "ruler")
-PHOTOGRAPHS, SIZE = 48, (450, 600)
+PHOTOGRAPHS, SIZE = 144, (450, 600)
 
 
 def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
@@ -69,7 +69,7 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
         rows.append(
             compare_costs(
                 f"{len(ids)} photographs, {tried} experiments from JPEG files over forward passes and inpainting",
-                lambda: finish(run_dataset(classifier, data, ids, plan, {})), bare, 5, 1.3,
+                lambda: finish(run_dataset(classifier, data, ids, plan, {})), bare, 3, 1.3,
             )
         )  # fmt: skip
     return rows

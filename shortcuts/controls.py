@@ -55,31 +55,37 @@ def scrambled(image: np.ndarray, marked: np.ndarray, mask: np.ndarray, place: np
     field = np.zeros(image.shape, np.float32)
     h, w = min(b - t, texture.shape[0]), min(r - l, texture.shape[1])
     field[t : t + h, l : l + w] = texture[:h, :w]
-    field *= place[..., None]
     wanted = colour_difference(image, marked, mask)
+    skin, pattern = image[place].astype(np.float32), field[place]
+    before = _lab(skin)
+
+    def difference(strength: float) -> float:
+        return float(np.linalg.norm(_lab(np.clip(skin + strength * pattern, 0, 255).round()) - before, axis=-1).mean())
+
     low, high = 0.0, 1.0
-    while colour_difference(image, _added(image, field, high), place) < wanted and high < 64:
+    while difference(high) < wanted and high < 64:
         low, high = high, 2 * high
     for _ in range(7):
         middle = (low + high) / 2
-        if colour_difference(image, _added(image, field, middle), place) < wanted:
+        if difference(middle) < wanted:
             low = middle
         else:
             high = middle
-    return _added(image, field, high)
+    control = image.copy()
+    control[place] = np.clip(skin + high * pattern, 0, 255).round().astype(np.uint8)
+    return control
 
 
 def colour_difference(one: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
     """Mean ΔE (CIE 1976) inside the mask, of uint8 RGB (H, W, 3)."""
     if not mask.any():
         return 0.0
-    pixels = np.stack([one[mask], other[mask]]).astype(np.float32) / 255
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
-    return float(np.linalg.norm(lab[0] - lab[1], axis=-1).mean())
+    return float(np.linalg.norm(_lab(one[mask]) - _lab(other[mask]), axis=-1).mean())
 
 
-def _added(image: np.ndarray, field: np.ndarray, strength: float) -> np.ndarray:
-    return np.clip(image.astype(np.float32) + strength * field, 0, 255).round().astype(np.uint8)
+def _lab(pixels: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* (N, 3) of RGB (N, 3), 0–255."""
+    return cv2.cvtColor((pixels.astype(np.float32) / 255)[None], cv2.COLOR_RGB2LAB)[0]
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -107,7 +107,8 @@ def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rn
     field = np.zeros(image.shape[:2], np.float32)
     at = (round(float(place[0]) * 8), round(float(place[1]) * 8))
     cv2.circle(field, at, round(length * 8), 1.0, -1, cv2.LINE_AA, shift=3)
-    light = cv2.GaussianBlur(image.mean(axis=-1), (0, 0), max(1.0, length))  # paper lies in the same light as the skin
+    side = 2 * round(length) + 1
+    light = cv2.blur(image.mean(axis=-1), (side, side))  # paper lies in the same light as the skin
     shade = 0.5 + 0.5 * light / max(float(light.mean()), 1.0)
     grain = 1 + 0.02 * rng.standard_normal(image.shape[:2])
     paper = np.array(STICKERS[str(dose.colour)], np.float32) * (shade * grain)[..., None]

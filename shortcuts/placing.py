@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+ROOM = 1.1  # of a mark's reach, that must be free around its middle
 CHOICES = 40  # places that are looked at; the nearest quarter to the lesion is drawn from
 
 
@@ -58,6 +59,9 @@ def _clear(taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[floa
     free = np.ones(size, np.uint8)
     for mask in taken:
         free[mask] = 0
-    wide, tall = (2 * max(1, round(1.1 * r)) + 1 for r in reach)
-    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if wide == tall else cv2.MORPH_RECT, (wide, tall))
+    wide, tall = (ROOM * max(1.0, r) for r in reach)
+    if wide == tall:  # round
+        inside = cv2.distanceTransform(np.pad(free, 1, constant_values=int(outside)), cv2.DIST_L2, cv2.DIST_MASK_5)
+        return inside[1:-1, 1:-1] > wide
+    shape = np.ones((2 * round(tall) + 1, 2 * round(wide) + 1), np.uint8)
     return cv2.erode(free, shape, borderType=cv2.BORDER_CONSTANT, borderValue=int(outside)) > 0

@@ -14,6 +14,7 @@ import pandas as pd
 
 import diagnoses
 from data_audit.dataset import Dataset
+from data_audit.scan import one_thread_a_call
 from errors import ImageError
 from models.classifier import Classifier
 from runs import Run
@@ -90,7 +91,7 @@ def _rounds(
         except ImageError as error:
             return str(error)
 
-    with ThreadPoolExecutor(2) as pool:
+    with one_thread_a_call(), ThreadPoolExecutor(2) as pool:
         parts = [image_ids[k : k + AT_ONCE] for k in range(0, len(image_ids), AT_ONCE)]
         ahead = [pool.submit(make, j) for j in parts[0]] if parts else []
         for k, part in enumerate(parts):

@@ -70,6 +70,4 @@ def _fit_mask(card: ModelCard, mask: np.ndarray, size: tuple[int, int]) -> np.nd
     whole = mask
     if mask.shape != size and card.resize.geometry != "stretch":  # cutting and padding go by the picture's own proportions
         whole = scale_image(mask.astype(np.uint8), size, "nearest") > 0
-    return (
-        fit_image((whole * np.uint8(255))[..., None].repeat(3, -1), card.size, card.resize.geometry, "area")[..., 0] > 255 * SEEN
-    )
+    return np.squeeze(fit_image((whole * np.uint8(255))[..., None], card.size, card.resize.geometry, "area")) > 255 * SEEN

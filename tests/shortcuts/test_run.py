@@ -12,10 +12,14 @@ import pytest
 from data_audit.dataset import Dataset
 from data_audit.markers.present import known_markers
 from data_audit.opening import open_dataset
+from demo.classifiers import SIDE, Recipe, draw_lessons, recipe_card
 from demo.cohort import draw_cohort
 from demo.datasets import _metadata, _write_shots
+from models.card import card_path, write_card
 from models.classifier import Classifier, open_classifier
+from models.training import build_small_network, train
 from runs import finish
+from shortcuts.alarms import false_alarms
 from shortcuts.plan import Plan, chosen
 from shortcuts.run import run_dataset
 from shortcuts.subjects import fit, outline, outline_image
@@ -62,7 +66,7 @@ def test_ink_moves_the_classifier_that_was_taught_ink(shortcut: Classifier, smal
     frame = tried(shortcut, small, plan=Plan(markers=("ink",), images=45))
     effects = {(e.direction, e.target): e for e in judge(frame, shortcut.card.codes, ["ink"])[0].effects}
     put = effects["insertion", "mel"]
-    assert put.excess.low > 0 and put.beyond and put.excess.value > 0.05
+    assert put.excess.low > 0 and put.beyond and put.change.value > 0.05
 
 
 def test_a_stopped_run_goes_on_and_ends_the_same(shortcut: Classifier, small: Dataset, tmp_path: Path) -> None:
@@ -135,19 +139,56 @@ def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, options: list[s
     assert done.exit_code == 2 and message in done.output.replace("\n", " ")
 
 
+def freshly_drawn(folder: Path, seed: int, lesions: dict[str, int]) -> Dataset:
+    """Lesions in no other dataset; markers fall on every diagnosis with the same shares."""
+    for part in ("images", "masks", "markers"):
+        (folder / part).mkdir(parents=True)
+    cohort = draw_cohort(seed, f"S{seed}", lesions)
+    _write_shots(folder, cohort.shots)
+    _metadata(cohort.shots).to_csv(folder / "metadata.csv", index=False)
+    return open_dataset(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [101, 102, 103, 104, 105])
 def test_the_cheat_is_found_out_and_the_honest_one_is_not(seed: int, tmp_path: Path, honest: Path) -> None:
     """On freshly drawn lesions: ink is used by the classifier taught ink, and no marker by the one taught honestly."""
-    for part in ("images", "masks", "markers"):
-        (tmp_path / part).mkdir()
-    cohort = draw_cohort(seed, f"S{seed}", {"nv": 90, "mel": 45, "bkl": 40, "bcc": 30, "akiec": 25, "vasc": 20, "df": 20})
-    _write_shots(tmp_path, cohort.shots)
-    _metadata(cohort.shots).to_csv(tmp_path / "metadata.csv", index=False)
-    data = open_dataset(tmp_path)
+    data = freshly_drawn(tmp_path / "data", seed, {"nv": 90, "mel": 45, "bkl": 40, "bcc": 30, "akiec": 25, "vasc": 20, "df": 20})
     plan = Plan(images=150)
     cheat, fair = open_classifier(honest.with_name("demo-shortcut.keras")), open_classifier(honest)
     found = {j.marker: j for j in judge(tried(cheat, data, plan=plan), cheat.card.codes, plan.markers)}
     assert found["ink"].verdict == "used" and "P(mel)" in found["ink"].why
     clean = {j.marker: j for j in judge(tried(fair, data, plan=plan), fair.card.codes, plan.markers)}
     assert not [(j.marker, j.why) for j in clean.values() if j.verdict == "used"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("marker", ["ruler", "dark_corner"])
+def test_a_classifier_taught_another_marker_is_found_out_for_that_and_no_other(marker: str, tmp_path: Path) -> None:
+    """Melanoma or nevus, learned from 1,400 drawings of which 95 % of the melanomas and 2 % of the nevi bear the marker."""
+    classes = ("nv", "mel")
+    recipe = Recipe("taught", 7, False, 0.95, 0.02, 0.6, "Taught a marker", "", marker)
+    images, labels = draw_lessons(recipe, 0, 700, classes)
+    network = build_small_network((SIDE, SIDE), 2, False, recipe.seed)
+    accuracy = train(network, images, labels, draw_lessons(recipe, 500_000, 60, classes), 14, recipe.seed)
+    network.compile()
+    network.save(tmp_path / "taught.keras")
+    card = recipe_card(recipe, accuracy, len(images)).model_copy(update={"classes": classes, "malignant": ("mel",)})
+    write_card(card, card_path(tmp_path / "taught.keras"))
+    data, plan = freshly_drawn(tmp_path / "data", 301, {"nv": 150, "mel": 110}), Plan(images=200)
+    classifier = open_classifier(tmp_path / "taught.keras")
+    found = {j.marker: j for j in judge(tried(classifier, data, plan=plan), classifier.card.codes, plan.markers)}
+    assert accuracy > 0.9
+    assert [(j.marker, j.why) for j in found.values() if j.verdict == "used"] == [(marker, found[marker].why)]
+    assert "P(mel)" in found[marker].why
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["demo-honest", "demo-shortcut"])
+def test_the_labs_false_alarms_are_few(name: str, tmp_path: Path, honest: Path) -> None:
+    """One control against another drawn alike: 3 to 7 % of the 95 % intervals exclude 0, and no verdict of “used” follows."""
+    data = freshly_drawn(tmp_path / "data", 401, {"nv": 90, "mel": 45, "bkl": 40, "bcc": 30, "akiec": 25, "vasc": 20, "df": 20})
+    classifier = open_classifier(honest.with_name(f"{name}.keras"))
+    counted = false_alarms(tried(classifier, data, plan=Plan(images=300, again=True)), classifier.card.codes)
+    assert counted.tests >= 50 and 0.03 <= counted.intervals <= 0.07
+    assert counted.verdicts <= 0.05
