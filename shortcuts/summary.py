@@ -133,12 +133,11 @@ def _apart(rows: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _doses(trials: pd.DataFrame, classes: Sequence[str], target: str) -> list[dict[str, Any]]:
-    """Dose–response: mean change of one class's probability by marker, size and strength."""
+    """Dose–response: mean change of one class's probability by marker, size and strength, where there are several."""
     put = trials[(trials["reason"] == "") & (trials["direction"] == "insertion")]
-    if put.empty or put[["size", "strength"]].drop_duplicates().shape[0] < 2:
-        return []
+    dosed = put.groupby("marker").filter(lambda rows: len(rows[["size", "strength"]].drop_duplicates()) > 1)
     k, told = list(classes).index(target), []
-    for (marker, size, strength), rows in put.groupby(["marker", "size", "strength"]):
+    for (marker, size, strength), rows in dosed.groupby(["marker", "size", "strength"]):
         groups = np.unique(rows["group"].to_numpy(str), return_inverse=True)[1]
         base, changed = (np.stack(rows[c].to_list())[:, k] for c in ("base", "changed"))
         told.append({"marker": marker, "size": size, "strength": strength, "class": target, "images": len(rows),
