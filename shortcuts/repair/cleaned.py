@@ -124,6 +124,8 @@ def balanced(labels: pd.Series, bears: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     known = labels.notna().to_numpy() & ~np.isnan(bears)
     kinds = list(labels[known].unique())
+    if len(kinds) < 2:
+        raise DatasetError("cannot be balanced: it takes images of two diagnoses at least.", todo="Fill or crop instead.")
     of = np.array([[((labels == k).to_numpy() & known & (bears == b)).sum() for b in (1, 0)] for k in kinds], float)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.unique(of[:, 0] / of.sum(axis=1))

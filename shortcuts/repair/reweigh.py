@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data_audit.dataset import Dataset
+from errors import DatasetError
 from shortcuts.repair.bearing import Bearing
 
 
@@ -23,13 +24,14 @@ class Weights:
 def reweigh(labels: pd.Series, bears: np.ndarray, markers: tuple[str, ...]) -> Weights:
     """P(diagnosis) P(markers) / P(diagnosis, markers) of each image (Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8).
 
-    labels: diagnosis a row; bears: float (N, M), 1, 0 or NaN. With several markers their combinations are what is weighed.
+    labels: diagnosis a row; bears: float (N, M), 1, 0 or NaN. With several markers their combinations are what is weighed. Raises
+    DatasetError for fewer than two diagnoses.
     """
     known = labels.notna().to_numpy() & ~np.isnan(bears).any(axis=1)
     weights = np.full(len(labels), np.nan)
-    if not known.any():
-        return Weights(weights, ())
     kind, kinds = pd.factorize(labels[known])
+    if len(kinds) < 2:
+        raise DatasetError("cannot be weighed: it takes images of two diagnoses at least.", todo="Name the column of diagnoses.")
     combination, patterns = pd.factorize(pd.Series([tuple(int(v) for v in row) for row in bears[known]]))
     counts = np.zeros((len(kinds), len(patterns)))
     np.add.at(counts, (kind, combination), 1)

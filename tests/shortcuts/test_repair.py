@@ -51,6 +51,14 @@ def test_balancing_goes_without_the_marker_where_a_class_never_bears_it() -> Non
         balanced(LABELS, (LABELS == "mel").to_numpy(float))
 
 
+@pytest.mark.parametrize("labels", [pd.Series([None] * 140, dtype=object), pd.Series(["mel"] * 140)])
+def test_one_diagnosis_or_none_can_be_neither_balanced_nor_weighed(labels: pd.Series) -> None:
+    with pytest.raises(DatasetError, match="two diagnoses"):
+        balanced(labels, INK)
+    with pytest.raises(DatasetError, match="two diagnoses"):
+        reweigh(labels, INK[:, None], ("ink",))
+
+
 def test_weights_break_the_association() -> None:
     """Expected 40 × 40 / 140 inked melanomas where there are 30: each weighs .381."""
     found = reweigh(LABELS, INK[:, None], ("ink",))
