@@ -131,7 +131,7 @@ def _images(data: Dataset, c: Crossed) -> None:
             pictures.append(services.thumbnail(data.sha256, image_id, data, 256))
         except ImageError:
             pictures.append(None)
-    st.markdown(f"Images whose **{marker_name(c.marker)}** goes with their diagnosis")
+    st.markdown(f"Images that bear **{marker_name(c.marker)}**")
     gallery(ids, [str(data.row(i)["diagnosis"]) for i in ids], pictures, SHOWN)
 
 
