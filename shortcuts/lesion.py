@@ -53,18 +53,26 @@ def segment_lesion(image: np.ndarray, ignored: np.ndarray | None = None) -> np.n
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR) > 0
 
 
+def crop_share(lesion: np.ndarray) -> float:
+    """Share of the picture's width and height that a crop to the lesion keeps: 0…1, 1 where there is no lesion."""
+    return 1.0 if not lesion.any() else min(1.0, max(b - a for a, b in _spans(lesion)) * (1 + 2 * MARGIN))
+
+
 def crop_to_lesion(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """The part of a picture that the lesion fills, with a margin, of the picture's own proportions.
 
     image: uint8 RGB (H, W, 3); lesion: bool of any size over the whole picture. Without a lesion the picture as it is.
     """
-    if not lesion.any():
+    side = crop_share(lesion)
+    if side == 1:
         return image
-    (rows, columns), (height, width) = np.nonzero(lesion), image.shape[:2]
-    spans = [(v.min() / n, (v.max() + 1) / n) for v, n in zip((rows, columns), lesion.shape, strict=True)]
-    side = min(1.0, max(b - a for a, b in spans) * (1 + 2 * MARGIN))  # as a share, alike both ways
-    tops = [float(np.clip((a + b - side) / 2, 0, 1 - side)) for a, b in spans]
-    (top, bottom), (left, right) = (
-        (round(t * n), max(round(t * n) + 1, round((t + side) * n))) for t, n in zip(tops, (height, width), strict=True)
-    )
-    return image[top:bottom, left:right]
+    kept = []
+    for (a, b), n in zip(_spans(lesion), image.shape[:2], strict=True):
+        first = float(np.clip((a + b - side) / 2, 0, 1 - side))
+        kept.append(slice(round(first * n), max(round(first * n) + 1, round((first + side) * n))))
+    return image[kept[0], kept[1]]
+
+
+def _spans(lesion: np.ndarray) -> list[tuple[float, float]]:
+    """From where to where the lesion reaches, down and across, as shares of the picture."""
+    return [(v.min() / n, (v.max() + 1) / n) for v, n in zip(np.nonzero(lesion), lesion.shape, strict=True)]

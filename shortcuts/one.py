@@ -82,8 +82,11 @@ def in_words(answer: Answer, name: str) -> str:
         "removal": (f"Removing the {marker}", "changing as much skin elsewhere"),
         "insertion": (f"Putting in {PUT_IN.get(answer.trial.marker, marker)}", "a scrambled change as strong"),
     }[answer.trial.direction]
-    way = "lowers" if by_marker < 0 else "raises"
-    first = f"{did} {way} P({name}) from {p[0]:.2f} to {p[1]:.2f}; {changed} moves it by {by_control:+.2f}."
+    before, after = f"{p[0]:.2f}", f"{p[1]:.2f}"
+    moved = f"{'lowers' if by_marker < 0 else 'raises'} P({name}) from {before} to {after}"
+    if before == after:
+        moved = f"leaves P({name}) at {before}"
+    first = f"{did} {moved}; {changed} moves it by {by_control:+.2f}."
     decided = answer.probabilities.argmax(axis=1)
     turned = " The decision turns" + (
         ", and with the control as well." if decided[2] != decided[0] else "; with the control it stays."

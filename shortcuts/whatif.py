@@ -13,10 +13,11 @@ import numpy as np
 from imaging.resize import scale_image, thumbnail
 from models.classifier import Classifier
 from shortcuts.filling import fill, widened
-from shortcuts.lesion import crop_to_lesion
+from shortcuts.lesion import crop_share, crop_to_lesion
 from shortcuts.one import look
 from shortcuts.subjects import Outlined, fit
 
+FILLS = 0.95  # share of width and height from which a crop is the picture itself
 SIDE = 768  # pixels of the longer side at which it is done: finer than any network looks
 
 
@@ -52,8 +53,14 @@ def possible(outlined: Outlined) -> dict[str, str]:
     return {
         "without hair": "" if "hair" in outlined.markers else "no hair was found",
         "without dark corners": "" if "dark_corner" in outlined.markers else "no dark corner was found",
-        "cropped to the lesion": "" if outlined.lesion is not None else "no lesion was found",
+        "cropped to the lesion": _uncroppable(outlined.lesion),
     }
+
+
+def _uncroppable(lesion: np.ndarray | None) -> str:
+    if lesion is None or not lesion.any():
+        return "no lesion was found"
+    return "" if crop_share(lesion) < FILLS else "the lesion fills the picture"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from imaging.overlay import draw_contour, overlay
 from imaging.resize import enlarge, scale_image
+from shortcuts.filling import widened
 from shortcuts.one import Answer, in_words
 from shortcuts.whatif import WhatIf
 from ui import services
@@ -76,7 +77,7 @@ def _pictures(name: str, found: Answer | WhatIf, titles: Sequence[str], outlines
                 if where is None:
                     show_picture(picture, titles[k])
                 else:
-                    outlined = draw_contour(picture, scale_image(where.astype(np.uint8), size, "nearest").astype(bool))
+                    outlined = draw_contour(picture, widened(scale_image(where.astype(np.uint8), size, "nearest") > 0))
                     show_picture(outlined, f"{titles[k]}, with the outline of the change")
                 p, logit = found.probabilities[k, found.target], found.logits[k, found.target]
                 st.markdown(f"{titles[k]}: P({name}) **{p:.2f}**, logit {logit:+.2f}")

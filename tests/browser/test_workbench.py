@@ -215,7 +215,7 @@ def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> No
     expect(heatmap(page).first).to_be_visible()
     page.get_by_text("Test a shortcut").click()
     told = page.get_by_text(
-        re.compile(r"(Putting in|Removing the) .* P\(\w+\) from \d\.\d\d to \d\.\d\d; .* The decision (stays|turns)")
+        re.compile(r"(Putting in|Removing the) .* P\(\w+\) (from \d\.\d\d to|at) \d\.\d\d; .* The decision (stays|turns)")
     )
     expect(told.first).to_be_visible()
     for title in ("as it is", "control"):
@@ -300,7 +300,7 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
         expect(page.get_by_role("img", name=re.compile("Heatmap of A for mel")).first).to_be_visible()
         expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
         page.get_by_text("4 · Take it away").click()
-        expect(page.get_by_text(re.compile(r"Removing the ink (lowers|raises) P\(mel\)")).first).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Removing the ink (lowers|raises|leaves) P\(mel\)")).first).to_be_visible()
         page.get_by_text("5 · The verdict").click()
         expect(page.get_by_text("What to take home", exact=False)).to_be_visible()
         expect(page.get_by_text(re.compile("Classifier A: (used|can't tell|not seen to matter)")).first).to_be_visible()

@@ -13,7 +13,7 @@ from demo.drawing.photograph import draw_photograph
 from models.classifier import Classifier, open_classifier
 from shortcuts.drawing import Dose
 from shortcuts.experiment import Impossible, Subject, Trial, painted
-from shortcuts.lesion import MARGIN, crop_to_lesion
+from shortcuts.lesion import MARGIN, crop_share, crop_to_lesion
 from shortcuts.one import Answer, answer, ask, in_words
 from shortcuts.subjects import Outlined, fit, outline_image
 from shortcuts.whatif import possible, what_if
@@ -68,6 +68,8 @@ def test_the_words_hold_the_numbers(classifier: Classifier, inked: Subject) -> N
         "Removing the ink lowers P(melanoma) from 0.81 to 0.22; changing as much skin elsewhere moves it by -0.02. "
         "The decision turns; with the control it stays."
     )
+    still = np.array([[0.1, 0.9], [0.101, 0.899], [0.1, 0.9]])
+    assert in_words(replace(found, probabilities=still, target=1), "x").startswith("Removing the ink leaves P(x) at 0.90; ")
     both = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2]])
     assert in_words(replace(found, probabilities=both, target=1), "x").endswith(
         "The decision turns, and with the control as well."
@@ -105,6 +107,8 @@ def test_what_if_each_change_alone_and_all_together(classifier: Classifier) -> N
     assert as_it_is[:3, :3].mean() < 40 < corners[:3, :3].mean(), "the corner is skin again"
     assert abs(crop - as_it_is).mean() > 3 and abs(together - crop).mean() > 1
     assert what_if(classifier, outlined, ["without hair"]).names == ("as it is", "without hair")
+    full = np.ones(bare.shape[:2], bool)
+    assert possible(Outlined(bare, full, {}))["cropped to the lesion"] == "the lesion fills the picture"
     nothing = possible(Outlined(bare, None, {}))
     assert nothing == {
         "without hair": "no hair was found", "without dark corners": "no dark corner was found", "cropped to the lesion": "no lesion was found",
@@ -121,5 +125,6 @@ def test_a_crop_holds_the_lesion_and_keeps_proportions() -> None:
     np.testing.assert_array_equal(
         cut[0, 0], picture[round((30 / 60 - share / 2) * 120), round((20 / 90 - share / 2) * 180) if share / 2 < 20 / 90 else 0]
     )
+    assert crop_share(lesion) == pytest.approx(share)
     assert crop_to_lesion(picture, np.zeros_like(lesion)) is picture
     assert crop_to_lesion(picture, np.ones_like(lesion)).shape == picture.shape
