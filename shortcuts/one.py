@@ -74,6 +74,13 @@ def look(classifier: Classifier, pictures: np.ndarray, target: int | None) -> tu
     return told, maps, int(decided[0]) if target is None else target
 
 
+def evidence_on(classifier: Classifier, subject: Subject, target: int | None = None) -> dict[str, float]:
+    """Marker → share of the supporting evidence for a class (None: the decision) that lies on it, in the photograph as it is. NaN for an
+    empty map, and where the network shows none."""
+    maps = look(classifier, subject.image[None], target)[1]
+    return {name: float("nan") if maps is None else share_on(maps[0], mask) for name, mask in subject.markers.items()}
+
+
 def in_words(answer: Answer, name: str) -> str:
     """The verdict on one photograph, with its numbers. name: of the class."""
     p, (by_marker, by_control) = answer.probabilities[:, answer.target], answer.moved

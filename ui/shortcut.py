@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from imaging.cover import discs
@@ -19,7 +20,7 @@ from shortcuts.whatif import WhatIf, possible
 from ui import services
 from ui.components import lesion_name
 from ui.image_choice import Chosen
-from ui.tried import show_answer, show_what_if
+from ui.tried import show_answer, show_markers, show_what_if
 from ui.viewer import brush
 
 SIDE = 700
@@ -42,16 +43,17 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
     known = chosen.data.markers(chosen.image_id) if chosen.data and chosen.image_id and chosen.data.marker_masks else None
     outlined = _outlined((services.pixels_sha(chosen.image), chosen.image_id), chosen.image, lesion, known)
     subject = fit(opened.card, outlined)
-    there = ", ".join(f"{m.replace('_', ' ')} ({mask.mean():.1%} of the area)" for m, mask in subject.markers.items())
     source = "by the dataset's masks" if known is not None else "by the detectors, which err"
     st.caption(
-        (f"There, {source}: {there}." if there else f"No marker is there, {source}.")
+        (f"Markers that are there, {source}." if subject.markers else f"No marker is there, {source}.")
         + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
         + (" No lesion was found; distances are from the middle." if subject.lesion is None else "")
     )
     way = st.segmented_control("Try", WAYS, default=WAYS[0], key="try-what", bind="query-params") or WAYS[0]
     target = st.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
     index = None if target == NONE else opened.card.classes.index(target)
+    if subject.markers:
+        _there(opened, chosen, subject, index)
     if way == "What if":
         _what_if(opened, chosen, outlined, index)
         return
@@ -60,6 +62,29 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker, place or draw.")
     elif answer is not None:
         show_answer(opened, answer)
+
+
+def _there(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> None:
+    """The markers drawn, with the share of the evidence on each beside its share of the area."""
+    shares = _asked(
+        _key(opened, chosen, {"evidence": target}), "evidence_on_markers", opened, {"subject": subject, "target": target}
+    )
+    left, right = st.columns([1, 2])
+    with left:
+        show_markers(subject)
+    of = "the decision" if target is None else opened.card.classes[target]
+    right.dataframe(
+        pd.DataFrame(
+            {
+                "marker": [m.replace("_", " ") for m in subject.markers],
+                "area": [f"{mask.mean():.1%}" for mask in subject.markers.values()],
+                "evidence": ["no map" if np.isnan(shares[m]) else f"{shares[m]:.1%}" for m in subject.markers],
+            }
+        ),
+        hide_index=True,
+        alt="Markers that are there, with their shares of the area and of the evidence",
+    )
+    right.caption(f"Shares of the area, and of the evidence for {of}.")
 
 
 def _marker(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible:

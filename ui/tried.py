@@ -10,6 +10,7 @@ import streamlit as st
 
 from imaging.overlay import draw_contour, overlay
 from imaging.resize import enlarge, scale_image
+from shortcuts.experiment import Subject
 from shortcuts.filling import widened
 from shortcuts.one import Answer, in_words
 from shortcuts.whatif import WhatIf
@@ -18,6 +19,15 @@ from ui.components import MEANING, show_picture
 
 SIDE = 380
 CHANGED = {"removal": "without it", "insertion": "with it"}
+
+
+def show_markers(subject: Subject) -> None:
+    """The photograph as the network gets it, each marker outlined."""
+    size = _screen(subject.image.shape[:2])
+    picture = scale_image(subject.image, size, "bicubic")
+    for mask in subject.markers.values():
+        picture = draw_contour(picture, widened(scale_image(mask.astype(np.uint8), size, "nearest") > 0))
+    show_picture(picture, f"Markers that are there: {', '.join(m.replace('_', ' ') for m in subject.markers)}")
 
 
 def show_answer(opened: services.OpenModel, answer: Answer) -> None:

@@ -14,7 +14,7 @@ from models.classifier import Classifier, open_classifier
 from shortcuts.drawing import Dose
 from shortcuts.experiment import Impossible, Subject, Trial, painted
 from shortcuts.lesion import MARGIN, crop_share, crop_to_lesion
-from shortcuts.one import Answer, answer, ask, in_words
+from shortcuts.one import Answer, answer, ask, evidence_on, in_words
 from shortcuts.subjects import Outlined, fit, outline_image
 from shortcuts.whatif import possible, what_if
 
@@ -40,6 +40,14 @@ def test_a_marker_that_is_there_is_taken_away_and_the_numbers_are_the_classifier
     assert found.area == pytest.approx(inked.markers["ink"].mean())
     decision = ask(classifier, inked, "ink")
     assert isinstance(decision, Answer) and decision.target == int(own[0].argmax())
+
+
+def test_the_share_of_evidence_on_each_marker_is_that_of_the_map(classifier: Classifier, inked: Subject) -> None:
+    found = ask(classifier, inked, "ink", target=4)
+    assert isinstance(found, Answer)
+    shares = evidence_on(classifier, inked, 4)
+    assert set(shares) == set(inked.markers) and shares["ink"] == pytest.approx(found.evidence, abs=1e-6)
+    assert evidence_on(classifier, inked, 4) != evidence_on(classifier, inked, 2)
 
 
 def test_dose_filling_and_draw_have_an_effect(classifier: Classifier, inked: Subject) -> None:

@@ -36,6 +36,7 @@ from ui.worker.explaining import (
 from ui.worker.opened import warm_up
 from ui.worker.repairing import clean_copy, lay_trap, weigh
 from ui.worker.trying import (
+    evidence_on_markers,
     outline_of,
     run_shortcuts,
     try_marker,
@@ -53,6 +54,7 @@ QUICK: dict[str, Callable[..., Any]] = {
     "familiarity": familiarity,
     "outline_of": outline_of,
     "try_marker": try_marker,
+    "evidence_on_markers": evidence_on_markers,
     "try_painted": try_painted,
     "try_what_if": try_what_if,
 }

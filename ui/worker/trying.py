@@ -26,6 +26,13 @@ def try_marker(spec: ModelSpec, subject: Any, marker: str, target: int | None, w
     return ask(opened(spec), subject, marker, target, way, dose, seed)
 
 
+def evidence_on_markers(spec: ModelSpec, subject: Any, target: int | None) -> dict[str, float]:
+    """Share of the evidence on each marker that is there."""
+    from shortcuts.one import evidence_on
+
+    return evidence_on(opened(spec), subject, target)
+
+
 def try_painted(
     spec: ModelSpec,
     subject: Any,
