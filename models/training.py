@@ -69,7 +69,7 @@ def train(
     data = data.shuffle(len(images), seed=seed).map(augment, 2).batch(batch).prefetch(2)
     accuracy = 0.0
     for epoch in range(epochs):
-        loss = network.fit(data, epochs=1, verbose=0).history["loss"][-1]
+        loss = network.fit(data, epochs=1, verbose=0, shuffle=False).history["loss"][-1]
         accuracy = _balanced_accuracy(network, *held_out)
         progress(epoch + 1, float(loss), accuracy)
     return accuracy
