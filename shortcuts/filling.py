@@ -41,7 +41,9 @@ def skin(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.nd
         dirty = mask[rows][:, columns][mask].mean() + 0.01 * float(np.abs(moved[mask]).mean())
         if dirty < fewest:
             best, fewest = moved, dirty
-    return np.where(mask[..., None], np.clip(smooth + best, 0, 255), image).round().astype(np.uint8)
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[..., None]
+    share = np.minimum(inside / max(1.0, RIM * min(mask.shape)), 1.0)  # no seam: the rim is still the picture's own
+    return (picture * (1 - share) + np.clip(smooth + best, 0, 255) * share).round().astype(np.uint8)
 
 
 def _mirrored(n: int, shift: float) -> np.ndarray:
