@@ -22,7 +22,7 @@ def beside(
 
     lesion: bool (H, W) or None; taken: masks bool (H, W); reach: half width and half height in pixels.
     """
-    possible = _clear([*([] if lesion is None else [lesion]), *taken], size, reach, outside=False)
+    possible = _clear(lesion, taken, size, reach, outside=False)
     ys, xs = np.nonzero(possible)
     if not len(xs):
         return None
@@ -44,7 +44,7 @@ def across_border(
 ) -> np.ndarray | None:
     """As `beside`, where the picture's border cuts the mark off."""
     height, width = size
-    possible = _clear([*([] if lesion is None else [lesion]), *taken], size, reach, outside=True)
+    possible = _clear(lesion, taken, size, reach, outside=True)
     y, x = np.mgrid[:height, :width]
     possible &= np.minimum.reduce([x, y, width - 1 - x, height - 1 - y]) <= 0.3 * min(reach)
     ys, xs = np.nonzero(possible)
@@ -54,10 +54,12 @@ def across_border(
     return np.array([xs[pick], ys[pick]], float)
 
 
-def _clear(taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[float, float], outside: bool) -> np.ndarray:
+def _clear(
+    lesion: np.ndarray | None, taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[float, float], outside: bool
+) -> np.ndarray:
     """bool (H, W): centres of a mark that touches nothing taken. outside: whether it may leave the picture."""
     free = np.ones(size, np.uint8)
-    for mask in taken:
+    for mask in taken if lesion is None else [lesion, *taken]:
         free[mask] = 0
     wide, tall = (ROOM * max(1.0, r) for r in reach)
     if wide == tall:  # round
