@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.intervals import wilson
-from shortcuts.verdict import FEWEST, judge, judged_trials
+from shortcuts.rule import FEWEST
+from shortcuts.verdict import judge, judged_trials
 
 REPEATS = 1000
 JUDGED = 200  # repeats that go through the whole verdict, which costs more

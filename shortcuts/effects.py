@@ -9,19 +9,17 @@ import numpy as np
 import pandas as pd
 
 from evaluation.intervals import Figure, mean, ratio
+from shortcuts.rule import FLIPS, MOVES, WITHIN
 
-FLIPS = 0.02  # excess of decisions that turn, from which a marker counts as used
-MOVES = 0.05  # change of a probability, its own and beyond its control, from which it does
-WITHIN = 0.90  # level of the interval that must lie inside the margins for “not seen to matter” (two one-sided tests)
 ONE_SIDED = 1.6448536269514722  # standard normal, 95 %
 
 
 @dataclass(frozen=True)
 class Effect:
     """What the marker being there does to one class's probability, less what its control does: P(with) − P(without) both for removal and
-    for insertion. change: of the marker alone; control; excess: their difference, 95 %; within: its 90 % interval; alone: the
-    marker's own 90 % interval; p, and adjusted
-    over all tests; needed: lesions with which the 90 % interval would fit inside the margins, NaN where no number would do."""
+    for insertion. change: of the marker alone; control; excess: their difference, 95 %; within: its 90 % interval; alone: the marker's own
+    90 % interval; p, and adjusted over all tests; needed: lesions with which the 90 % interval would fit inside the margins, NaN where no
+    number would do."""
 
     marker: str
     direction: str

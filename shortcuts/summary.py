@@ -21,15 +21,14 @@ from exports import plain
 from models.classifier import Classifier
 from runs import Run
 from shortcuts.alarms import false_alarms
-from shortcuts.effects import FLIPS, MOVES, effects_of
+from shortcuts.effects import effects_of
 from shortcuts.examples import write_examples
 from shortcuts.plan import Plan, chosen
+from shortcuts.rule import ATTENDS, FEWEST, FLIPS, LEVEL, MOVES, ON_LESION
 from shortcuts.run import run_dataset
 from shortcuts.table import write_trials
-from shortcuts.verdict import FEWEST, LEVEL, ON_LESION, Judged, judge, judged_trials, on_lesion
+from shortcuts.verdict import Judged, judge, judged_trials, on_lesion
 from shortcuts.winkler import sensitivity_specificity
-
-ATTENDS = 0.05  # share of the evidence beyond the share of the area, from which the heat is said to lie on a marker
 
 # (heat lies on the marker, the marker is used) → what to make of it
 AGREEMENT: dict[tuple[bool, bool], str] = {

@@ -11,12 +11,8 @@ import pandas as pd
 
 from evaluation.multiple import holm
 from shortcuts.drawing import EVERYWHERE
-from shortcuts.effects import FLIPS, Effect, Flips, effects_of
-
-# the rule, in numbers; its margins are those of `effects.py`
-LEVEL = 0.05  # of the tests, all markers and classes together (Holm 1979)
-FEWEST = 30  # lesions an effect must rest on
-ON_LESION = 0.2  # share of a marker that lies on the lesion, from which changing it changes the lesion
+from shortcuts.effects import Effect, Flips, effects_of
+from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
 
 Verdict = Literal["used", "not seen to matter", "can't tell"]
 

@@ -13,6 +13,7 @@ from imaging.resize import enlarge, scale_image
 from shortcuts.experiment import Subject
 from shortcuts.filling import widened
 from shortcuts.one import Answer, in_words
+from shortcuts.rule import ON_LESION
 from shortcuts.whatif import WhatIf
 from ui import services
 from ui.components import MEANING, show_picture
@@ -42,7 +43,7 @@ def show_answer(opened: services.OpenModel, answer: Answer) -> None:
             f"{answer.evidence:.0%} of the evidence for {name} lies on the {trial.marker.replace('_', ' ')}, which covers "
             f"{answer.area:.1%} of the picture. Little heat on a marker does not mean that it does not count, nor much that it does."
         )
-    if trial.on_lesion > 0.2:
+    if trial.on_lesion > ON_LESION:
         st.warning(
             f"{trial.on_lesion:.0%} of it lies on the lesion: changing it changes the lesion as well.", icon=":material/warning:"
         )
