@@ -131,6 +131,11 @@ class Dataset:
         file = self.marker_masks.get(image_id)
         if not file:
             return {}
-        bits = read_image(self.root / file)[..., 0]
-        found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
-        return {marker: mask for marker, mask in found.items() if mask.any()}
+        return read_marker_mask(self.root / file)
+
+
+def read_marker_mask(path: Path) -> dict[str, np.ndarray]:
+    """Marker → bool (H, W) of a mask file, those that are there. Raises ImageError."""
+    bits = read_image(path)[..., 0]
+    found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
+    return {marker: mask for marker, mask in found.items() if mask.any()}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.intervals import wilson
+from runs import Run, finish
 from shortcuts.rule import FEWEST
 from shortcuts.verdict import judge, judged_trials
 
@@ -35,6 +36,11 @@ class Alarms:
 
 
 def false_alarms(trials: pd.DataFrame, classes: Sequence[str], repeats: int = REPEATS, seed: int = 0) -> Alarms:
+    """As `count_alarms`, to its end."""
+    return finish(count_alarms(trials, classes, repeats, seed))
+
+
+def count_alarms(trials: pd.DataFrame, classes: Sequence[str], repeats: int = REPEATS, seed: int = 0) -> Run[Alarms]:
     """trials: of a run with `Plan.again`. In each repeat lesions are drawn with replacement, and for each of them it is tossed which of its
     two controls is taken for the marker: nothing is there to be found."""
     made = judged_trials(trials)
@@ -49,7 +55,11 @@ def false_alarms(trials: pd.DataFrame, classes: Sequence[str], repeats: int = RE
     if not shares:
         nan = float("nan")
         return Alarms(repeats, 0, nan, nan, nan, nan, nan, nan, f"no marker could be tried twice on {FEWEST} lesions")
-    alarmed = float(np.mean([_alarmed(made, classes, rng) for _ in range(JUDGED)]))
+    called = 0
+    for done in range(JUDGED):
+        yield done, JUDGED
+        called += _alarmed(made, classes, rng)
+    alarmed = called / JUDGED
     return Alarms(repeats, len(shares), float(np.mean(shares)), min(shares), max(shares), alarmed, *wilson(alarmed, JUDGED))
 
 

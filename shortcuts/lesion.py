@@ -61,7 +61,7 @@ def crop_share(lesion: np.ndarray) -> float:
 def crop_to_lesion(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """The part of a picture that the lesion fills, with a margin, of the picture's own proportions.
 
-    image: uint8 RGB (H, W, 3); lesion: bool of any size over the whole picture. Without a lesion the picture as it is.
+    image: uint8 RGB (H, W, 3) or a mask (H, W); lesion: bool of any size over the whole picture. Without a lesion as it is.
     """
     side = crop_share(lesion)
     if side == 1:

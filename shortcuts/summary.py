@@ -19,8 +19,8 @@ from errors import DatasetError
 from evaluation.intervals import Figure, mean, undefined
 from exports import plain
 from models.classifier import Classifier
-from runs import Run
-from shortcuts.alarms import false_alarms
+from runs import Run, part
+from shortcuts.alarms import count_alarms
 from shortcuts.effects import effects_of
 from shortcuts.examples import write_examples
 from shortcuts.plan import Plan, chosen
@@ -48,10 +48,13 @@ def try_dataset(
     if not ids:
         raise DatasetError("holds no image with a picture" + (f" in split {split!r}." if split else "."), data.name)
     folder.mkdir(parents=True, exist_ok=True)
-    trials = yield from run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet")
+    running = run_dataset(classifier, data, ids, plan, about, folder / ".trials.part.parquet")
+    trials = yield from part(running, 0, 0.6) if plan.again else running
+    alarms = (yield from part(count_alarms(trials, classifier.card.codes), 0.6, 1)) if plan.again else None
     judged = judge(trials, classifier.card.codes, plan.markers)
     examples = write_examples(classifier.card, data, trials, plan, folder)
-    content = plain({**summary(trials, judged, classifier.card.codes, about), "examples": examples})
+    told = summary(trials, judged, classifier.card.codes, about)
+    content = plain({**told, "false_alarms": asdict(alarms) if alarms else None, "examples": examples})
     write_trials(trials, about, folder / "trials.parquet")
     write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
     return content, judged
@@ -88,7 +91,6 @@ def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[st
             for j in judged
         },
         "doses": _doses(trials, classes, target),
-        "false_alarms": asdict(false_alarms(trials, classes)) if trials["again"].notna().any() else None,
     }
 
 
@@ -112,9 +114,9 @@ def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) ->
     told["table"] = {
         direction: {
             name: {"sensitivity": asdict(s), "specificity": asdict(p)}
-            for name, (s, p) in sensitivity_specificity(part, target, classes).items()
+            for name, (s, p) in sensitivity_specificity(some, target, classes).items()
         }
-        for direction, part in rows.groupby("direction")
+        for direction, some in rows.groupby("direction")
     }
     told["table_of"] = target
     return told
@@ -123,8 +125,8 @@ def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) ->
 def _apart(rows: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
     """What changing markers that lie on the lesion does, by direction: the class it moves furthest, and the decisions that turn."""
     told = []
-    for direction, part in rows.groupby("direction"):
-        effects, flips = effects_of(str(part["marker"].iloc[0]), str(direction), part, classes)
+    for direction, some in rows.groupby("direction"):
+        effects, flips = effects_of(str(some["marker"].iloc[0]), str(direction), some, classes)
         told.append(
             {"direction": direction, "effect": asdict(max(effects, key=lambda e: abs(e.change.value))), "flips": asdict(flips)}
         )

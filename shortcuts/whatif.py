@@ -33,11 +33,9 @@ def cropped(outlined: Outlined) -> Outlined:
     assert outlined.lesion is not None
     lesion = outlined.lesion
 
-    def cut(mask: np.ndarray) -> np.ndarray:
-        return crop_to_lesion(mask[..., None].astype(np.uint8), lesion)[..., 0] > 0
-
-    markers = {name: cut(mask) for name, mask in outlined.markers.items()}
-    return Outlined(crop_to_lesion(outlined.image, lesion), cut(lesion), {n: m for n, m in markers.items() if m.any()})
+    markers = {name: crop_to_lesion(mask, lesion) for name, mask in outlined.markers.items()}
+    there = {name: mask for name, mask in markers.items() if mask.any()}
+    return Outlined(crop_to_lesion(outlined.image, lesion), crop_to_lesion(lesion, lesion), there)
 
 
 # name → what is done, in the order in which several are done

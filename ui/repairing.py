@@ -53,7 +53,7 @@ def _copy(data: Dataset, markers: list[str]) -> None:
     if under_way(key, "Cleaning", target / ABOUT):
         return
     if (target / ABOUT).exists():
-        st.success(f"The copy is in the workspace as **{name}**. Choose it as dataset to audit it, or train on it.")
+        st.success(f"A copy of that name is in the workspace: **{name}**. Choose it as dataset to audit it, or train on it.")
         return
     st.caption(
         "The dataset itself is not touched. Filled places are guesses: what lay under a marker nobody knows, and what the detectors miss "

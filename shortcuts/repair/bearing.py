@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_audit.dataset import MARKERS, Dataset
+from data_audit.dataset import MARKERS, Dataset, read_marker_mask
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from data_audit.scan import mask_file
 from data_audit.seen import see_dataset
 from errors import DatasetError
-from imaging.decode import read_image
 from runs import Run
 
 SCAN, MASKS = ".scan.parquet", "markers"  # as an audit names them
@@ -38,7 +37,6 @@ def bearing(
     """By the dataset's masks or labels; the detectors look through the pictures only for what these do not say.
 
     places: whether it is also to be known where in the picture they lie, which labels do not say.
-
     folder: where what they saw is kept, as an audit keeps it. verdicts: what people said of their flags. Raises DatasetError for an
     unknown marker, and where no image bears any of them.
     """
@@ -70,8 +68,4 @@ def marker_places(data: Dataset, image_id: str, folder: Path) -> dict[str, np.nd
     if data.marker_masks:
         return data.markers(image_id)
     path = mask_file(folder / MASKS, image_id)
-    if not path.exists():
-        return {}
-    bits = read_image(path)[..., 0]
-    found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
-    return {marker: mask for marker, mask in found.items() if mask.any()}
+    return read_marker_mask(path) if path.exists() else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +76,10 @@ def write_cleaned(
     borne: float (N, M), which image bears which of the markers; seen: folder in which what the detectors saw is kept. The table names
     what was done to each image in `cleaned`. Raises DatasetError if the folder holds another copy or the dataset itself.
     """
-    stamp = {**about, "markers": list(asked.markers), "how": asked.how, "filling": asked.filling, "seed": asked.seed}
+    kept = "all" if asked.keep is None else hashlib.sha256(asked.keep.tobytes()).hexdigest()
+    stamp = {
+        **about, "markers": list(asked.markers), "how": asked.how, "filling": asked.filling, "seed": asked.seed, "kept": kept,
+    }  # fmt: skip
     before = _claim(folder, data, stamp)
     if before is not None:
         return before
@@ -157,7 +161,7 @@ def _claim(folder: Path, data: Dataset, stamp: Mapping[str, Any]) -> Cleaned | N
         except ValueError:
             before = {}
         if any(before.get(k) != v for k, v in stamp.items()):
-            raise DatasetError("holds another copy already.", str(folder), "Choose another --out, or delete it.")
+            raise DatasetError("holds another copy already.", str(folder), "Choose another folder or name.")
         if "copied" in before:
             return Cleaned(*(tuple(before[f.name]) for f in fields(Cleaned)))
     elif (folder / "metadata.csv").exists() or (folder / IMAGES).exists():
@@ -190,7 +194,7 @@ def _copy(data: Dataset, image_id: str, asked: Asked, folder: Path, seen: Path) 
         found = outline(picture, lesion, places).lesion
         if found is not None:
             picture = np.ascontiguousarray(crop_to_lesion(picture, found))
-            lesion = None if lesion is None else crop_to_lesion(np.atleast_3d(lesion.astype(np.uint8)), found)[..., 0] > 0
+            lesion = None if lesion is None else crop_to_lesion(lesion, found)
             done = ("cropped",)
     if lesion is not None:
         write_bytes(folder / MASKS / f"{name}.png", encode_png(cv2.cvtColor(lesion.astype(np.uint8) * 255, cv2.COLOR_GRAY2RGB)))

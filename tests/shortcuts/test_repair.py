@@ -154,6 +154,9 @@ def test_a_killed_copy_goes_on_and_a_finished_one_is_only_read(small_dataset: Pa
     assert finish(write_cleaned(data, borne, Asked(("ink", "hair"), filling="skin"), tmp_path / "copy", tmp_path, {})) == found
     with pytest.raises(DatasetError, match="another copy"):
         finish(write_cleaned(data, borne, Asked(("ink",)), tmp_path / "copy", tmp_path, {}))
+    with pytest.raises(DatasetError, match="another copy"):
+        fewer = Asked(("ink", "hair"), filling="skin", keep=np.arange(len(data)) < 5)
+        finish(write_cleaned(data, borne, fewer, tmp_path / "copy", tmp_path, {}))
     with pytest.raises(DatasetError, match="inside the dataset"):
         finish(write_cleaned(data, borne, Asked(("ink",)), data.root / "copy", tmp_path, {}))
 
