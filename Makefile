@@ -4,13 +4,13 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow published-shortcuts bench lock clean
+.PHONY: app test lint slow published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -24,6 +24,10 @@ slow: $(DEV)
 # the shortcut lab on published networks over real data, written into docs/shortcuts.md (20 minutes; what is there is not done again)
 published-shortcuts: $(DEV)
 	$(BIN)/python docs/tables/published_shortcuts.py
+
+# published systems trained and judged on real data, written into docs/published-systems.md (hours; what is there is not done again)
+published: $(DEV)
+	$(BIN)/python -m docs.tables.published_systems
 
 bench: $(DEV)
 	$(BIN)/python cli.py bench

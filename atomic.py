@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from errors import WriteError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def part_name(path: Path) -> Path:
-    """Where a file is written before it takes its name: beside it, hidden, one a writer."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    """Where a file is written before it takes its name: beside it, hidden, one a writer, of the same kind."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write what is to be `path`, which is there when all went well: a killed process leaves the old file or the new one.
+    Its folder is made.
+
+    Raises WriteError where it cannot be written, a full disk for instance; nothing is left of it then.
+    """
+    part = part_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        todo = "Free some space, then try again." if error.errno in FULL else "Choose another place."
+        raise WriteError(f"cannot be written ({error.strerror or error}).", str(path), todo) from error
+    finally:
+        with suppress(OSError):  # nowhere to be removed from, or no right to
+            part.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write and rename, so that a killed process leaves the old file or the new one, never half of it."""
-    part = part_name(path)
-    part.write_bytes(content)
-    part.replace(path)
+    """The file with this content, as `whole` has it."""
+    with whole(path) as part:
+        part.write_bytes(content)

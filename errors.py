@@ -51,12 +51,20 @@ class PredictionsError(LesionLensError):
     """A predictions file that does not fit the dataset or the classes."""
 
 
+class TrainingError(LesionLensError):
+    """Settings nobody can train with, or a run that cannot go on."""
+
+
 class WorkspaceError(LesionLensError):
     """A name the workspace does not hold, or a folder that cannot serve as one."""
 
 
 class WorkerError(LesionLensError):
     """The process that runs networks died or ran past its limits."""
+
+
+class WriteError(LesionLensError):
+    """A file that cannot be written, on a full disk for instance."""
 
 
 class Cancelled(LesionLensError):

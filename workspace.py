@@ -1,7 +1,7 @@
 """`Workspace`: one folder that holds a user's models, datasets and results.
 
 workspace/models/      network files with their cards
-workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere
+workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere, and splits of them
 workspace/results/     predictions, found again by the hashes of what they were made from
 workspace/review.sqlite  what people said of the marker detectors' flags
 workspace/trusted.json sha256 of network files somebody answered for, on the command line only
@@ -23,6 +23,7 @@ import yaml
 from atomic import write_bytes
 from data_audit.dataset import Dataset
 from data_audit.opening import open_dataset
+from data_audit.splits import read_split, with_splits
 from errors import WorkspaceError
 from imaging.decode import encode_png
 from models.files import FileFacts, file_sha256, inspect_file
@@ -87,7 +88,7 @@ class Workspace:
     def dataset_path(self, name: str) -> Path:
         """A folder or table of that path, else the workspace's dataset of that name."""
         if name in self._registered():
-            return Path(self._registered()[name])
+            return Path(self._registered()[name]["path"])
         if _NAME.fullmatch(name) and (self.datasets / name).is_dir():
             return self.datasets / name
         if Path(name).exists():
@@ -96,15 +97,17 @@ class Workspace:
         raise WorkspaceError(f"no dataset {name!r}.", todo=f"Give a folder or table, or one of the workspace's: {known}.")
 
     def open_dataset(self, name: str, layout: str | None = None, columns: Mapping[str, str] | None = None) -> Dataset:
-        return open_dataset(self.dataset_path(name), layout, columns, name=Path(name).name)
+        opened = open_dataset(self.dataset_path(name), layout, columns, name=Path(name).name)
+        split = self._registered().get(name, {}).get("split")
+        return with_splits(opened, read_split(Path(split))) if split else opened
 
-    def register_dataset(self, name: str, path: Path) -> None:
-        """Remember a dataset folder elsewhere on this machine under a name."""
+    def register_dataset(self, name: str, path: Path, split: Path | None = None) -> None:
+        """Remember a dataset folder elsewhere on this machine under a name; split: a table that gives its images other splits."""
         _check_name(name)
         if not path.exists():
             raise WorkspaceError("does not exist.", str(path), "Check the path.")
-        content = {**self._registered(), name: str(path.resolve())}
-        self.datasets.mkdir(parents=True, exist_ok=True)
+        entry = {"path": str(path.resolve())} | ({"split": str(split.resolve())} if split else {})
+        content = {**self._registered(), name: entry}
         write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
 
     def place_for_dataset(self, name: str) -> Path:
@@ -123,16 +126,20 @@ class Workspace:
         target = self.models / name
         if target.exists():
             raise WorkspaceError(f"a model {name!r} is there already.", todo="Rename the file.")
-        self.models.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
         return target
+
+    def place_for_model(self, name: str) -> Path:
+        """Where a network of that plain name is trained to; a training of it may be there already."""
+        _check_name(name)
+        self.models.mkdir(parents=True, exist_ok=True)
+        return self.models / f"{name}.keras"
 
     def keep_image(self, image: np.ndarray) -> str:
         """Store an uploaded picture (pixels alone, no metadata) in the dataset `kept-images`; returns its id."""
         png = encode_png(image)
         image_id = f"kept-{hashlib.sha256(png).hexdigest()[:16]}"
         folder = self.datasets / KEPT_IMAGES
-        (folder / "images").mkdir(parents=True, exist_ok=True)
         write_bytes(folder / "images" / f"{image_id}.png", png)
         ids = sorted(p.stem for p in (folder / "images").glob("kept-*.png"))
         write_bytes(folder / "metadata.csv", ("image_id\n" + "".join(f"{i}\n" for i in ids)).encode())
@@ -150,7 +157,6 @@ class Workspace:
     def trust(self, path: Path) -> str:
         """Answer for one very file; offered on the command line only. Returns its sha256."""
         digest = file_sha256(path)
-        self.root.mkdir(parents=True, exist_ok=True)
         write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
         return digest
 
@@ -176,19 +182,21 @@ class Workspace:
         return read_predictions(path) if path.exists() else None
 
     def keep_predictions(self, path: Path, table: PredictionTable) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_predictions(table, path)
 
     def _model_candidates(self, name: str) -> list[Path]:
         own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
         return [*own, Path(name)]
 
-    def _registered(self) -> dict[str, str]:
+    def _registered(self) -> dict[str, dict[str, str]]:
+        """name → path, and the table of its splits, if it has one of its own."""
         file = self.datasets / "datasets.yaml"
         if not file.exists():
             return {}
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return {str(k): str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+        if not isinstance(content, dict):
+            return {}
+        return {str(k): v if isinstance(v, dict) else {"path": str(v)} for k, v in content.items()}
 
     def _trusted_hash(self, path: Path) -> str | None:
         return file_sha256(path) if self.trusted() else None
@@ -202,7 +210,7 @@ def _facts(path: Path, mtime: int, size: int, trusted: bool) -> FileFacts:
 def _is_model(path: Path) -> bool:
     if path.is_dir():
         return (path / "saved_model.pb").is_file()
-    return path.is_file() and not path.name.endswith((".card.yaml", ".part", ".yaml", ".md", ".json"))
+    return path.is_file() and not path.name.startswith(".") and not path.name.endswith((".card.yaml", ".yaml", ".md", ".json"))
 
 
 def _check_name(name: str) -> None:

@@ -13,7 +13,7 @@ from errors import LesionLensError
 @command
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Which benchmarks: explain, audit, evaluate, shortcuts; none: all.")
+        list[str] | None, typer.Argument(help="Which benchmarks: explain, audit, evaluate, shortcuts, train; none: all.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -22,8 +22,15 @@ def bench(
     from evaluation.benchmark import bench_evaluate
     from explain.benchmark import bench_explain
     from shortcuts.benchmark import bench_shortcuts
+    from training.benchmark import bench_train
 
-    known = {"explain": bench_explain, "audit": bench_audit, "evaluate": bench_evaluate, "shortcuts": bench_shortcuts}
+    known = {
+        "explain": bench_explain,
+        "audit": bench_audit,
+        "evaluate": bench_evaluate,
+        "shortcuts": bench_shortcuts,
+        "train": bench_train,
+    }
     unknown = [n for n in names or [] if n not in known]
     if unknown:
         raise LesionLensError(f"{unknown[0]!r} is no benchmark.", todo=f"Choose: {', '.join(known)}.")

@@ -18,7 +18,7 @@ from commands.console import (
     with_progress,
     workspace,
 )  # fmt: skip
-from models.card import card_path, read_card
+from models.card import card_path, read_card, training_in_words
 from version import __version__
 
 app = typer.Typer(help="Look into network files.", no_args_is_help=True)
@@ -66,9 +66,13 @@ def show(
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {len(classifier.layers)} layers run.")
     rows = [
-        [k, _shown(v), "guess" if k in used.guessed else ""] for k, v in used.model_dump(mode="json").items() if k != "guessed"
+        [k, _shown(v), "guess" if k in used.guessed else ""]
+        for k, v in used.model_dump(mode="json").items()
+        if k not in ("guessed", "training")
     ]
     results.print(table("Model card", ["field", "value", ""], rows))
+    if used.training is not None:
+        results.print(f"Training: {training_in_words(used.training)}", markup=False)
     if used.guessed:
         results.print(f"Guesses are not facts: write them down in {card_path(facts.path).name}, or try them with `model check`.")
     if layer:

@@ -33,7 +33,9 @@ def clean(
     dataset: DatasetPath,
     out: Out,
     marker: Markers,
-    how: Annotated[str, typer.Option("--how", help="fill, crop (to the lesion), or leave (the pictures as they are).")] = "fill",
+    how: Annotated[
+        str, typer.Option("--how", help="fill, crop (to the lesion), trim (black borders), or leave (as they are).")
+    ] = "fill",
     filling: Annotated[str, typer.Option("--filling", help="What takes a marker's place: telea, navier-stokes, skin.")] = "telea",
     balance: Annotated[
         bool, typer.Option("--balance", help="Keep only so many that each diagnosis bears them equally often.")
@@ -53,7 +55,7 @@ def clean(
             raise LesionLensError(f"{given!r} is not known.", todo=f"Choose: {', '.join(known)}.")
     if how == "leave" and not balance:
         raise LesionLensError(
-            "a copy with its pictures as they are repairs nothing.", todo="Add --balance, or choose --how fill or crop."
+            "a copy with its pictures as they are repairs nothing.", todo="Add --balance, or choose --how fill, crop or trim."
         )
     space, data = _opened(workspace_root, dataset)
     folder, seen = out_folder(out), _seen(audit, out)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name
+from atomic import whole
 from data_audit.dataset import MARKERS, Dataset
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
@@ -45,5 +45,5 @@ def write_images(frame: pd.DataFrame, path: Path, about: Mapping[str, str]) -> N
     """All at once or not at all."""
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), "lesionlens": json.dumps({"about": dict(about)})})
-    pq.write_table(arrow, part_name(path), compression="zstd")
-    part_name(path).replace(path)
+    with whole(path) as part:
+        pq.write_table(arrow, part, compression="zstd")

@@ -14,6 +14,7 @@ from data_audit.dataset import COLUMNS, Dataset, Problem
 from data_audit.files import Listing, list_files, stem
 from data_audit.layouts import LAYOUTS
 from data_audit.layouts.raw import Raw
+from data_audit.splits import split_problems
 from data_audit.tables import find_columns, missing, read_table, split_name
 from errors import DatasetError
 
@@ -192,15 +193,7 @@ def _check_table(table: pd.DataFrame, problems: list[Problem]) -> None:
         if len(torn):
             told = f"{int((told_apart > 1).sum())} lesions have more than one diagnosis."
             problems.append(Problem("lesions with two diagnoses", told, tuple(torn)))
-    for column, who in (("lesion_id", "lesions"), ("patient_id", "patients")):
-        parts = table.groupby(column)["split"].nunique()
-        leaked = table[column].isin(parts[parts > 1].index)
-        if leaked.any():
-            tested = int((leaked & (table["split"] == "test")).sum())
-            n_test = int((table["split"] == "test").sum())
-            told = f"{int((parts > 1).sum())} {who} have images in more than one split"
-            told += f", which touches {tested:,} of {n_test:,} test images." if n_test else "."
-            problems.append(Problem(f"{who} in several splits", told, tuple(ids[leaked])))
+    problems.extend(split_problems(table))
     patterns = ids.map(lambda i: re.sub(r"\d+", "#", i))
     commonest = patterns.value_counts()
     others = patterns != commonest.index[0] if len(commonest) else patterns == ""

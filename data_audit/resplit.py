@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,14 +27,20 @@ def parse_fractions(text: str) -> dict[str, float]:
 
 def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
     """int (N,): images that must stay together because they share a lesion, a patient or a photograph, however indirectly."""
+    return together(
+        [dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster], len(dataset)
+    )
+
+
+def together(columns: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """int (n,): the group of each of n rows; rows that share a value of a column are in one, missing values join nothing."""
     ends: list[tuple[int, int]] = []
     first: dict[tuple[int, object], int] = {}
-    columns = [dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster]
     for which, values in enumerate(columns):
         for row, value in enumerate(values):
             if pd.notna(value):
                 ends.append((first.setdefault((which, value), row), row))
-    return components(ends, len(dataset))
+    return components(ends, n)
 
 
 def resplit(labels: pd.Series, groups: np.ndarray, fractions: Mapping[str, float], seed: int = 0) -> np.ndarray:

@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name, write_bytes
+from atomic import whole, write_bytes
 from data_audit.dataset import MARKERS, Dataset
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
@@ -185,10 +185,9 @@ def _unpacked(small: bytes) -> np.ndarray:
 
 
 def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist(list(rows.values())).replace_schema_metadata({"lesionlens": json.dumps({"scan": _version()})})
-    pq.write_table(table, part_name(kept), compression="zstd")
-    part_name(kept).replace(kept)
+    with whole(kept) as part:
+        pq.write_table(table, part, compression="zstd")
 
 
 def _read(kept: Path) -> dict[str, dict[str, Any]]:

@@ -72,7 +72,7 @@ def install(models: Path) -> None:
 
 def retrain(name: str, say: Callable[[str], None] = print) -> float:
     """Draw, train and write one classifier with its card into the project; returns balanced accuracy held out."""
-    from models.training import build_small_network, train
+    from demo.training import build_small_network, train
 
     recipe = RECIPES[name]
     say(f"{name}: drawing {7 * (_EVERY_CLASS + _HELD_OUT):,} lesions")

@@ -18,12 +18,27 @@ def is_made(workspace: Workspace) -> bool:
     return all(is_complete(workspace.datasets / name) for name in COHORTS)
 
 
+def is_begun(workspace: Workspace) -> bool:
+    """Whether some of it is there, or half drawn."""
+    return any((workspace.datasets / folder).exists() for name in COHORTS for folder in (name, _making(name)))
+
+
 def make_demo(workspace: Workspace, progress: Progress = lambda done, total, what: None) -> None:
     """Classifiers and datasets; what is there is kept, so a stopped run goes on where it was."""
     install(workspace.models)
     for name in COHORTS:
-        if not is_complete(workspace.datasets / name):
-            write_dataset(name, workspace.datasets / name, lambda d, n, name=name: progress(d, n, name))  # type: ignore[misc]
+        folder, making = workspace.datasets / name, workspace.datasets / _making(name)
+        if is_complete(folder):
+            continue
+        if folder.exists() and not making.exists():
+            folder.rename(making)  # half of one, as version 0.1 left it
+        write_dataset(name, making, lambda d, n, name=name: progress(d, n, name))  # type: ignore[misc]
+        making.rename(folder)
+
+
+def _making(name: str) -> str:
+    """Where a dataset is drawn before it is whole: no page shows it there."""
+    return f".{name}"
 
 
 if __name__ == "__main__":

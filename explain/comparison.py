@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name, write_bytes
+from atomic import whole, write_bytes
 from errors import ImageError
 from evaluation.intervals import Figure, mean, ratio
 from explain.methods import DEFAULT, METHODS, Settings, unsupported
@@ -91,8 +91,8 @@ def examine_dataset(
     yield len(rows), len(subjects)
     table = pa.Table.from_pandas(pd.DataFrame(rows, columns=None if rows else ["image_id"]), preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), "lesionlens": json.dumps({"about": dict(about)})})
-    pq.write_table(table, part_name(path), compression="zstd")
-    part_name(path).replace(path)
+    with whole(path) as part:
+        pq.write_table(table, part, compression="zstd")
     kept.unlink()
     return rows
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name
+from atomic import part_name, whole
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.methods import DEFAULT, METHODS, Settings, attribute
@@ -230,9 +230,9 @@ class _Part:
         self._maps.close()
         about = {"errors": json.dumps(self.errors), **{k: str(v) for k, v in self._count.items()}}
         path = _scores_file(self.folder, self.number)
-        whole = pa.concat_tables([SCORES.empty_table(), *self._scores]).replace_schema_metadata(about)
-        pq.write_table(whole, part_name(path))
-        part_name(path).replace(path)
+        scores = pa.concat_tables([SCORES.empty_table(), *self._scores]).replace_schema_metadata(about)
+        with whole(path) as part:
+            pq.write_table(scores, part)
         self._open = False
 
     def discard(self) -> None:

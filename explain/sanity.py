@@ -115,7 +115,6 @@ def write_sanity(sanity: Sanity, path: Path, about: Mapping[str, str]) -> None:
     """Keep a check as JSON; NaN becomes null."""
     values = {k: [None if isinstance(x, float) and math.isnan(x) else x for x in v] if isinstance(v, tuple) else v
               for k, v in vars(sanity).items()}  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps({**values, "about": dict(about)}, indent=1).encode())
 
 

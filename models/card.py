@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -34,7 +34,7 @@ _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
 _CAFFE_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
 
 # layers that bring raw pixels to a range of their own; Keras 2 calls a division of tensors tf.math.truediv
-_SCALING_LAYERS = ("Rescaling", "Normalization", "TrueDivide", "Divide")
+SCALING_LAYERS = ("Rescaling", "Normalization", "TrueDivide", "Divide")
 
 # scaling -> function of float32 RGB 0–255
 SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -54,6 +54,44 @@ class Resize(BaseModel):
 
     geometry: Geometry = "stretch"
     interpolation: Interpolation = "bicubic"
+
+
+class Tested(BaseModel):
+    """A figure of the test images with its 95 % interval; None with its reason."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"undefined ({self.reason})"
+        return f"{self.value:.1%}" + (f" [{self.low:.1%}, {self.high:.1%}]" if self.low is not None else "")
+
+
+class Training(BaseModel):
+    """How a network was trained, where LesionLens trained it. images: split → class → images; leaking: test images whose lesion is in
+    training as well, None where no lesions are named; curves: a row an epoch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str
+    source: str
+    recipe: dict[str, Any]
+    dataset: str
+    dataset_sha256: str
+    images: dict[str, dict[str, int]]
+    left_out: dict[str, int]
+    leaking: int | None
+    versions: dict[str, str]
+    epochs: int
+    chosen_epoch: int
+    curves: list[dict[str, float | None]]
+    test: dict[str, Tested]
+    overfitting: str
 
 
 class ModelCard(BaseModel):
@@ -76,6 +114,7 @@ class ModelCard(BaseModel):
     licence: str = ""
     intended_use: str = ""
     limits: str = ""
+    training: Training | None = None
     guessed: tuple[str, ...] = ()
 
     @field_validator("classes")
@@ -121,6 +160,24 @@ class ModelCard(BaseModel):
         fields = ["classes", "height", "width", "resize", "scaling", "colour_order", "output", "positive"]
         fields += ["output_name"] if self.output_name else []
         return hashlib.sha256(repr([getattr(self, f) for f in fields]).encode()).hexdigest()
+
+
+def training_in_words(training: Training) -> str:
+    """What it was trained as, on what, and how the test went."""
+    n = {split: sum(counts.values()) for split, counts in training.images.items()}
+    split = training.recipe.get("split", {}).get("by", "image")
+    told = (
+        f"{training.preset} ({training.source}) on {n.get('train', 0):,} images of {training.dataset}, split by {split}, "
+        f"{training.epochs} epochs, weights of epoch {training.chosen_epoch}. "
+    )
+    figures = [
+        f"{name} {one}" for name in ("accuracy", "majority baseline", "balanced accuracy") if (one := training.test.get(name))
+    ]
+    if figures:
+        told += f"On {n.get('test', 0):,} test images: {', '.join(figures)}. "
+    if training.leaking:
+        told += f"{training.leaking:,} of them show a lesion it learned from. "
+    return told + training.overfitting
 
 
 def scale_pixels(card: ModelCard, pixels: np.ndarray) -> np.ndarray:
@@ -170,7 +227,7 @@ def guess_card(facts: FileFacts) -> ModelCard:
     n = facts.n_outputs
     shape = facts.input_shape or (None, None, None)
     own_resize = any(kind in ("Resizing", "CenterCrop") for _, kind in facts.layers)
-    own_scaling = any(kind in _SCALING_LAYERS or "truediv" in path for path, kind in facts.layers)
+    own_scaling = any(kind in SCALING_LAYERS or "truediv" in path for path, kind in facts.layers)
     guessed = ["classes", "resize", "scaling", "colour_order"]
     if shape[0] is None or shape[1] is None:
         guessed += ["height", "width"]

@@ -101,6 +101,30 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def holds_weights_only(path: Path) -> bool:
+    """Whether it is an HDF5 file without a network in it."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as h5:
+            return "model_config" not in h5.attrs
+    except OSError:  # cut off: whoever opens it will say so
+        return False
+
+
+def check_weights_file(path: Path) -> None:
+    """Whether a file holds weights alone that can be read; raises ModelFileError for links, other files and what unpacks to too much."""
+    if not path.is_file():
+        raise ModelFileError("does not exist.", str(path), "Give a file of weights (.weights.h5), imagenet or none.")
+    try:
+        with h5py.File(path, "r") as h5:
+            _check_hdf5(h5, path.stat().st_size)
+    except OSError as error:
+        raise ModelFileError(
+            "is no HDF5 file of weights.", path.name, "Save it with model.save_weights('name.weights.h5')."
+        ) from error
+
+
 def _read_file(path: Path) -> FileFacts:
     size = path.stat().st_size
     if size == 0:

@@ -72,7 +72,6 @@ def write_reference(reference: Reference, about: Mapping[str, str], path: Path) 
     buffer = BytesIO()
     told = np.frombuffer(json.dumps(dict(about)).encode(), np.uint8)
     np.savez_compressed(buffer, allow_pickle=False, about=told, **dict(arrays(reference)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, buffer.getvalue())
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 import diagnoses
-from atomic import part_name
+from atomic import whole
 from errors import PredictionsError
 from models.card import ModelCard
 
@@ -78,9 +78,8 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
     about = json.dumps({"about": dict(table.about), "errors": dict(table.errors), "classes": table.classes}).encode()
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
-    part = part_name(path)
-    pq.write_table(arrow, part, compression="zstd")
-    part.replace(path)
+    with whole(path) as part:
+        pq.write_table(arrow, part, compression="zstd")
 
 
 def read_predictions(

@@ -41,6 +41,7 @@ cards = (
         "Evaluate",
         "How well does it do, class by class? Confusion matrix with the images behind every cell.",
     ),
+    ("training", "Train", "What is a published result worth? Train one of five systems on your data, split as it should be."),
     ("classifier", "Open a classifier", "What is in the file, what does its card say, and do labelled images support the card?"),
     ("learn", "Learn", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
 )

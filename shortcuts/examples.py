@@ -29,7 +29,6 @@ def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: P
     """One strip of three pictures each, as JPEG; and what it shows, as plain values: marker, direction, image_id, file, class, and the
     class's probabilities. The class is the one the marker moves furthest on average; its nearest to the median effect are shown."""
     told: list[dict[str, Any]] = []
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for (marker, direction), rows in judged_trials(trials).groupby(["marker", "direction"], sort=False):
         change = signed(rows)[0]
         target = int(np.abs(change.mean(axis=0)).argmax())

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name
+from atomic import whole
 
 COLUMNS = (
     "image_id", "group", "diagnosis", "marker", "direction", "size", "strength", "on_lesion", "area_share", "evidence_share",
@@ -40,9 +40,8 @@ def write_trials(frame: pd.DataFrame, about: Mapping[str, str], path: Path) -> N
     arrow = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata(
         {b"lesionlens": json.dumps(dict(about)).encode()}
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(arrow, part_name(path), compression="zstd")
-    part_name(path).replace(path)
+    with whole(path) as part:
+        pq.write_table(arrow, part, compression="zstd")
 
 
 def read_trials(path: Path, about: Mapping[str, str]) -> pd.DataFrame | None:

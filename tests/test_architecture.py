@@ -12,7 +12,20 @@ import pytest
 from tests.conftest import PROJECT
 
 # from the ground up: a room may use those to its left
-ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "shortcuts", "workspace", "demo", "reports", "ui", "pages")
+ORDER = (
+    "imaging",
+    "evaluation",
+    "models",
+    "data_audit",
+    "explain",
+    "shortcuts",
+    "training",
+    "workspace",
+    "demo",
+    "reports",
+    "ui",
+    "pages",
+)
 NOT_BELOW = {
     "imaging": set(),
     "evaluation": set(),
@@ -20,6 +33,7 @@ NOT_BELOW = {
     "data_audit": {"imaging", "evaluation"},
     "explain": {"models", "imaging", "evaluation"},
     "shortcuts": {"explain", "models", "data_audit", "evaluation", "imaging"},
+    "training": {"models", "data_audit", "imaging", "evaluation"},
     "workspace": {"models", "data_audit", "imaging"},
     "demo": {"workspace", "models", "data_audit", "imaging", "evaluation"},
     "reports": {"imaging", "evaluation", "data_audit", "explain", "shortcuts"},
@@ -27,7 +41,7 @@ NOT_BELOW = {
     "pages": set(ORDER) - {"pages"},
 }
 STREAMLIT = {"ui", "pages", "app"}
-TENSORFLOW = {"models", "explain", "shortcuts", "demo"}
+TENSORFLOW = {"models", "explain", "shortcuts", "training", "demo"}
 
 
 def sources() -> list[Path]:

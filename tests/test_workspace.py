@@ -21,6 +21,19 @@ def test_names_and_paths(workspace: Workspace, small_dataset: Path) -> None:
     assert workspace.open_dataset("tiny").name == "tiny"
 
 
+def test_a_dataset_may_have_splits_of_its_own(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
+    ids = workspace.open_dataset("tiny").table["image_id"]
+    (tmp_path / "split.csv").write_text(
+        "image_id,split\n" + "".join(f"{i},{'test' if k < 5 else 'train'}\n" for k, i in enumerate(ids))
+    )
+    workspace.register_dataset("tiny (split of x)", small_dataset, tmp_path / "split.csv")
+    split = workspace.open_dataset("tiny (split of x)")
+    assert (split.table["split"] == "test").sum() == 5 and split.sha256 != workspace.open_dataset("tiny").sha256
+    assert workspace.dataset_names() == ["tiny", "tiny (split of x)"]
+    (workspace.datasets / "datasets.yaml").write_text(f"plain: {small_dataset}\n")  # as earlier versions wrote it
+    assert len(workspace.open_dataset("plain")) == len(ids)
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "demo-honest.card.yaml", "", "nothing"])
 def test_a_link_can_only_name_what_the_workspace_holds(workspace: Workspace, name: str) -> None:
     with pytest.raises(WorkspaceError, match="holds no model"):

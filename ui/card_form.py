@@ -7,7 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from imaging.resize import Geometry, Interpolation
-from models.card import ColourOrder, Output, Scaling, card_path, make_card, write_card
+from models.card import ColourOrder, Output, Scaling, card_path, make_card, training_in_words, write_card
 from ui import services
 from ui.components import show_errors
 from ui.worker.records import ModelSpec
@@ -24,6 +24,8 @@ SCALING_WORDS = {
 def card_form(opened: services.OpenModel) -> None:
     """Every field of the card; guesses are marked until they are saved."""
     card = opened.card
+    if card.training is not None:
+        st.info(training_in_words(card.training), icon=":material/model_training:")
     if card.guessed:
         st.warning(
             f"Guessed from the file: **{', '.join(g.replace('_', ' ') for g in card.guessed)}**. "
@@ -79,6 +81,7 @@ def card_form(opened: services.OpenModel) -> None:
                         "output_name": output_name.strip() or None,
                         "malignant": tuple(c.strip() for c in malignant.split(",") if c.strip()),
                         "training_data": training_data, "licence": licence, "intended_use": intended_use, "limits": limits,
+                        "training": card.training,
                     }
                 )  # fmt: skip
                 services.worker().ask(

@@ -131,7 +131,6 @@ def policy_switch(opened: services.OpenModel) -> None:
     on = st.toggle("Show this policy on the Inspect page for this classifier", value=path.exists(), disabled=not stated)
     if stated and on != path.exists():
         if on:
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, EXAMPLE.read_bytes())
         else:
             path.unlink()

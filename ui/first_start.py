@@ -26,13 +26,11 @@ class DemoTask:
 @st.cache_resource(max_entries=1)
 def demo_task() -> DemoTask | None:
     """Starts drawing the demo if this workspace is new or its demo half done; None if there is nothing to do."""
-    from demo.datasets import COHORTS
-    from demo.make import is_made
+    from demo.make import is_begun, is_made
 
     space = services.workspace()
-    begun = any((space.datasets / name).exists() for name in COHORTS)
     new = not space.model_names() and not space.dataset_names()
-    if is_made(space) or not (begun or new):
+    if is_made(space) or not (new or is_begun(space)):
         return None
     drawing = DemoTask()
     threading.Thread(target=_draw_demo, args=(drawing, space.root), daemon=True).start()

@@ -22,7 +22,7 @@ def follow(key: str, what: str, kept: Callable[[], bool] = lambda: True) -> None
         return
     done, total = task.progress
     passed = time.monotonic() - task.started
-    left = f", about {_time(passed / done * (total - done))} left" if done and passed > 2 else ""
+    left = f", about {duration(passed / done * (total - done))} left" if done and passed > 2 else ""
     text = f"{what}: {done:,} of {total:,}{left}" if total else f"{what}: getting ready"
     st.progress(done / total if total else 0.0, text=text)
     if st.button("Stop", icon=":material/stop:", key=f"stop {key}"):
@@ -65,5 +65,8 @@ def stopped_or_failed(key: str, error: LesionLensError, again: str) -> None:
         st.rerun()
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def duration(seconds: float) -> str:
+    """In words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

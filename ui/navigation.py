@@ -17,6 +17,7 @@ PAGES = {
     "review": ("Review", "rule"),
     "evaluate": ("Evaluate", "grid_on"),
     "shortcuts": ("Shortcuts", "science"),
+    "training": ("Training", "model_training"),
     "classifier": ("Classifier", "network_node"),
     "learn": ("Learn", "school"),
 }

@@ -79,12 +79,8 @@ def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USU
 def _keep(begun: Task, path: Path) -> None:
     try:
         services.workspace().keep_predictions(path, begun.result())
-    except LesionLensError:
-        return  # the page shows the task's error
-    except OSError as error:
-        begun.error = LesionLensError(
-            f"The result could not be kept ({error.strerror}).", todo="Free some disk space and run it again."
-        )
+    except LesionLensError as error:  # the page shows the task's error
+        begun.error = error
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -19,7 +19,7 @@ from version import __version__
 
 WAYS = ("A cleaned copy", "Training weights", "A trap split")
 MALIGNANT = "malignant or not"
-CALLED = {"fill": "without", "crop": "cropped"}
+CALLED = {"fill": "without", "crop": "cropped", "trim": "trimmed"}
 
 
 def repair_panel(data: Dataset, used: Sequence[str]) -> None:

@@ -17,7 +17,6 @@ import streamlit as st
 
 from atomic import write_bytes
 from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
 from explain.sanity import Sanity, read_sanity
 from imaging.decode import decode, encode_jpeg
 from imaging.resize import thumbnail as shrink
@@ -90,7 +89,6 @@ def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
     if kept.exists():
         return make_card(json.loads(kept.read_text()))
     card = try_model(facts.path, trusted)
-    kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(kept, json.dumps(card.model_dump(mode="json")).encode())
     return card
 
@@ -103,12 +101,12 @@ def dataset(name: str) -> Dataset:
 
         raise WorkspaceError(f"holds no dataset {name!r}.", "This workspace", "Choose another in the sidebar.")
     path = space.dataset_path(name)
-    return _opened_dataset(name, str(path), _stamp(path))
+    return _opened_dataset(name, _stamp(path))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
-def _opened_dataset(name: str, path: str, stamp: int) -> Dataset:
-    return open_dataset(Path(path), name=name)
+def _opened_dataset(name: str, stamp: int) -> Dataset:
+    return workspace().open_dataset(name)
 
 
 def _stamp(path: Path) -> int:

@@ -161,7 +161,7 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
     with st.expander(
         "Sanity check of this method on this classifier",
         icon=":material/shuffle:",
-        expanded=task is not None and not task.finished,
+        expanded=task is not None,  # while it runs, and to show what came out
     ):
         if sanity is not None:
             sanity_result(sanity)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from atomic import write_bytes
 from data_audit.dataset import Dataset
+from data_audit.quality import Border, View, black_border
 from data_audit.scan import mask_file
 from errors import DatasetError, ImageError
 from exports import safe_csv
@@ -29,9 +30,9 @@ from shortcuts.lesion import crop_to_lesion
 from shortcuts.repair.bearing import bearing, marker_places
 from shortcuts.subjects import outline
 
-How = Literal["fill", "crop", "leave"]
+How = Literal["fill", "crop", "trim", "leave"]
 HOWS: dict[str, str] = {
-    "fill": "markers filled with skin", "crop": "cropped to the lesion", "leave": "pictures as they are",
+    "fill": "markers filled with skin", "crop": "cropped to the lesion", "trim": "black borders cut off", "leave": "pictures as they are",
 }  # fmt: skip
 IMAGES, MASKS, NOTES, ABOUT = "images", "masks", ".done", "cleaned.json"
 QUALITY = 95
@@ -196,11 +197,24 @@ def _copy(data: Dataset, image_id: str, asked: Asked, folder: Path, seen: Path) 
             picture = np.ascontiguousarray(crop_to_lesion(picture, found))
             lesion = None if lesion is None else crop_to_lesion(lesion, found)
             done = ("cropped",)
+    elif asked.how == "trim":
+        border = black_border(View(picture))
+        if border.share > 0 and border.top + border.bottom < 1 and border.left + border.right < 1:
+            picture = _inside(picture, border)
+            lesion = None if lesion is None else _inside(lesion, border)
+            done = ("trimmed",)
     if lesion is not None:
         write_bytes(folder / MASKS / f"{name}.png", encode_png(cv2.cvtColor(lesion.astype(np.uint8) * 255, cv2.COLOR_GRAY2RGB)))
     write_bytes(folder / IMAGES / f"{name}.jpg", encode_jpeg(picture, QUALITY))
     write_bytes(note, " ".join(done).encode())
     return _Copy(image_id, name, done)
+
+
+def _inside(image: np.ndarray, border: Border) -> np.ndarray:
+    """What lies within a border, of a picture or mask of any size."""
+    height, width = image.shape[:2]
+    top, left = round(border.top * height), round(border.left * width)
+    return np.ascontiguousarray(image[top : height - round(border.bottom * height), left : width - round(border.right * width)])
 
 
 def _metadata(table: pd.DataFrame, made: Sequence[_Copy]) -> str:

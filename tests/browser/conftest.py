@@ -112,14 +112,16 @@ def ready(page: Page) -> None:
 
 
 def press(button: Locator) -> None:
-    """Click a button that goes away once it has been heard: one that has just been drawn may not listen yet."""
+    """Click a button that goes away once it has been heard: one that has just been drawn may not listen yet, or be drawn anew."""
+    button.wait_for()
     for _ in range(10):
-        button.click()
         try:
+            button.click(timeout=6_000)
             button.wait_for(state="hidden", timeout=6_000)
             return
         except TimeoutError:
-            continue
+            if not button.is_visible():
+                return
     raise AssertionError(f"no answer to clicks: {button}")
 
 
@@ -136,6 +138,21 @@ def key_until(page: Page, key: str, seen: Locator, focus: Locator | None = None)
         except TimeoutError:
             continue
     raise AssertionError(f"no answer to the key {key!r}: {seen}")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Pick from a list (option: a regular expression): one drawn while the page still works may be drawn anew under the pointer."""
+    field = page.get_by_role("combobox", name=re.compile(re.escape(label))).first
+    for _ in range(6):
+        ready(page)
+        field.click()
+        try:
+            page.get_by_role("option", name=re.compile(option)).first.click(timeout=5_000)
+            ready(page)
+            return
+        except TimeoutError:
+            page.keyboard.press("Escape")
+    raise AssertionError(f"{label} could not be set to {option}")
 
 
 def heatmap(page: Page) -> Locator:

@@ -15,7 +15,7 @@ from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from runs import finish
-from tests.browser.conftest import Server, click_until, heatmap, key_until, ready, serving
+from tests.browser.conftest import Server, choose, click_until, heatmap, key_until, ready, serving
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -40,8 +40,7 @@ def test_inspecting_a_demo_image(page: Page, server: Server) -> None:
     expect(heatmap(page)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Photograph TINY"))).to_be_visible()
     expect(page.get_by_text("no medical device").first).to_be_visible()
-    page.get_by_role("combobox", name=re.compile("Class to explain")).click()
-    page.get_by_role("option", name=re.compile("vasc")).click()
+    choose(page, "Class to explain", "vasc")
     expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
     assert "target=vasc" in page.url
     page.reload()
@@ -161,7 +160,6 @@ def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Se
     expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible(timeout=240_000)
     assert len(list((tiny_workspace / "results" / "sanity").glob("*-hirescam-*.json"))) == 1
     page.reload()
-    page.get_by_text("Sanity check of this method on this classifier").click()
     expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
 
 

@@ -14,9 +14,11 @@ from demo.datasets import COHORTS, FAULTY_LESIONS, write_dataset
 from demo.drawing import lesions, markers
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
+from demo.make import is_begun, is_made, make_demo
 from diagnoses import HAM10000
 from models.card import card_path, read_card
 from models.classifier import Classifier, open_classifier
+from workspace import Workspace
 
 
 def test_the_same_seed_draws_the_same_picture_and_another_view_another() -> None:
@@ -97,6 +99,18 @@ def test_a_stopped_drawing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     again = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "a" / "images").iterdir()}
     assert set(again) == set(kept) and all(again[n] == kept[n] for n in kept if n != gone)
     assert seen[0] == (len(kept) - 1, len(kept)) and seen[-1] == (len(kept), len(kept))
+
+
+def test_a_demo_is_no_dataset_before_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in COHORTS:
+        monkeypatch.setitem(COHORTS, name, lambda: draw_cohort(1, "T", {"nv": 3, "mel": 2, "bkl": 1}))
+    space = Workspace(tmp_path)
+    (space.datasets / "demo" / "images").mkdir(parents=True)  # begun, and stopped
+    assert is_begun(space) and not is_made(space)
+    seen: list[list[str]] = []
+    make_demo(space, lambda done, total, what: seen.append(space.dataset_names()))
+    assert seen[0] == [] and seen[-1] == ["demo"] and space.dataset_names() == ["demo", "demo-faulty"]
+    assert is_made(space) and sorted(p.name for p in space.datasets.iterdir()) == ["demo", "demo-faulty"]
 
 
 def test_what_ships_is_small_and_one_network_is_nested() -> None:

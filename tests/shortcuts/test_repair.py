@@ -174,6 +174,22 @@ def test_a_cropped_copy_shows_the_lesion_larger(small_dataset: Path, tmp_path: P
         assert copy.read(i).shape[:2] == cut.shape
 
 
+def test_a_trimmed_copy_has_no_black_borders(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    framed = np.zeros((100, 120, 3), np.uint8)
+    framed[10:90, 30:110] = 160
+    (folder / "images" / "framed.png").write_bytes(encode_png(framed))
+    (folder / "images" / "plain.png").write_bytes(encode_png(np.full((100, 120, 3), 160, np.uint8)))
+    pd.DataFrame({"image_id": ["framed", "plain"], "dx": ["mel", "nv"]}).to_csv(folder / "metadata.csv", index=False)
+    data, asked = open_dataset(folder), Asked(("black_frame",), "trim")
+    found = finish(write_cleaned(data, np.array([[1.0], [0.0]]), asked, tmp_path / "copy", tmp_path, {}))
+    assert found.changed == ("framed",) and found.left == ()
+    copy = open_dataset(tmp_path / "copy")
+    assert copy.read("framed").shape == (80, 80, 3) and copy.read("framed").min() > 140
+    assert copy.read("plain").shape == (100, 120, 3)
+
+
 def test_labels_without_masks_are_found_by_the_detectors_and_hostile_ids_stay_inside(small_dataset: Path, tmp_path: Path) -> None:
     source = open_dataset(small_dataset)
     inked = next(i for i in source.table["image_id"] if "ink" in source.markers(i))

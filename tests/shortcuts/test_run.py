@@ -15,9 +15,9 @@ from data_audit.opening import open_dataset
 from demo.classifiers import SIDE, Recipe, draw_lessons, recipe_card
 from demo.cohort import draw_cohort
 from demo.datasets import _metadata, _write_shots
+from demo.training import build_small_network, train
 from models.card import card_path, write_card
 from models.classifier import Classifier, open_classifier
-from models.training import build_small_network, train
 from runs import finish
 from shortcuts.alarms import false_alarms
 from shortcuts.plan import Plan, chosen

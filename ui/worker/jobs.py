@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runs import Run
+from ui.worker.augmenting import augmented
 from ui.worker.datasets import (
     audit_dataset,
     check_card,
@@ -57,6 +58,7 @@ QUICK: dict[str, Callable[..., Any]] = {
     "evidence_on_markers": evidence_on_markers,
     "try_painted": try_painted,
     "try_what_if": try_what_if,
+    "augmented": augmented,
 }
 LONG: dict[str, Callable[..., Run[Any]]] = {
     "predict_dataset": predict_dataset,

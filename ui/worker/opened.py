@@ -15,7 +15,7 @@ def opened(spec: ModelSpec) -> Any:
     """The classifier; opened if it is not."""
     from models.classifier import open_classifier
 
-    key = (spec.sha256, spec.card)
+    key = (spec.sha256, spec.card.model_dump_json())
     if key not in _open:
         while len(_open) >= MAX_OPEN:
             _open.popitem(last=False)

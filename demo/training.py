@@ -1,4 +1,4 @@
-"""Training a small classifier on pictures in memory; the demo's, later the published architectures."""
+"""The small network of the demo's classifiers, trained on pictures in memory."""
 
 from __future__ import annotations
 

@@ -1,0 +1,18 @@
+"""Published systems as presets: name → `Preset`. To add one is a file and a line."""
+
+from __future__ import annotations
+
+from errors import TrainingError
+from models.architectures import alexanderson2024, benbrahim2020, hitta2023, huber2020, steppan2021
+from models.architectures.preset import Preset
+
+PRESETS: dict[str, Preset] = {
+    p.name: p for p in (benbrahim2020.PRESET, huber2020.PRESET, hitta2023.PRESET, alexanderson2024.PRESET, steppan2021.PRESET)
+}
+
+
+def find_preset(name: str) -> Preset:
+    """Raises TrainingError, naming those there are."""
+    if name not in PRESETS:
+        raise TrainingError(f"{name!r} is no preset.", todo=f"Choose: {', '.join(PRESETS)}.")
+    return PRESETS[name]

@@ -1,0 +1,268 @@
+"""A training from beginning to end: it learns, it is the same again, it goes on where it was cut off, it leaves what it promises."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from data_audit.splits import read_split
+from errors import Cancelled, TrainingError
+from models.architectures import PRESETS
+from models.architectures.recipe import changed
+from models.card import read_card, training_in_words
+from models.classifier import open_classifier
+from models.predictions import read_predictions
+from models.run import predict_dataset
+from runs import finish
+from tests.training.conftest import FIVE
+from training import checkpoint
+from training.folder import Folder, folder_of
+from training.order import Order, check_order
+from training.run import train
+
+Orders = Callable[..., Order]
+
+
+def weights(path: Path) -> list[np.ndarray]:
+    return [np.asarray(w) for w in open_classifier(path).network.weights]
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_it_learns_and_leaves_all_it_promises(trained: Order) -> None:
+    folder = folder_of(trained.out)
+    told = folder.result()["training"]
+    assert told["test"]["accuracy"]["value"] > 0.8  # colours a child could tell apart; always guessing is right in a third
+    assert told["test"]["majority baseline"]["value"] == pytest.approx(1 / 3, abs=0.01)
+    assert told["test"]["accuracy"]["low"] <= told["test"]["accuracy"]["value"] <= told["test"]["accuracy"]["high"]
+    assert told["images"]["train"] == {"nv": 36, "mel": 36, "bkl": 36} and told["leaking"] == 0
+    assert told["curves"][-1]["loss"] < told["curves"][0]["loss"]
+    assert len(folder.history()) == 5
+    lines = (folder.path / "history.csv").read_text().splitlines()
+    assert lines[0].startswith("phase,epoch,rate") and len(lines) == 6
+    assert sorted(p.name for p in (folder.path / "tensorboard").iterdir()) == ["train", "validation"]
+    assert not folder.checkpoint.exists() and folder.state().ended == "finished"
+    assert set(read_split(folder.split).values()) == {"train", "val", "test"}
+    card = read_card(trained.out.with_suffix(".card.yaml"))
+    assert card.training is not None and card.training.dataset_sha256 == trained.dataset.sha256
+    assert card.classes == ("nv", "mel", "bkl") and card.malignant == ("mel",) and card.scaling == "0..255"
+    assert "majority baseline 33.3%, balanced accuracy " in training_in_words(card.training)
+    assert card.training.versions["keras"] and card.training.recipe["seed"] == 0
+
+
+def test_the_workbench_predicts_what_the_training_was_judged_by(trained: Order) -> None:
+    kept = read_predictions(folder_of(trained.out).path / "predictions.parquet")
+    classifier = open_classifier(trained.out)
+    again = finish(predict_dataset(classifier, {i: trained.dataset.path(i) for i in kept.image_ids}, {}))
+    assert again.classes == kept.classes
+    assert again.probabilities == pytest.approx(kept.probabilities, abs=1e-5)
+    assert classifier.explainable
+
+
+def test_the_seed_decides(order: Orders, trained: Order) -> None:
+    other = order(**FIVE, seed=1)
+    finish(train(other))
+    assert not same(weights(trained.out), weights(other.out))
+
+
+@pytest.mark.parametrize("steps", [1, 15, 45])
+def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(order: Orders, trained: Order, steps: int) -> None:
+    cut = order(**FIVE)
+    run = train(cut)
+    for _ in range(steps):
+        next(run)
+    run.close()
+    assert not cut.out.exists() and folder_of(cut.out).state().ended == "stopped"
+    finish(train(cut))
+    assert same(weights(trained.out), weights(cut.out))
+    told = [[{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder_of(o.out).path / "history.json").read_text())]
+            for o in (trained, cut)]  # fmt: skip
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("steps", [22, 33])
+def test_so_does_one_that_was_cut_off_in_its_second_phase(order: Orders, steps: int) -> None:
+    two = {"phases": [{"epochs": 2, "rate": 3e-3, "schedule": "one-cycle"}, {"epochs": 2, "rate": 1e-3, "schedule": "plateau"}],
+           "keep": "best", "precision": "mixed_float16"}  # fmt: skip
+    whole, cut = order("whole", **two), order("cut", **two)
+    finish(train(whole))
+    run = train(cut)
+    for _ in range(steps):
+        next(run)
+    run.close()
+    assert checkpoint.read_history(folder_of(cut.out).checkpoint)[-1].phase == (1 if steps == 22 else 2)
+    finish(train(cut))
+    assert same(weights(whole.out), weights(cut.out))
+
+
+def test_it_stops_when_it_is_asked_to_and_goes_on(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.folder.TELL_EVERY", 0.0)
+    asked = order()
+    run = train(asked)
+    for _ in range(12):
+        next(run)
+    folder = folder_of(asked.out)
+    assert folder.state().alive and folder.state().doing.startswith("epoch")
+    folder.ask_to_stop()
+    with pytest.raises(Cancelled, match="goes on from the last whole epoch"):
+        finish(run)
+    assert folder.state().ended == "stopped" and not folder.state().alive
+    assert finish(train(asked))["training"]["epochs"] == 3
+
+
+def test_a_finished_training_is_not_done_again(trained: Order) -> None:
+    stamp = trained.out.stat().st_mtime_ns
+    assert finish(train(trained)) == folder_of(trained.out).result() and trained.out.stat().st_mtime_ns == stamp
+
+
+def test_another_order_in_the_same_place_is_refused(trained: Order) -> None:
+    other = replace(trained, recipe=changed(trained.recipe, batch=8))
+    with pytest.raises(TrainingError, match=r"holds a training of something else \(recipe differ\)"):
+        finish(train(other))
+
+
+def test_a_network_that_was_not_trained_here_is_not_overwritten(order: Orders) -> None:
+    asked = order()
+    asked.out.write_bytes(b"somebody's")
+    with pytest.raises(TrainingError, match="is there already, and was not trained here"):
+        finish(train(asked))
+    assert asked.out.read_bytes() == b"somebody's"
+
+
+def test_a_training_under_way_elsewhere_is_left_alone(order: Orders) -> None:
+    asked = order()
+    folder = folder_of(asked.out)
+    folder.path.mkdir()
+    folder.say_for("epoch 1 of 3", psutil.Process(1))
+    with pytest.raises(TrainingError, match=r"is being trained already \(process 1\)"):
+        finish(train(asked))
+
+
+def test_a_process_that_ended_without_a_word_is_not_taken_for_one_at_work(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as process:
+        folder.say_for("getting ready", psutil.Process(process.pid))
+        assert process.stdout is not None and process.stdout.read() == b""  # it has ended, and nobody has asked how
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            pass
+        assert not folder.state().alive
+    assert not folder.state().alive
+
+
+def test_the_loss_running_away_is_told(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.phase.run_epoch", lambda network, batches: iter([(16, 1.0), (32, float("nan"))]))
+    asked = order()
+    with pytest.raises(TrainingError, match="the loss became nan in epoch 1. Begin anew with a lower --rate"):
+        finish(train(asked))
+    assert folder_of(asked.out).state().ended == "failed" and not folder_of(asked.out).checkpoint.exists()
+
+
+def test_early_stopping_keeps_the_best_epoch(order: Orders) -> None:
+    asked = order(phases=[{"epochs": 30, "rate": 1e-2}], early_stopping=2, keep="best", augmentation={})
+    told = finish(train(asked))["training"]
+    losses = [c["val_loss"] for c in told["curves"]]
+    assert told["epochs"] < 30 and told["chosen_epoch"] == int(np.argmin(losses)) + 1 == told["epochs"] - 2
+
+
+@pytest.mark.parametrize(
+    "fields", [{"balance": "undersample"}, {"balance": "effective"}, {"augmentation": {}}, {"optimiser": "sgd"}]
+)
+def test_settings_have_an_effect(order: Orders, fields: dict[str, Any]) -> None:
+    usual = order("usual", phases=[{"epochs": 1, "rate": 3e-3}], classes=("nv", "mel", "bkl"))
+    uneven = usual.dataset.table["image_id"].str.match(r"bkl[012]\d")
+    data = replace(usual.dataset, table=usual.dataset.table[~(uneven & usual.dataset.table["image_id"].str.endswith("b"))])
+    usual = replace(usual, dataset=data)
+    other = replace(usual, out=usual.out.with_name("other.keras"), recipe=changed(usual.recipe, **fields))
+    for each in (usual, other):
+        finish(train(each))
+    assert not same(weights(usual.out), weights(other.out))
+
+
+def test_half_precision_ends_in_an_ordinary_classifier(order: Orders) -> None:
+    asked = order(precision="mixed_bfloat16", phases=[{"epochs": 1, "rate": 1e-3}])
+    finish(train(asked))
+    classifier = open_classifier(asked.out)
+    assert any(getattr(layer, "compute_dtype", "") == "bfloat16" for layer in classifier.network.layers)
+    scores = classifier.predict(classifier.prepare([np.zeros((24, 32, 3), np.uint8)])).probabilities
+    assert scores.dtype == np.float32 and scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_unreadable_pictures_are_left_out_and_counted(order: Orders, tmp_path: Path) -> None:
+    asked = order(phases=[{"epochs": 1, "rate": 1e-3}])
+    broken = asked.dataset.table["image_id"].iloc[0]
+    file = asked.dataset.root / "images" / f"{broken}.png"
+    content = file.read_bytes()
+    try:
+        file.write_bytes(content[: len(content) // 2])
+        told = finish(train(asked))["training"]
+    finally:
+        file.write_bytes(content)
+    assert told["left_out"] == {"cannot be read": 1} and sum(sum(c.values()) for c in told["images"].values()) == 179
+
+
+def test_too_little_memory_is_told_before_anything_is_read(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = psutil.virtual_memory()._replace(available=60 * 2**20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    with pytest.raises(
+        TrainingError, match=r"it takes about .* GB with batches of 4096; 0\.1 GB are free\. A batch of \d+ would fit"
+    ):
+        check_order(order(batch=4096, height=64, width=64))
+
+
+def test_pictures_that_do_not_fit_into_memory_lie_in_a_file(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, small = order("usual"), order("small")
+    finish(train(usual))
+    monkeypatch.setattr("training.pixels.SHARE", 0.0)
+    run = train(small)
+    while not (folder_of(small.out).path / "pixels.npy").exists():
+        next(run)
+    finish(run)
+    assert same(weights(usual.out), weights(small.out))
+    assert not (folder_of(small.out).path / "pixels.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"options": {"width": 3}}, "huber2020 has no option 'width'. It has: dropout, dense"),
+        ({"base": "MobileNetV2"}, "huber2020 has no base to exchange"),
+        ({"weights": "imagenet"}, "there are no ImageNet weights of this network"),
+        ({"weights": "nowhere.weights.h5"}, "nowhere.weights.h5: does not exist"),
+        ({"augmentation": {"swirl": 1}}, "'swirl' is no augmentation"),
+    ],
+)
+def test_settings_nobody_can_train_with(order: Orders, fields: dict[str, Any], message: str) -> None:
+    asked = order(**fields)
+    with pytest.raises(Exception) as told:
+        finish(train(asked))
+    assert message in str(told.value)
+    assert not folder_of(asked.out).path.exists()
+
+
+def test_sizes_a_network_cannot_be_built_for(order: Orders) -> None:
+    benbrahim = PRESETS["benbrahim2020"]
+    asked = replace(
+        order(), preset=benbrahim, recipe=changed(benbrahim.recipe, height=20, width=20, classes=("nv", "mel", "bkl"))
+    )
+    with pytest.raises(TrainingError, match="benbrahim2020 cannot be built for 20 × 20 pixels"):
+        finish(train(asked))
+
+
+def test_a_broken_folder_is_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    (tmp_path / "state.json").write_text("{")
+    with pytest.raises(TrainingError, match="is broken"):
+        folder.state()
+    (tmp_path / "state.json").unlink()
+    assert folder.state() is None and folder.asked() is None and folder.history() == []

@@ -1,0 +1,98 @@
+"""A preset and a recipe → a network to train, frozen as a phase asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from errors import ModelFileError, TrainingError
+from models.architectures.preset import Base, Plan, Preset
+from models.architectures.recipe import Phase, Recipe
+from models.architectures.weights import IMAGENET, NONE, find_base
+from models.classifier import Classifier
+from models.files import check_weights_file
+from models.layers import sublayers
+
+
+def build_network(preset: Preset, recipe: Recipe, n_classes: int, donor: Classifier | None = None) -> tuple[Any, Base | None]:
+    """The network with its first weights, and its base, if it has one. donor: whose base is taken.
+
+    Raises TrainingError where weights are asked for that cannot be had or do not fit.
+    """
+    import keras
+
+    if preset.sigmoid and n_classes != 2:
+        raise TrainingError(
+            f"{preset.name} tells two classes apart, not {n_classes}.", "Training", "Give two: --classes benign,malignant."
+        )
+    keras.utils.set_random_seed(recipe.seed)
+    with _policy(recipe.precision):
+        base = _base(preset, recipe, donor)
+        try:
+            network = preset.build(Plan(n_classes, recipe.size, recipe.options, base))
+        except ValueError as error:  # pictures too small for the layers
+            first = str(error).strip().splitlines()[0][:160]
+            raise TrainingError(
+                f"{preset.name} cannot be built for {recipe.height} × {recipe.width} pixels ({first}).",
+                "Training",
+                "Choose another --size.",
+            ) from error
+    if base is None and recipe.weights != NONE:
+        _load_whole(network, recipe.weights)
+    return network, base
+
+
+def freeze(network: Any, base: Base | None, phase: Phase) -> None:
+    """Which layers learn in a phase. The layers around the base always do."""
+    network.trainable = True
+    if base is None:
+        return
+    layers = [layer for _, layer in sublayers(base.network)]
+    last = {"all": len(layers), "none": 0, "half": len(layers) // 2}.get(str(phase.thaw))
+    last = int(phase.thaw) if last is None else last
+    base.network.trainable = True
+    for k, layer in enumerate(layers):
+        normalises = type(layer).__name__ == "BatchNormalization"
+        layer.trainable = k >= len(layers) - last and (phase.batch_norm or not normalises)
+
+
+def _base(preset: Preset, recipe: Recipe, donor: Classifier | None) -> Base | None:
+    if not preset.bases:
+        if donor is not None or recipe.base:
+            raise TrainingError(
+                f"{preset.name} has no base to exchange.", "Training", "Leave out --base, and --weights of a classifier."
+            )
+        return None
+    name = recipe.base or preset.bases[0]
+    if name not in preset.bases:
+        raise TrainingError(f"{name!r} is no base of {preset.name}.", "Training", f"Choose: {', '.join(preset.bases)}.")
+    if donor is not None:
+        return find_base(name, recipe.weights, recipe.size, donor.card, donor.network)
+    return find_base(name, recipe.weights, recipe.size)
+
+
+def _load_whole(network: Any, weights: str) -> None:
+    if weights == IMAGENET:
+        raise TrainingError("there are no ImageNet weights of this network.", "Training", "Leave out --weights.")
+    check_weights_file(Path(weights))
+    try:
+        network.load_weights(weights)
+    except (ValueError, OSError, KeyError) as error:
+        raise ModelFileError(
+            f"holds no weights of this network ({str(error).splitlines()[0][:160]}).", Path(weights).name
+        ) from error
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Layers made meanwhile compute with this precision."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,44 @@
+"""A training between two epochs, in one file: written whole or not at all, so that a killed one goes on from the last whole epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atomic import whole
+from errors import TrainingError
+from training.folder import Epoch
+
+
+def network_state(network: Any) -> list[Any]:
+    """All variables that training changes: weights, moving averages, the states of random layers."""
+    return list(network.variables)
+
+
+def save(variables: Sequence[Any], history: Sequence[Epoch], path: Path) -> None:
+    """The values of Keras variables, by their place, and the epochs so far."""
+    arrays: dict[str, Any] = {f"v{k}": np.asarray(v) for k, v in enumerate(variables)}
+    told = np.frombuffer(json.dumps([asdict(e) for e in history]).encode(), np.uint8)
+    with whole(path) as part, part.open("wb") as stream:
+        np.savez(stream, history=told, **arrays)
+
+
+def read_history(path: Path) -> list[Epoch]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        return [Epoch(**row) for row in json.loads(content["history"].tobytes())]
+
+
+def restore(variables: Sequence[Any], path: Path) -> None:
+    """Give variables the values they had; raises TrainingError if the file is of another network or optimiser."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        if len(content.files) != len(variables) + 1 or any(
+            content[f"v{k}"].shape != tuple(v.shape) for k, v in enumerate(variables)
+        ):
+            raise TrainingError("fits another network.", str(path), "Delete the folder of this training and begin anew.")
+        for k, variable in enumerate(variables):
+            variable.assign(content[f"v{k}"])

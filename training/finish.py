@@ -1,0 +1,91 @@
+"""What a finished training leaves: test figures with intervals, predictions, and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+import diagnoses
+from assess import assess
+from data_audit.splits import with_splits
+from exports import plain
+from models.card import ModelCard, Tested, Training, card_path, write_card
+from models.predictions import PredictionTable, write_predictions
+from training.epoch import class_scores
+from training.folder import Epoch, Folder
+from training.order import Order
+from training.pixels import RESIZE
+from training.samples import Samples
+from training.schedule import chosen_epoch, overfitting
+from version import __version__
+
+LIMITS = "Trained on one dataset, untested on others. Not a medical device; no diagnosis."
+
+
+def finish_training(
+    order: Order, folder: Folder, samples: Samples, history: Sequence[Epoch], outputs: np.ndarray, asked: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes card, predictions.parquet and result.json; returns what the last holds. outputs: of the test images."""
+    test = _judged(order, samples, outputs, folder)
+    chosen = chosen_epoch(order.recipe, history)
+    training = Training(
+        preset=order.preset.name,
+        source=order.preset.source,
+        recipe=asked["recipe"],
+        dataset=order.dataset.name,
+        dataset_sha256=order.dataset.sha256,
+        images=samples.counts(),
+        left_out=samples.left_out,
+        leaking=samples.leaking,
+        versions=asked["versions"],
+        epochs=len(history),
+        chosen_epoch=chosen.epoch,
+        curves=[plain({k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(e).items()}) for e in history],
+        test=test,
+        overfitting=overfitting(history),
+    )
+    write_card(make_trained_card(order, samples, training), card_path(order.out))
+    result = {"model": order.out.name, "training": training.model_dump(mode="json")}
+    folder.write_result(result)
+    return result
+
+
+def make_trained_card(order: Order, samples: Samples, training: Training) -> ModelCard:
+    classes, recipe = samples.classes, order.recipe
+    malignant = [c for c in classes if diagnoses.malignancy(diagnoses.code_or_name(c)) == "malignant"]
+    n = sum(sum(counts.values()) for counts in training.images.values())
+    return ModelCard(
+        name=order.out.stem,
+        classes=classes,
+        height=recipe.height,
+        width=recipe.width,
+        resize=RESIZE,
+        scaling="0..255",
+        output="sigmoid" if order.preset.sigmoid else "softmax",
+        positive=classes[1] if order.preset.sigmoid else None,
+        malignant=tuple(malignant),
+        training_data=f"{n:,} images of {order.dataset.name}, split by {recipe.split.by} (seed {recipe.seed})",
+        intended_use="Research and teaching.",
+        limits=LIMITS,
+        training=training,
+    )
+
+
+def _judged(order: Order, samples: Samples, outputs: np.ndarray, folder: Folder) -> dict[str, Tested]:
+    """Figures of the test images, 95 % intervals by patient or lesion where they are named."""
+    ids = samples.image_ids[samples.rows("test")]
+    codes = tuple(diagnoses.code_or_name(c) for c in samples.classes)
+    about = {"lesionlens_version": __version__, "model": order.out.name, "dataset": order.dataset.name}
+    table = PredictionTable(tuple(map(str, ids)), codes, class_scores(outputs).astype(float), about=about)
+    write_predictions(table, folder.path / "predictions.parquet")
+    split = with_splits(order.dataset, dict(zip(samples.image_ids.tolist(), samples.splits.tolist(), strict=True)))
+    judged = assess(table, split, split="test").evaluation
+    named = {"accuracy": judged.accuracy, "balanced accuracy": judged.balanced_accuracy}
+    named |= {f"sensitivity {f.name}": f.sensitivity for f in judged.per_class}
+    figures = {
+        name: Tested(**plain({"value": f.value, "low": f.low, "high": f.high, "reason": f.reason})) for name, f in named.items()
+    }
+    return {**figures, "majority baseline": Tested(value=judged.majority_baseline)}

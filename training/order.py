@@ -1,0 +1,84 @@
+"""What is to be trained, and everything that can be wrong with it before a picture is read."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_audit.dataset import Dataset
+from errors import TrainingError
+from models.architectures.preset import Base, Preset
+from models.architectures.recipe import Recipe, changed, group
+from models.classifier import Classifier
+from models.network import import_tensorflow
+from training.augmentation import check_augmentation
+from training.build import build_network, freeze
+from training.memory import check_memory
+from training.samples import Samples, choose_samples
+from version import __version__
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, on what, and where the network goes. donor: a classifier whose base is taken."""
+
+    preset: Preset
+    recipe: Recipe
+    dataset: Dataset
+    out: Path
+    donor: Classifier | None = None
+
+
+def fitted_recipe(preset: Preset, fields: Mapping[str, Any], donor: Classifier | None = None) -> Recipe:
+    """The preset's recipe with these fields changed; its size is the base's own, or the donor's, unless one is given."""
+    size: dict[str, int] = {}
+    base = str(fields.get("base") or next(iter(preset.bases), ""))
+    if donor is not None:
+        size = {"height": donor.card.height, "width": donor.card.width}
+    elif base in preset.sizes:
+        size = {"height": preset.sizes[base], "width": preset.sizes[base]}
+    options = {**preset.recipe.options, **group(fields, "options")}
+    split = {**preset.recipe.split.model_dump(), **group(fields, "split")}
+    return changed(preset.recipe, **{**size, **fields, "base": base, "options": options, "split": split})
+
+
+def check_order(order: Order) -> tuple[Samples, Any, Base | None]:
+    """Everything that can be wrong before a picture is read: samples, network with its first weights. Raises LesionLensErrors."""
+    recipe, preset = order.recipe, order.preset
+    if order.out.suffix != ".keras":
+        raise TrainingError("is no name for a network.", str(order.out), "End it in .keras.")
+    unknown = [o for o in recipe.options if o not in preset.recipe.options]
+    if unknown:
+        known = ", ".join(preset.recipe.options) or "none"
+        raise TrainingError(f"{preset.name} has no option {unknown[0]!r}.", "Training", f"It has: {known}.")
+    check_augmentation(recipe.augmentation, recipe.size)
+    samples = choose_samples(order.dataset, recipe)
+    import_tensorflow()
+    network, base = build_network(preset, recipe, len(samples.classes), order.donor)
+    largest = max(recipe.phases, key=lambda p: (p.thaw != "none", p.thaw == "all"))
+    freeze(network, base, largest)
+    check_memory(network, recipe.batch, recipe.optimiser)
+    return samples, network, base
+
+
+def asked(order: Order) -> dict[str, Any]:
+    """What is written down before the first epoch, and compared when a training goes on."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "preset": order.preset.name,
+        "recipe": order.recipe.model_dump(mode="json"),
+        "dataset": order.dataset.name,
+        "dataset_sha256": order.dataset.sha256,
+        "donor_sha256": order.donor.facts.sha256 if order.donor else None,
+        "versions": {
+            "lesionlens": __version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }  # fmt: skip
