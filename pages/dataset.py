@@ -12,7 +12,7 @@ from ui.findings import findings_panel
 
 page_title("Dataset", "What does it consist of?")
 if services.is_local():
-    with st.expander("Add a dataset", icon=":material/add:"), st.form("add-dataset", border=False):
+    with st.expander("Add a dataset", key="fold-add", icon=":material/add:"), st.form("add-dataset", border=False):
         path = st.text_input("Folder or table on this machine", placeholder="/data/HAM10000")
         as_name = st.text_input("Name in this workspace", placeholder="ham10000")
         st.caption(

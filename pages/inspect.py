@@ -91,13 +91,21 @@ if len(drawn) > 1:
 if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
 with (
-    st.expander("Is it like what the classifier learned from?", icon=":material/compare:", expanded=chosen.data is None),
+    st.expander(
+        "Is it like what the classifier learned from?",
+        key=f"fold-familiar {chosen.data is None}",  # an upload begins with it open
+        icon=":material/compare:",
+        expanded=chosen.data is None,
+    ),
     show_errors(),
 ):
     familiar_panel(services.model(name), chosen, choice.dataset())
-with st.expander("Test a shortcut: take a marker away, or put one in", icon=":material/science:"), show_errors():
+with (
+    st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"),
+    show_errors(),
+):
     shortcut_panel(services.model(name), chosen, mask)
-with st.expander("Cover a part and see what happens", icon=":material/brush:"), show_errors():
+with st.expander("Cover a part and see what happens", key="fold-cover", icon=":material/brush:"), show_errors():
     covering_panel(services.model(name), chosen)
 st.subheader("What the dataset knows of this image", anchor=False)
 facts(chosen)

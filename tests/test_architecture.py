@@ -99,3 +99,11 @@ def test_nothing_is_run_out_of_strange_files() -> None:
     for path in sources():
         text = path.read_text(encoding="utf-8")
         assert "unsafe_allow_html" not in text and "pickle.load" not in text and "yaml.load(" not in text, path
+
+
+def test_what_is_unfolded_stays_so_while_the_page_around_it_changes() -> None:
+    """Without a key the browser knows a folded part by its place alone and closes it when another comes in above."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "expander":
+                assert "key" in {k.arg for k in node.keywords}, f"{path}:{node.lineno}"

@@ -86,7 +86,7 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
         )  # fmt: skip
     with two:
         layer = _layer_choice(opened, method or opened.description.default_method)
-    with st.expander("How it is shown", icon=":material/tune:"):
+    with st.expander("How it is shown", key="fold-view", icon=":material/tune:"):
         view = _view(masked)
     return Wish(target, contrast, method, layer), view
 

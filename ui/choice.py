@@ -20,7 +20,7 @@ def sidebar() -> None:
         _select("Classifier", MODEL, models, "demo-honest", "No classifier yet")
         _select("Dataset", DATASET, datasets, "demo", "No dataset yet")
         st.caption("Research and teaching only. LesionLens is no medical device; a score is not a chance of disease.")
-        with st.expander("Network process"):
+        with st.expander("Network process", key="fold-process"):
             pid = services.worker().pid
             st.caption("Networks run in a process of their own." + ("" if pid else " It starts with the next request."))
             if st.button(

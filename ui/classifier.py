@@ -19,7 +19,7 @@ MAX_MB = 200
 
 def add_model() -> None:
     """Upload a network file; it is checked before it is kept."""
-    with st.expander("Add a classifier", icon=":material/add:"):
+    with st.expander("Add a classifier", key="fold-add", icon=":material/add:"):
         file = st.file_uploader(
             f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)", [s.lstrip(".") for s in MODEL_SUFFIXES],
             max_upload_size=MAX_MB, key="model-upload",

@@ -44,6 +44,7 @@ def problems(data: Dataset) -> None:
         return
     with st.expander(
         f"{len(data.problems)} problem{'s' if len(data.problems) > 1 else ''} found on opening",
+        key=f"fold-problems {data.sha256}",
         icon=":material/warning:",
         expanded=len(data.problems) <= 2,
     ):

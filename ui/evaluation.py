@@ -29,7 +29,7 @@ RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
 
 def how_judged(classes: Sequence[str]) -> How:
     """The decision rule, β and a prevalence, as chosen; what most people want is chosen already."""
-    with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", icon=":material/tune:"):
+    with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
         one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
         rule = one.segmented_control(
             "An image is decided for", list(RULES), default="argmax", format_func=RULE_NAMES.__getitem__, key="rule",

@@ -62,7 +62,7 @@ def findings_panel(data: Dataset) -> None:
 
 def _ask(data: Dataset, label: str) -> None:
     """What an audit may be given, and the button that starts it."""
-    with st.expander("Ask for more: doubtful labels, a second dataset, a clean split", icon=":material/add:"):
+    with st.expander("Ask for more: doubtful labels, a second dataset, a clean split", key="fold-ask", icon=":material/add:"):
         judged, against, fractions = _judged(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
         audits.start(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts))

@@ -30,7 +30,7 @@ class Chosen:
 
 def choose_image(data: Dataset | None) -> Chosen | None:
     """The chosen image, or None with a hint on screen. The choice is in the address."""
-    with st.expander("Choose an image", icon=":material/photo_library:", expanded=False):
+    with st.expander("Choose an image", key="fold-images", icon=":material/photo_library:"):
         from_data, own = st.tabs(["From the dataset", "Upload"])
         with own:
             uploaded = _upload()

@@ -37,7 +37,9 @@ PLAIN = Recipe()
 def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
     """Controls; the classifier alone, on the images as they are, unless something is chosen."""
     others = [n for n in services.workspace().model_names() if n != name]
-    with st.expander("Better predictions from the same networks: views, several classifiers, prior", icon=":material/join:"):
+    with st.expander(
+        "Better predictions from the same networks: views, several classifiers, prior", key="fold-recipe", icon=":material/join:"
+    ):
         one, two = st.columns(2)
         also = one.multiselect("Together with", others, key="ensemble", placeholder="other classifiers", bind="query-params")
         with two:

@@ -21,7 +21,9 @@ def marker_name(marker: str) -> str:
 
 def judged_marker(marker: str, told: dict[str, Any], content: dict[str, Any], folder: Path) -> None:
     """content: of `shortcuts.json`, in whose folder the examples lie."""
-    with st.expander(f"{marker_name(marker).capitalize()}: {told['verdict']}", icon=ICONS[told["verdict"]]):
+    with st.expander(
+        f"{marker_name(marker).capitalize()}: {told['verdict']}", key=f"fold-judged {marker}", icon=ICONS[told["verdict"]]
+    ):
         st.markdown(told["why"][:1].upper() + told["why"][1:])
         if told.get("agreement"):
             st.markdown(f"Attention: {told['agreement']}.")

@@ -196,7 +196,7 @@ def _verdict(cast: Cast) -> None:
         st.success(f"{told}Classifier {used[0]} reads the ink.", icon=":material/check_circle:")
     else:
         st.info("The experiment does not single one out on these images.")
-    with st.expander("Who they are"):
+    with st.expander("Who they are", key="fold-cast"):
         for letter, opened in cast.models.items():
             st.markdown(f"**{letter}** is `{NAMES[letter]}`, {opened.card.name}. {opened.card.training_data}")
     st.write(

@@ -42,7 +42,7 @@ def new_training(data: Dataset) -> None:
     preset = PRESETS[name]
     _about(preset)
     fields = _split(preset, data) | _weights(preset)
-    with st.expander("Settings", icon=":material/tune:"):
+    with st.expander("Settings", key="fold-settings", icon=":material/tune:"):
         fields |= _settings(preset)
     recipe = fitted_recipe(preset, fields)
     check_augmentation(recipe.augmentation, recipe.size)
@@ -55,7 +55,7 @@ def new_training(data: Dataset) -> None:
 
 def _about(preset: Preset) -> None:
     st.markdown(f"{preset.source}. Published: {preset.published.figures}.")
-    with st.expander("What the report leaves open, and was chosen here", icon=":material/info:"):
+    with st.expander("What the report leaves open, and was chosen here", key="fold-chosen", icon=":material/info:"):
         st.markdown("\n".join(f"- {sentence}" for sentence in preset.chosen))
 
 

@@ -67,7 +67,9 @@ def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data
         return
     evidence = _evidence(opened, chosen, shown)
     if evidence.faithfulness is not None:
-        with st.expander("Measurements behind the trust in this map", icon=":material/monitoring:"):
+        with st.expander(
+            "Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"
+        ):
             _measurements(evidence)
     _sanity(opened, shown, evidence.sanity, data)
 
@@ -160,6 +162,7 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
     task = services.task(key)
     with st.expander(
         "Sanity check of this method on this classifier",
+        key=f"fold-sanity {opened.name}",
         icon=":material/shuffle:",
         expanded=task is not None,  # while it runs, and to show what came out
     ):

@@ -106,9 +106,38 @@ def server(browser: Browser, tiny_workspace: Path) -> Iterator[Server]:
         yield one
 
 
+IDLE = """() => {
+    const app = document.querySelector("[data-testid='stApp']"), now = performance.now();
+    window.idleSince = app?.dataset.testScriptState === "notRunning" ? window.idleSince ?? now : undefined;
+    return now - window.idleSince > 300;
+}"""
+
+
 def ready(page: Page) -> None:
-    """Wait until the script behind the page has run to its end."""
-    page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
+    """Wait until the script behind the page has run to its end, and no other has begun for 0.3 s: a button's answer,
+    or a page that asks to be drawn again, begins a moment after the last run."""
+    page.wait_for_function(IDLE)
+
+
+def tap(target: Locator) -> None:
+    """Click what stays (a tab, a choice) once the page is at rest: what is drawn anew between press and release hears nothing."""
+    target.wait_for()
+    ready(target.page)
+    target.click()
+
+
+def unfold(page: Page, label: str) -> None:
+    """Open the folded part whose line says so (a regular expression)."""
+    line = page.locator("summary").filter(has_text=re.compile(label))
+    opened = page.locator("details[open] > summary").filter(has_text=re.compile(label))
+    for _ in range(5):
+        tap(line.first)
+        try:
+            opened.first.wait_for(timeout=5_000)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"no answer to clicks: {label}")
 
 
 def press(button: Locator) -> None:

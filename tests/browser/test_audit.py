@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, click_until, heatmap, key_until, press, ready
+from tests.browser.conftest import Server, click_until, heatmap, key_until, press, ready, tap
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ def test_charts_filter_each_other_and_the_gallery(page: Page, server: Server) ->
     ready(page)
     click_until(page, charts.first.locator("canvas, svg").first, (0.35, 53), page.get_by_text(re.compile(r"\d+ of \d+ images")))
     expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
-    page.get_by_role("button", name="Clear filters").click()
+    tap(page.get_by_role("button", name="Clear filters"))
     expect(page.get_by_text(re.compile(r"\d+ of \d+ images"))).to_be_hidden()
 
 
@@ -43,22 +43,22 @@ def test_a_dataset_is_audited_and_a_finding_leads_to_its_images(
     page.reload()
     expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
     row = page.get_by_test_id("stHorizontalBlock").filter(has_text="duplicate photographs").last
-    row.get_by_text(re.compile(r"^\d+ images$")).click()
-    page.get_by_role("link", name=re.compile("TINY_9000001")).first.click()
+    tap(row.get_by_text(re.compile(r"^\d+ images$")))
+    tap(page.get_by_role("link", name=re.compile("TINY_9000001")).first)
     expect(heatmap(page)).to_be_visible()
     assert "image=TINY_9000001" in page.url
 
 
 def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/review?dataset=tiny")
-    page.get_by_role("link", name="Audit it on the Dataset page").click()
+    tap(page.get_by_role("link", name="Audit it on the Dataset page"))
     press(page.get_by_role("button", name="Audit it", exact=True))
     expect(page.get_by_role("button", name="Report (HTML)")).to_be_visible()
     page.goto(f"{server.url}/review?dataset=tiny&marker=hair")
     expect(page.get_by_text("Is there hair?")).to_be_visible()
     picture = page.get_by_role("img", name=re.compile("Is there hair"))
     flagged = picture.get_attribute("alt")
-    page.get_by_text("the others", exact=True).click()
+    tap(page.get_by_text("the others", exact=True))
     expect(picture).not_to_have_attribute("alt", flagged)
     expect(page.get_by_text(re.compile("^0 of [0-9]+ looked at"))).to_be_visible()
     ready(page)

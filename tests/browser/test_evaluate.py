@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, choose, click_until, heatmap, press, ready
+from tests.browser.conftest import Server, choose, click_until, heatmap, press, ready, tap
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def test_a_selected_cell_shows_its_images_with_heatmaps(page: Page, server: Serv
     expect(page.get_by_role("heading", name=re.compile(r"nv decided as nv: [1-9]"))).to_be_visible()
     picture = page.get_by_role("img", name=re.compile(r"TINY_\d+: nv \d+%")).first
     expect(picture).to_be_visible()
-    page.get_by_role("link", name=re.compile(r"nv \d+%")).first.click()
+    tap(page.get_by_role("link", name=re.compile(r"nv \d+%")).first)
     expect(heatmap(page)).to_be_visible()
     assert "/inspect" in page.url and "image=TINY" in page.url
 
@@ -48,7 +48,7 @@ def test_where_it_looks_on_average_over_a_cell(page: Page, server: Server) -> No
     page.goto(f"{server.url}/evaluate?model=demo-honest&diagnosed=nv&decided=nv")
     average = page.get_by_role("button", name=re.compile("Average over"))
     run_where_missing(page, average)
-    average.click()
+    tap(average)
     expect(page.get_by_role("img", name="Mean heatmap for nv, centred on the lesion")).to_be_visible()
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from data_audit.opening import open_dataset
 from demo.classifiers import install
-from tests.browser.conftest import Server, choose, heatmap, key_until, press, ready, serving
+from tests.browser.conftest import Server, choose, heatmap, key_until, press, ready, serving, tap, unfold
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-shortcut&dataset=tiny&try-on=true")
     expect(heatmap(page).first).to_be_visible()
-    page.get_by_text("Test a shortcut").click()
+    unfold(page, "Test a shortcut")
     told = page.get_by_text(
         re.compile(r"(Putting in|Removing the) .* P\(\w+\) (from \d\.\d\d to|at) \d\.\d\d; .* The decision (stays|turns)")
     )
@@ -32,7 +32,7 @@ def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> No
 def test_a_mark_is_painted_and_tried(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-shortcut&dataset=tiny&try-on=true&try-what=Paint+a+mark")
     expect(heatmap(page).first).to_be_visible()
-    page.get_by_text("Test a shortcut").click()
+    unfold(page, "Test a shortcut")
     expect(page.get_by_text("Paint a mark where you want it.", exact=False)).to_be_visible()
     told = page.get_by_text(re.compile("Putting in a painted mark|Painted mark: no clean skin"))
     canvas = page.get_by_role("application", name=re.compile("as the network gets it"))
@@ -45,7 +45,7 @@ def test_a_mark_is_painted_and_tried(page: Page, server: Server) -> None:
 def test_what_if_the_photograph_were_cropped(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-shortcut&dataset=tiny&try-on=true&try-what=What+if")
     expect(heatmap(page).first).to_be_visible()
-    page.get_by_text("Test a shortcut").click()
+    unfold(page, "Test a shortcut")
     expect(page.get_by_text(re.compile("^cropped to the lesion: P"))).to_be_visible()
     expect(page.get_by_text("Without a control: this is what the classifier would say, not why.", exact=False)).to_be_visible()
 
@@ -55,12 +55,12 @@ def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
     press(page.get_by_role("button", name="Try the markers"))
     expect(page.get_by_text(re.compile(r"^\d+ photographs were tried"))).to_be_visible()
     expect(page.get_by_text("Audit the dataset to see which").or_(page.get_by_text("What to fix first")).first).to_be_visible()
-    page.get_by_text(re.compile("^Ink: ")).click()
+    unfold(page, "Ink: ")
     expect(page.get_by_text("Sensitivity and specificity of deciding for mel on the same photographs.").first).to_be_visible()
     expect(page.get_by_text("Photographs on which the effect was nearest to the median one.").first).to_be_visible()
     ready(page)
     with page.expect_download() as got:
-        page.get_by_role("button", name="Report (HTML)").click()
+        tap(page.get_by_role("button", name="Report (HTML)"))
     report = Path(got.value.path()).read_text(encoding="utf-8")
     assert "Does Demo classifier, taught a shortcut use the markers?" in report
     assert 'src="data:image/jpeg' in report
@@ -81,9 +81,9 @@ def test_a_cleaned_copy_weights_and_a_trap(page: Page, server: Server, tiny_work
     expect(page.get_by_text("A copy of that name is in the workspace", exact=False)).to_be_visible()
     made = tiny_workspace / "datasets" / "tiny-without-ink"
     assert len(open_dataset(made)) == len(open_dataset(Workspace(tiny_workspace).dataset_path("tiny")))
-    page.get_by_text("Training weights", exact=True).click()
+    tap(page.get_by_text("Training weights", exact=True))
     expect(page.get_by_text(re.compile("images weigh"))).to_be_visible()
-    page.get_by_text("A trap split", exact=True).click()
+    tap(page.get_by_text("A trap split", exact=True))
     expect(page.get_by_role("button", name="trap.csv")).to_be_visible()
     shutil.rmtree(made)
 
@@ -98,15 +98,14 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
         space.register_dataset("demo-faulty", small_dataset)
         page.reload()
         expect(page.get_by_text("95 % intervals, by lesion.", exact=False)).to_be_visible()
-        page.get_by_text("B", exact=True).last.click()
-        ready(page)
-        page.get_by_text("2 · The data").click()
+        tap(page.get_by_text("B", exact=True).last)
+        tap(page.get_by_text("2 · The data"))
         expect(page.get_by_text("The odds ratio is", exact=False)).to_be_visible()
-        page.get_by_text("3 · The heatmaps").click()
+        tap(page.get_by_text("3 · The heatmaps"))
         expect(page.get_by_role("img", name=re.compile("Heatmap of A for mel")).first).to_be_visible()
         expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
-        page.get_by_text("4 · Take it away").click()
+        tap(page.get_by_text("4 · Take it away"))
         expect(page.get_by_text(re.compile(r"Removing the ink (lowers|raises|leaves) P\(mel\)")).first).to_be_visible()
-        page.get_by_text("5 · The verdict").click()
+        tap(page.get_by_text("5 · The verdict"))
         expect(page.get_by_text("What to take home", exact=False)).to_be_visible()
         expect(page.get_by_text(re.compile("Classifier A: (used|can't tell|not seen to matter)")).first).to_be_visible()

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, choose, press, ready
+from tests.browser.conftest import Server, choose, press, ready, tap, unfold
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ def begin(page: Page, server: Server, name: str, epochs: int) -> None:
     choose(page, "Split", "by lesion")
     fill(page, "Training / validation / test, %", "60/20/20")
     expect(page.get_by_text("No lesion is both in training and in the test.")).to_be_visible()
-    page.get_by_text("Settings", exact=True).click()
+    unfold(page, "Settings")
     fill(page, "Epochs (all layers)", str(epochs))
     fill(page, "Name of the classifier", name)
     press(page.get_by_role("button", name="Start training"))
@@ -42,7 +42,7 @@ def test_from_the_form_to_figures_on_its_own_test_images(page: Page, server: Ser
     expect(
         page.get_by_text(re.compile("balanced accuracy is .* on images it learned from (than|and) in validation")).first
     ).to_be_visible()
-    page.get_by_role("link", name=re.compile("Evaluate it on its test images")).click()
+    tap(page.get_by_role("link", name=re.compile("Evaluate it on its test images")))
     press(page.get_by_role("button", name="Run it over the dataset"))
     expect(page.get_by_text("Always nv")).to_be_visible()
 

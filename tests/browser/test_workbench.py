@@ -15,7 +15,7 @@ from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from runs import finish
-from tests.browser.conftest import Server, choose, click_until, heatmap, key_until, ready, serving
+from tests.browser.conftest import Server, choose, click_until, heatmap, key_until, press, ready, serving, tap, unfold
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path:
         page.goto(server.url)
         expect(page.get_by_text(re.compile("Drawing the demo"))).to_be_visible()
         page.get_by_text("Datasets: demo, demo-faulty.").wait_for(timeout=240_000)
-        page.get_by_role("link", name="Inspect an image").first.click()
+        tap(page.get_by_role("link", name="Inspect an image").first)
         expect(heatmap(page)).to_be_visible()
         assert "model=demo-honest" in page.url and "dataset=demo" in page.url and "image=DEMO_0000001" in page.url
     space = Workspace(root)
@@ -51,7 +51,7 @@ def test_choosing_another_image_by_search_and_row(page: Page, server: Server, sm
     wanted = open_dataset(small_dataset).table["image_id"].iloc[-1]
     page.goto(f"{server.url}/inspect")
     expect(heatmap(page)).to_be_visible()
-    page.get_by_text("Choose an image", exact=True).click()
+    unfold(page, "Choose an image")
     page.get_by_role("textbox", name="Search").fill(wanted)
     page.get_by_role("textbox", name="Search").press("Enter")
     expect(page.get_by_text("Page of 1 (1 images)")).to_be_visible()
@@ -74,13 +74,13 @@ def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_pa
     (tmp_path / "bad.jpg").write_bytes(b"<html>not a picture</html>")
     page.goto(f"{server.url}/inspect")
     expect(heatmap(page)).to_be_visible()
-    page.get_by_text("Choose an image", exact=True).click()
-    page.get_by_role("tab", name="Upload").click()
+    unfold(page, "Choose an image")
+    tap(page.get_by_role("tab", name="Upload"))
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.jpg")
     expect(page.get_by_text(re.compile("is not a JPEG, PNG"))).to_be_visible()
     expect(heatmap(page)).to_be_visible()
     ready(page)
-    page.get_by_role("button", name=re.compile("Remove bad")).click()
+    press(page.get_by_role("button", name=re.compile("Remove bad")))
     expect(page.get_by_text("bad.jpg", exact=True)).to_be_hidden()
     ready(page)
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.jpg")
@@ -103,8 +103,8 @@ def test_an_upload_unlike_the_dataset_is_warned_of(
     (tmp_path / "noise.png").write_bytes(encode_png(noise))
     page.goto(f"{server.url}/inspect?model=demo-honest&dataset=tiny")
     expect(heatmap(page)).to_be_visible()
-    page.get_by_text("Choose an image").click()
-    page.get_by_role("tab", name="Upload").click()
+    unfold(page, "Choose an image")
+    tap(page.get_by_role("tab", name="Upload"))
     page.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
     expect(page.get_by_text("this picture is unlike the images of tiny").first).to_be_visible()
     expect(page.get_by_text("Unlike the images of tiny (train).").first).to_be_visible()
@@ -152,23 +152,31 @@ def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: S
 def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Server, tiny_workspace: Path) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&method=hirescam")
     expect(page.get_by_text(re.compile("Trust: weak, not tested yet"))).to_be_visible()
-    page.get_by_role("button", name="Test this map").click()
-    page.get_by_text("Measurements behind the trust in this map").click()
+    press(page.get_by_role("button", name="Test this map"))
+    unfold(page, "Measurements behind the trust in this map")
     expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()
-    page.get_by_text("Sanity check of this method on this classifier").click()
-    page.get_by_role("button", name="Run the sanity check").click()
+    unfold(page, "Sanity check of this method on this classifier")
+    press(page.get_by_role("button", name="Run the sanity check"))
     expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible(timeout=240_000)
     assert len(list((tiny_workspace / "results" / "sanity").glob("*-hirescam-*.json"))) == 1
     page.reload()
     expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
 
 
-def test_a_slow_method_shows_its_progress_and_can_be_stopped(page: Page, server: Server) -> None:
+def test_a_long_run_shows_its_progress_and_can_be_stopped_and_begun_again(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&method=rise&target=bcc")
-    page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_text(re.compile("The run was stopped"))).to_be_visible()
-    page.get_by_role("button", name="Compute it").click()
     expect(page.get_by_role("img", name=re.compile("RISE heatmap of .* for bcc"))).to_be_visible()
+    unfold(page, "Sanity check of this method on this classifier")
+    again, stop = page.get_by_role("button", name="Run it again"), page.get_by_role("button", name="Stop", exact=True)
+    tap(page.get_by_role("button", name="Run the sanity check"))  # hundreds of thousands of predictions: no end in sight
+    expect(page.get_by_text(re.compile(r"^Scrambling: \d+ of "))).to_be_visible()
+    press(stop)
+    expect(page.get_by_text(re.compile("The run was stopped"))).to_be_visible()
+    press(again)
+    press(page.get_by_role("button", name="Run the sanity check"))
+    expect(page.get_by_text(re.compile(r"^Scrambling: \d+ of "))).to_be_visible()
+    press(stop)
+    expect(again).to_be_visible()
 
 
 def test_why_one_class_and_not_another(page: Page, server: Server) -> None:
@@ -180,7 +188,7 @@ def test_why_one_class_and_not_another(page: Page, server: Server) -> None:
 def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&also=demo-shortcut&target=mel")
     expect(page.get_by_role("img", name="Difference of two heatmaps for mel")).to_be_visible()
-    page.get_by_text("methods", exact=True).first.click()
+    tap(page.get_by_text("methods", exact=True).first)
     for name in ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Vanilla gradient"):
         expect(page.get_by_role("img", name=f"Heatmap, {name}")).to_be_visible()
 
@@ -188,7 +196,7 @@ def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server)
 def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest")
     expect(heatmap(page)).to_be_visible()
-    page.get_by_text("Cover a part and see what happens").click()
+    unfold(page, "Cover a part and see what happens")
     canvas = page.locator(".viewer canvas").last
     expect(canvas).to_be_visible()
     ready(page)
@@ -200,7 +208,7 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5, steps=6)
     page.mouse.up()
     expect(page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))).to_be_visible()
-    page.get_by_role("button", name="Start over").click()
+    tap(page.get_by_role("button", name="Start over"))
     expect(page.get_by_text(re.compile("Paint over what you suspect"))).to_be_visible()
     painted = page.get_by_text(re.compile(r"Covering [\d.]+% of the area: score of"))
     key_until(page, " ", painted, page.locator(".viewer canvas").last)
@@ -208,9 +216,9 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
 
 def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/classifier?model=demo-shortcut")
-    page.get_by_role("tab", name="Methods of explanation").click()
+    tap(page.get_by_role("tab", name="Methods of explanation"))
     page.get_by_role("slider", name="Images, drawn at random").press("Home")
-    page.get_by_role("button", name="Compare them").click()
+    tap(page.get_by_role("button", name="Compare them"))
     expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=240_000)
 
 
@@ -220,7 +228,7 @@ def test_a_card_is_mended_on_screen(page: Page, server: Server, tiny_workspace: 
     expect(classes).to_be_visible()
     kept = (tiny_workspace / "models" / "demo-shortcut.card.yaml").read_text()
     classes.fill("akiec\nbcc\nmel")
-    page.get_by_role("button", name="Save the card").click()
+    tap(page.get_by_role("button", name="Save the card"))
     expect(page.get_by_text(re.compile("7 outputs"))).to_be_visible()
     assert (tiny_workspace / "models" / "demo-shortcut.card.yaml").read_text() == kept
 
@@ -251,19 +259,19 @@ def test_an_uploaded_classifier_is_checked_kept_and_chosen(
     (tmp_path / "mine.keras").write_bytes(shortcut.read_bytes())
     (tmp_path / "bad.h5").write_bytes(b"\x80\x04.")
     page.goto(f"{server.url}/classifier")
-    page.get_by_text("Add a classifier", exact=True).click()
+    unfold(page, "Add a classifier")
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.h5")
-    page.get_by_role("button", name="Check and keep it").click()
+    tap(page.get_by_role("button", name="Check and keep it"))
     expect(page.get_by_text(re.compile("is a Python pickle"))).to_be_visible()
     assert not (tiny_workspace / "models" / "bad.h5").exists()
     ready(page)
-    page.get_by_role("button", name=re.compile("Remove bad")).click()
+    press(page.get_by_role("button", name=re.compile("Remove bad")))
     expect(page.get_by_text("bad.h5", exact=True)).to_be_hidden()
     ready(page)
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.keras")
     expect(page.get_by_text("mine.keras", exact=True)).to_be_visible()
     ready(page)
-    page.get_by_role("button", name="Check and keep it").click()
+    tap(page.get_by_role("button", name="Check and keep it"))
     page.wait_for_url(re.compile("model=mine"))
     expect(page.get_by_text(re.compile(r"mine\.keras · sha256"))).to_be_visible()
     (tiny_workspace / "models" / "mine.keras").unlink()
