@@ -23,11 +23,11 @@ def finish(run: Run[T], progress: Callable[[int, int], None] = lambda done, tota
             return end.value
 
 
-def part(run: Run[T], start: float, end: float) -> Run[T]:
-    """A run as a part of a larger one, which is told as `WHOLE` steps: this one goes from start to end, 0…1."""
+def part(run: Run[T], start: float, end: float, whole: int = WHOLE) -> Run[T]:
+    """A run as a part of a larger one, which is told as so many steps: this one goes from start to end, 0…1."""
     while True:
         try:
             done, total = next(run)
-            yield round(WHOLE * (start + (end - start) * done / max(total, 1))), WHOLE
+            yield round(whole * (start + (end - start) * done / max(total, 1))), whole
         except StopIteration as stop:
             return stop.value

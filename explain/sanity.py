@@ -16,13 +16,13 @@ import numpy as np
 
 from atomic import write_bytes
 from errors import NoSpatialLayer
-from explain.methods import DEFAULT, Settings, attribute, find_method
+from explain.methods import DEFAULT, Attribution, Settings, attribution, find_method
 from explain.similarity import spearman, ssim
 from models.classifier import BATCH, Classifier
 from models.layers import sublayers
 from models.network import open_network
 from models.stream import stream_batches
-from runs import Run
+from runs import Run, part
 
 IMAGES, SEEDS, STAGES = 100, 5, 8
 FAILED = 0.3  # mean Spearman after everything is scrambled that is too much
@@ -70,14 +70,20 @@ def check_sanity(
         raise NoSpatialLayer("shows no layers whose weights could be scrambled.", classifier.facts.path.name)
     batches = [prepared[i : i + BATCH] for i in range(0, len(prepared), BATCH)]
     parts = cuts(classifier, stages)
-    total, done = len(batches) * (1 + seeds * len(parts)), 0
-    trained, targets = [], []
-    for batch in batches:
-        found = attribute(classifier, batch, None, method, layer, settings)
-        trained.append(found.maps)
-        targets.append(found.targets)
-        done += 1
+    total, done = len(prepared) * (1 + seeds * len(parts)), 0  # maps
+
+    def maps(who: Classifier, batch: np.ndarray, targets: np.ndarray | None) -> Run[Attribution]:
+        """Told as it goes: a batch of a slow method takes minutes."""
+        nonlocal done
+        start, done = done, done + len(batch)
+        run = attribution(who, batch, targets, method, layer, settings)
+        found = yield from part(run, start / total, done / total, total)
         yield done, total
+        return found
+
+    trained = []
+    for batch in batches:
+        trained.append((yield from maps(classifier, batch, None)))
     rank: list[list[np.ndarray]] = [[] for _ in parts]
     structure: list[list[np.ndarray]] = [[] for _ in parts]
     copy = scrambled_copy(classifier)
@@ -85,12 +91,10 @@ def check_sanity(
         copy.restore()
         for stage, paths in enumerate(parts):
             copy.scramble(paths, seed)
-            for batch, map_before, target in zip(batches, trained, targets, strict=True):
-                now = attribute(copy.classifier, batch, target, method, layer, settings).maps
-                rank[stage].append(spearman(map_before, now))
-                structure[stage].append(ssim(map_before, now))
-                done += 1
-                yield done, total
+            for batch, before in zip(batches, trained, strict=True):
+                now = yield from maps(copy.classifier, batch, before.targets)
+                rank[stage].append(spearman(before.maps, now.maps))
+                structure[stage].append(ssim(before.maps, now.maps))
     ranks, structures = ([np.concatenate(values) for values in s] for s in (rank, structure))
     return Sanity(
         method,

@@ -145,6 +145,15 @@ def test_scrambling_takes_the_map_apart_and_leaves_the_classifier_alone(
     assert read_sanity(tmp_path / "s.json") == found and read_sanity(tmp_path / "none.json") is None
 
 
+def test_the_sanity_check_of_a_slow_method_tells_how_far_it_is_within_a_batch(honest: Path, small_dataset: Path) -> None:
+    """Two images, scrambled once from top to bottom: four maps, each of which RISE draws in many steps."""
+    classifier, told = open_classifier(honest), []
+    prepared = classifier.prepare([read_image(p) for p in sorted((small_dataset / "images").iterdir())[:2]])
+    finish(check_sanity(classifier, prepared, "rise", seeds=1, stages=1), lambda *at: told.append(at))
+    assert {total for _, total in told} == {4} and {done for done, _ in told} == {0, 1, 2, 3, 4}
+    assert len(told) > 20 and [done for done, _ in told] == sorted(done for done, _ in told)
+
+
 def test_eigen_cam_ignores_the_head(honest: Path, small_dataset: Path) -> None:
     """Scrambling the last layer alone cannot change a map that asks no class."""
     classifier = open_classifier(honest)
