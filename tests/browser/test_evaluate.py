@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, choose, click_until, heatmap, press, ready, tap
+from tests.browser.conftest import Server, choose, click_until, heatmap, key_until, press, ready, tap
 
 pytestmark = pytest.mark.browser
 
@@ -66,11 +66,8 @@ def test_a_threshold_is_chosen_and_told_in_people(page: Page, server: Server) ->
     expect(page.get_by_text("Of 1,000 people like these")).to_be_visible()
     expect(page.get_by_text(re.compile("Chosen and judged on the same images"))).to_be_visible()
     expect(page.get_by_text(re.compile("physicians' sensitivity and specificity for melanoma"))).to_be_visible()
-    slider = page.get_by_role("slider")
-    slider.focus()
-    slider.press("End")  # above every score but the highest: hardly anybody is alarmed
-    ready(page)
-    expect(page.get_by_role("row", name=re.compile("^not mel 0 "))).to_be_visible()
+    nobody = page.get_by_role("row", name=re.compile("^not mel 0 "))
+    key_until(page, "End", nobody, page.get_by_role("slider"))  # above every score but the highest: hardly anybody is alarmed
     choose(page, "Class against the rest", "^nv$")
     expect(page.get_by_text(re.compile("physicians' sensitivity"))).to_be_hidden()
 

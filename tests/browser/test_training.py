@@ -28,9 +28,11 @@ def begin(page: Page, server: Server, name: str, epochs: int) -> None:
 
 def fill(page: Page, label: str, text: str) -> None:
     field: Locator = page.locator(f'input[aria-label="{label}"]')
+    ready(page)
     field.fill(text)
     field.press("Enter")
     ready(page)
+    expect(field).to_have_value(text)
 
 
 def test_from_the_form_to_figures_on_its_own_test_images(page: Page, server: Server) -> None:

@@ -125,11 +125,8 @@ def test_maps_by_depth_and_of_the_scrambled_network(page: Page, server: Server) 
     expect(page.get_by_role("img", name="Map at features/re_lu_3")).to_be_visible()
     page.goto(f"{server.url}/learn?model=demo-honest&lesson=Scrambled")
     expect(page.get_by_text("Spearman correlation of the two maps: 1.00", exact=False)).to_be_visible()
-    slider = page.get_by_role("slider")
-    slider.focus()
-    slider.press("End")
+    key_until(page, "End", page.get_by_role("img", name=re.compile("Scrambled: 8 .*heatmap")), page.get_by_role("slider"))
     expect(page.get_by_text("Spearman correlation of the two maps: 1.00", exact=False)).to_be_hidden()
-    expect(page.get_by_role("img", name=re.compile("Scrambled: 8 .*heatmap"))).to_be_visible()
 
 
 def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: Server) -> None:
@@ -217,7 +214,8 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
 def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/classifier?model=demo-shortcut")
     tap(page.get_by_role("tab", name="Methods of explanation"))
-    page.get_by_role("slider", name="Images, drawn at random").press("Home")
+    slider = page.get_by_role("slider", name="Images, drawn at random")
+    key_until(page, "Home", slider.and_(page.locator("[aria-valuetext='10']")), slider)
     tap(page.get_by_role("button", name="Compare them"))
     expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=240_000)
 
