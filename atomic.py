@@ -20,20 +20,28 @@ def part_name(path: Path) -> Path:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the machine has against writing `path`, a full disk for instance, as a WriteError with what to do."""
+    try:
+        yield
+    except OSError as error:
+        todo = "Free some space, then try again." if error.errno in FULL else "Choose another place."
+        raise WriteError(f"cannot be written ({error.strerror or error}).", str(path), todo) from error
+
+
+@contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Where to write what is to be `path`, which is there when all went well: a killed process leaves the old file or the new one.
     Its folder is made.
 
-    Raises WriteError where it cannot be written, a full disk for instance; nothing is left of it then.
+    Raises WriteError where it cannot be written; nothing is left of it then.
     """
     part = part_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        todo = "Free some space, then try again." if error.errno in FULL else "Choose another place."
-        raise WriteError(f"cannot be written ({error.strerror or error}).", str(path), todo) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
     finally:
         with suppress(OSError):  # nowhere to be removed from, or no right to
             part.unlink()

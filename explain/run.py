@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name, whole
+from atomic import part_name, whole, writing
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.methods import DEFAULT, METHODS, Settings, attribute
@@ -137,11 +138,12 @@ def explain_dataset(
 
 
 class MapWriter:
-    """Writes maps as batches come; the file appears when it is whole."""
+    """Writes maps as batches come; the file appears when it is whole. Raises WriteError where it cannot be written."""
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self.path, self._part = path, part_name(path)
-        self._writer = pq.ParquetWriter(self._part, _described(SCHEMA, about), compression="zstd")
+        with writing(path):
+            self._writer = pq.ParquetWriter(self._part, _described(SCHEMA, about), compression="zstd")
 
     def write(self, image_ids: Sequence[str], method: str, layer: str, targets: Sequence[str], maps: np.ndarray) -> None:
         """maps float32 (n, h, w): stored as float16 of map / scale, row-major, scale = largest absolute value."""
@@ -152,11 +154,20 @@ class MapWriter:
             list(image_ids), [method] * n, [layer] * n, list(targets), [maps.shape[1]] * n, [maps.shape[2]] * n,
             scales, [m.astype(np.float16).tobytes() for m in unit],
         ]  # fmt: skip
-        self._writer.write_table(pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=self._writer.schema))
+        with writing(self.path):
+            self._writer.write_table(pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=self._writer.schema))
 
-    def close(self, keep: bool = True) -> None:
-        self._writer.close()
-        self._part.replace(self.path) if keep else self._part.unlink()
+    def close(self) -> None:
+        """The file is there from now on."""
+        with writing(self.path):
+            self._writer.close()
+            self._part.replace(self.path)
+
+    def discard(self) -> None:
+        """Nothing is left, whatever has been written."""
+        with suppress(OSError):  # a full disk cannot take the end of the file either
+            self._writer.close()
+        self._part.unlink(missing_ok=True)
 
 
 def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -237,7 +248,7 @@ class _Part:
 
     def discard(self) -> None:
         if self._open:
-            self._maps.close(keep=False)
+            self._maps.discard()
             self._open = False
 
 
@@ -246,11 +257,10 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
     ids, logits, probabilities = [], [], []
     errors: dict[str, str] = {}
     count = {"maps": 0, "empty": 0}
-    embeddings = out / "embeddings.parquet"
-    with (
-        pq.ParquetWriter(part_name(out / "explanations.parquet"), _described(SCHEMA, about), compression="zstd") as maps,
-        pq.ParquetWriter(part_name(embeddings), _described(EMBEDDINGS, about), compression="zstd") as vectors,
-    ):
+    with ExitStack() as files:
+        maps = files.enter_context(_joined(out / "explanations.parquet", SCHEMA, about))
+        embedded = classifier.embedded is not None
+        vectors = files.enter_context(_joined(out / "embeddings.parquet", EMBEDDINGS, about)) if embedded else None
         for k in range(parts):
             stored = pq.ParquetFile(_maps_file(kept, k))
             for group in stored.iter_batches(1024):
@@ -263,13 +273,8 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
                 ids += scores["image_id"].to_pylist()
                 logits.append(_matrix(scores["logits"]))
                 probabilities.append(_matrix(scores["probabilities"]))
-                if classifier.embedded is not None:
+                if vectors is not None:
                     vectors.write_table(scores.select(["image_id", "embedding"]).cast(vectors.schema))
-    part_name(out / "explanations.parquet").replace(out / "explanations.parquet")
-    if classifier.embedded is not None:
-        part_name(embeddings).replace(embeddings)
-    else:
-        part_name(embeddings).unlink()
     codes = column_names(classifier.card)
     empty = np.zeros((0, len(codes)), np.float32)
     table = PredictionTable(
@@ -277,6 +282,12 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
     )
     write_predictions(table, out / "predictions.parquet")
     return Explained(len(ids), count["maps"], count["empty"], errors, note)
+
+
+@contextmanager
+def _joined(path: Path, schema: pa.Schema, about: Mapping[str, str]) -> Iterator[pq.ParquetWriter]:
+    with whole(path) as part, pq.ParquetWriter(part, _described(schema, about), compression="zstd") as writer:
+        yield writer
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from errors import WriteError
 from explain.cam import cam
 from explain.run import MapWriter, Request, explain_dataset, explain_files, read_maps
 from imaging.decode import read_image
@@ -104,8 +106,24 @@ def test_the_kept_scores_are_the_classifiers(tmp_path: Path, run, honest: Path) 
     assert table.about["model_sha256"] == "ab" and list(table.errors) == ["broken"]
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_run_that_ends_early_leaves_no_half_file(tmp_path: Path, keep: bool) -> None:
-    writer = MapWriter(tmp_path / "e.parquet", {})
-    writer.close(keep)
-    assert [p.name for p in tmp_path.iterdir()] == (["e.parquet"] if keep else [])
+def test_a_run_that_ends_early_leaves_no_half_file(tmp_path: Path) -> None:
+    MapWriter(tmp_path / "gone.parquet", {}).discard()
+    MapWriter(tmp_path / "kept.parquet", {}).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.parquet"]
+
+
+@pytest.mark.parametrize("writer", ["write_table", "write_batch"])
+def test_a_full_disk_ends_in_a_message_and_the_run_goes_on_later(
+    tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    begin, files = run
+
+    def full(*given: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(pq.ParquetWriter, writer, full)
+        with pytest.raises(WriteError, match="No space left on device.*Free some space"):
+            finish(begin(tmp_path))
+    assert not [p for p in tmp_path.rglob("*.parquet") if "part" in p.name or p.parent == tmp_path]
+    assert finish(begin(tmp_path)).images == len(files) - 1
