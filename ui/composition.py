@@ -30,7 +30,10 @@ def headline(data: Dataset) -> None:
     three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis to one of the rarest.")
     baseline = "undefined" if np.isnan(uneven.majority_baseline) else f"{uneven.majority_baseline:.1%}"
     four.metric(
-        "Baseline", baseline, border=True, help=f"Accuracy of always deciding for {uneven.majority_class or 'the commonest'}."
+        "Baseline",
+        baseline,
+        border=True,
+        help=f"Majority baseline: accuracy of always deciding for {uneven.majority_class or 'the commonest'}.",
     )
     several = int((data.groups.value_counts() > 1).sum())
     if data.n_lesions is not None and several:

@@ -52,8 +52,11 @@ def headline(assessment: Assessment) -> None:
     one, two, three = st.columns(3)
     _metric(one, "Accuracy", e.accuracy)
     two.metric(
-        f"Always {e.majority_class}",
+        "Majority baseline",
         f"{e.majority_baseline:.1%}",
+        f"always {e.majority_class}",
+        delta_color="off",
+        delta_arrow="off",
         border=True,
         help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )

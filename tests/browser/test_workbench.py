@@ -15,7 +15,7 @@ from data_audit.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from runs import finish
-from tests.browser.conftest import Server, choose, click_until, heatmap, key_until, press, ready, serving, tap, unfold
+from tests.browser.conftest import PATIENCE, Server, choose, click_until, heatmap, key_until, press, ready, serving, tap, unfold
 from workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path:
     with serving(root) as server:
         page.goto(server.url)
         expect(page.get_by_text(re.compile("Drawing the demo"))).to_be_visible()
-        page.get_by_text("Datasets: demo, demo-faulty.").wait_for(timeout=240_000)
+        page.get_by_text("Datasets: demo, demo-faulty.").wait_for(timeout=2 * PATIENCE)
         tap(page.get_by_role("link", name="Inspect an image").first)
         expect(heatmap(page)).to_be_visible()
         assert "model=demo-honest" in page.url and "dataset=demo" in page.url and "image=DEMO_0000001" in page.url
@@ -154,7 +154,7 @@ def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Se
     expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()
     unfold(page, "Sanity check of this method on this classifier")
     press(page.get_by_role("button", name="Run the sanity check"))
-    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible(timeout=240_000)
+    expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible(timeout=2 * PATIENCE)
     assert len(list((tiny_workspace / "results" / "sanity").glob("*-hirescam-*.json"))) == 1
     page.reload()
     expect(page.get_by_text(re.compile("when the whole network is scrambled"))).to_be_visible()
@@ -217,7 +217,7 @@ def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server)
     slider = page.get_by_role("slider", name="Images, drawn at random")
     key_until(page, "Home", slider.and_(page.locator("[aria-valuetext='10']")), slider)
     tap(page.get_by_role("button", name="Compare them"))
-    expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=240_000)
+    expect(page.get_by_text(re.compile("Best on 10 images of tiny"))).to_be_visible(timeout=2 * PATIENCE)
 
 
 def test_a_card_is_mended_on_screen(page: Page, server: Server, tiny_workspace: Path) -> None:
