@@ -34,7 +34,7 @@ NAMES = {"A": "demo-shortcut", "B": "demo-honest"}
 DATA, SPLIT, MARKER, CLASS = "demo-faulty", "test", "ink", "mel"
 PLAN = Plan((MARKER,), 150)
 SIDE, SHOWN = 240, 3
-GUESS = "story-guess"
+GUESS, GUESSING = "story-guess", "story-guessing"
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,12 @@ def _guess() -> None:
     """The learner's guess; remembered from step to step, though a widget that is not drawn forgets."""
     options = [*NAMES, "can't tell yet"]
     said = st.session_state.get(GUESS, options[-1])
-    st.session_state[GUESS] = st.radio("Which one reads the ink?", options, index=options.index(said), horizontal=True)
+    st.radio("Which one reads the ink?", options, index=options.index(said), horizontal=True, key=GUESSING, on_change=_remember)
+
+
+def _remember() -> None:
+    """Before the page is drawn: the next step may be asked for while this one still is."""
+    st.session_state[GUESS] = st.session_state[GUESSING]
 
 
 def _cast(data: Dataset) -> Cast:

@@ -116,6 +116,7 @@ IDLE = """() => {
 def ready(page: Page) -> None:
     """Wait until the script behind the page has run to its end, and no other has begun for 0.3 s: a button's answer,
     or a page that asks to be drawn again, begins a moment after the last run."""
+    page.evaluate("window.idleSince = undefined")
     page.wait_for_function(IDLE)
 
 
