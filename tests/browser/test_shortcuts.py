@@ -17,8 +17,11 @@ from workspace import Workspace
 pytestmark = pytest.mark.browser
 
 AT_ONCE = """labels => {
-    for (const label of labels)
-        [...document.querySelectorAll("label, button")].filter(e => e.innerText.trim() === label).at(-1).click();
+    const all = [...document.querySelectorAll("label, button")];
+    const found = labels.map(label => all.filter(e => e.innerText.trim() === label).at(-1));
+    if (found.includes(undefined)) return false;
+    found.forEach(e => e.click());
+    return true;
 }"""
 
 
@@ -103,8 +106,9 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
         space.register_dataset("demo-faulty", small_dataset)
         page.reload()
         expect(page.get_by_text("95 % intervals, by lesion.", exact=False)).to_be_visible()
+        expect(page.get_by_role("radio", name="B", exact=True)).to_be_attached()
         ready(page)
-        page.evaluate(AT_ONCE, ["B", "2 · The data"])  # the guess is kept though the next step is asked for at once
+        page.wait_for_function(AT_ONCE, arg=["B", "2 · The data"])  # the guess is kept though the next step is asked for at once
         expect(page.get_by_text("The odds ratio is", exact=False)).to_be_visible()
         tap(page.get_by_text("3 · The heatmaps"))
         expect(page.get_by_role("img", name=re.compile("Heatmap of A for mel")).first).to_be_visible()
