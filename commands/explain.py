@@ -259,7 +259,7 @@ def _say(told: dict[str, Any]) -> None:
 
 
 def _write_overlay(out: Path, image: Path, classifier: Classifier, about: dict[str, str]) -> Path:
-    from explain.run import read_maps
+    from explain.map_file import read_maps
     from imaging.decode import encode_png_with, read_image
     from imaging.overlay import overlay
     from imaging.resize import enlarge, seen_box

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name, whole, writing
+from atomic import whole
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
+from explain.map_file import MAPS, MapWriter, described
 from explain.methods import DEFAULT, METHODS, Settings, attribute
 from models.classifier import BATCH, Classifier, Prediction
 from models.predictions import PredictionTable, column_names, write_predictions
@@ -30,18 +31,6 @@ from runs import Run
 SAVE_EVERY = 20  # batches a part
 ALL = "all"  # the target that stands for every class
 
-SCHEMA = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("method", pa.string()),
-        ("layer", pa.string()),
-        ("target", pa.string()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("scale", pa.float32()),
-        ("map", pa.binary()),
-    ]
-)
 SCORES = pa.schema(
     [
         ("image_id", pa.string()),
@@ -137,47 +126,6 @@ def explain_dataset(
     return explained
 
 
-class MapWriter:
-    """Writes maps as batches come; the file appears when it is whole. Raises WriteError where it cannot be written."""
-
-    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
-        self.path, self._part = path, part_name(path)
-        with writing(path):
-            self._writer = pq.ParquetWriter(self._part, _described(SCHEMA, about), compression="zstd")
-
-    def write(self, image_ids: Sequence[str], method: str, layer: str, targets: Sequence[str], maps: np.ndarray) -> None:
-        """maps float32 (n, h, w): stored as float16 of map / scale, row-major, scale = largest absolute value."""
-        n = len(maps)
-        scales = np.abs(maps).reshape(n, -1).max(1, initial=0).astype(np.float32)
-        unit = maps / np.where(scales > 0, scales, 1)[:, None, None]
-        columns = [
-            list(image_ids), [method] * n, [layer] * n, list(targets), [maps.shape[1]] * n, [maps.shape[2]] * n,
-            scales, [m.astype(np.float16).tobytes() for m in unit],
-        ]  # fmt: skip
-        with writing(self.path):
-            self._writer.write_table(pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=self._writer.schema))
-
-    def close(self) -> None:
-        """The file is there from now on."""
-        with writing(self.path):
-            self._writer.close()
-            self._part.replace(self.path)
-
-    def discard(self) -> None:
-        """Nothing is left, whatever has been written."""
-        with suppress(OSError):  # a full disk cannot take the end of the file either
-            self._writer.close()
-        self._part.unlink(missing_ok=True)
-
-
-def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in its order."""
-    for batch in pq.ParquetFile(path).iter_batches(1024):
-        for row in batch.to_pylist():
-            unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])
-            yield row["image_id"], row["target"], unit.astype(np.float32) * row["scale"]
-
-
 def shown_layer(classifier: Classifier, request: Request) -> str:
     """The layer a request is answered at; `picture` where the method works on the picture itself."""
     if METHODS[request.method].needs != "layer":
@@ -258,7 +206,7 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
     errors: dict[str, str] = {}
     count = {"maps": 0, "empty": 0}
     with ExitStack() as files:
-        maps = files.enter_context(_joined(out / "explanations.parquet", SCHEMA, about))
+        maps = files.enter_context(_joined(out / "explanations.parquet", MAPS, about))
         embedded = classifier.embedded is not None
         vectors = files.enter_context(_joined(out / "embeddings.parquet", EMBEDDINGS, about)) if embedded else None
         for k in range(parts):
@@ -286,16 +234,12 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
 
 @contextmanager
 def _joined(path: Path, schema: pa.Schema, about: Mapping[str, str]) -> Iterator[pq.ParquetWriter]:
-    with whole(path) as part, pq.ParquetWriter(part, _described(schema, about), compression="zstd") as writer:
+    with whole(path) as part, pq.ParquetWriter(part, described(schema, about), compression="zstd") as writer:
         yield writer
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     return np.stack(column.to_numpy())
-
-
-def _described(schema: pa.Schema, about: Mapping[str, str]) -> pa.Schema:
-    return schema.with_metadata({"lesionlens": json.dumps({"about": dict(about)})})
 
 
 def _digest(about: Mapping[str, str], ids: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ import pytest
 
 from errors import WriteError
 from explain.cam import cam
-from explain.run import MapWriter, Request, explain_dataset, explain_files, read_maps
+from explain.map_file import MapWriter, read_maps
+from explain.run import Request, explain_dataset, explain_files
 from imaging.decode import read_image
 from models.classifier import open_classifier
 from models.predictions import read_predictions

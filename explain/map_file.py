@@ -1,0 +1,73 @@
+"""`explanations.parquet`: raw signed maps of any size, a row a map, written as they come and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from atomic import part_name, writing
+
+MAPS = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("method", pa.string()),
+        ("layer", pa.string()),
+        ("target", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("scale", pa.float32()),
+        ("map", pa.binary()),
+    ]
+)
+
+
+class MapWriter:
+    """Writes maps as batches come; the file appears when it is whole. Raises WriteError where it cannot be written."""
+
+    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
+        self.path, self._part = path, part_name(path)
+        with writing(path):
+            self._writer = pq.ParquetWriter(self._part, described(MAPS, about), compression="zstd")
+
+    def write(self, image_ids: Sequence[str], method: str, layer: str, targets: Sequence[str], maps: np.ndarray) -> None:
+        """maps float32 (n, h, w): stored as float16 of map / scale, row-major, scale = largest absolute value."""
+        n = len(maps)
+        scales = np.abs(maps).reshape(n, -1).max(1, initial=0).astype(np.float32)
+        unit = maps / np.where(scales > 0, scales, 1)[:, None, None]
+        columns = [
+            list(image_ids), [method] * n, [layer] * n, list(targets), [maps.shape[1]] * n, [maps.shape[2]] * n,
+            scales, [m.astype(np.float16).tobytes() for m in unit],
+        ]  # fmt: skip
+        with writing(self.path):
+            self._writer.write_table(pa.table(dict(zip(MAPS.names, columns, strict=True)), schema=self._writer.schema))
+
+    def close(self) -> None:
+        """The file is there from now on."""
+        with writing(self.path):
+            self._writer.close()
+            self._part.replace(self.path)
+
+    def discard(self) -> None:
+        """Nothing is left, whatever has been written."""
+        with suppress(OSError):  # a full disk cannot take the end of the file either
+            self._writer.close()
+        self._part.unlink(missing_ok=True)
+
+
+def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in its order."""
+    for batch in pq.ParquetFile(path).iter_batches(1024):
+        for row in batch.to_pylist():
+            unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])
+            yield row["image_id"], row["target"], unit.astype(np.float32) * row["scale"]
+
+
+def described(schema: pa.Schema, about: Mapping[str, str]) -> pa.Schema:
+    """A schema that says what the file was made from."""
+    return schema.with_metadata({"lesionlens": json.dumps({"about": dict(about)})})
