@@ -29,6 +29,15 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(f"cannot be written ({error.strerror or error}).", str(path), todo) from error
 
 
+def make_folder(path: Path) -> Path:
+    """The folder with those above it, made where it is not there; raises WriteError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot be made ({error.strerror}).", str(path), "Choose another place.") from error
+    return path
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Where to write what is to be `path`, which is there when all went well: a killed process leaves the old file or the new one.

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from assess import QUICK, assess
-from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, table, with_progress, workspace
+from atomic import make_folder
+from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
 from data_audit.audit import Asked, audit_dataset
 from models.predictions import read_predictions, read_rename
 
@@ -44,7 +45,7 @@ def audit(
         scores = assess(given, data, labels, how=QUICK).rows
     second = space.open_dataset(against) if against else None
     asked = Asked(scores, second, resplit, seed, space.verdicts)
-    folder = out_folder(out)
+    folder = make_folder(out)
     found = with_progress("auditing", audit_dataset(data, folder, asked))
     from reports.audit_report import write_report
 

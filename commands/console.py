@@ -75,11 +75,3 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     for row in rows:
         drawn.add_row(*[f"{v:,}" if isinstance(v, int) else str(v) for v in row])
     return drawn
-
-
-def out_folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LesionLensError(f"cannot be made ({error.strerror}).", str(path), "Choose another --out.") from error
-    return path

@@ -9,7 +9,8 @@ import numpy as np
 import typer
 
 from assess import QUICK, assess, shares
-from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, workspace
+from atomic import make_folder
+from commands.console import AsJson, InWorkspace, Out, command, results, say_json, workspace
 from errors import LesionLensError
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
 from models.predictions import by_code, read_predictions, read_rename, write_predictions
@@ -49,7 +50,7 @@ def ensemble(
     joined = put_together(tables, way, weights) if len(tables) > 1 else tables[0]
     if prior and data is not None:
         joined = correct_prior(joined, shares(joined, data, split, labels))
-    target = out_folder(out) / "predictions.parquet"
+    target = make_folder(out) / "predictions.parquet"
     write_predictions(joined, target)
     told = {"file": str(target), "images": len(joined.image_ids), "left_out": len(joined.errors), "about": dict(joined.about)}
     if as_json:

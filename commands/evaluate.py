@@ -12,14 +12,13 @@ import typer
 
 from assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
 from assess import as_json as assessment_json
-from atomic import write_bytes
+from atomic import make_folder, write_bytes
 from commands.console import (
     AsJson,
     DatasetName,
     InWorkspace,
     Out,
     command,
-    out_folder,
     results,
     say_json,
     table,
@@ -100,7 +99,7 @@ def evaluate(
         raise LesionLensError(f"{interval!r} is no interval.", todo=f"Choose: {', '.join(INTERVALS)}.")
     how = How(_rule(rule, _pairs(threshold, "--threshold")), beta, resamples, seed, _pairs(prevalence, "--prevalence"), interval)
     judged, *others = (assess(read_predictions(file, names, labels, order), data, labels, split, how) for file in predictions)
-    folder = out_folder(out)
+    folder = make_folder(out)
     content = plain(assessment_json(judged))
     if others:
         content["compared"] = [

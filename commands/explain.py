@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atomic import write_bytes
+from atomic import make_folder, write_bytes
 from commands.console import (
     AsJson,
     InWorkspace,
     ModelName,
     Out,
     command,
-    out_folder,
     people,
     results,
     say_json,
@@ -93,7 +92,7 @@ def explain(
     images = _images(space, dataset, image, sample or (SAMPLE if compare else None), seed)
     if baseline == "mean" and images.data is not None:
         settings = replace(settings, colour=mean_colour([s.path for s in images.subjects]))
-    out_folder(out)
+    make_folder(out)
     request = Request(chosen, target, layer, settings, engine)
     about = {
         **about_run(classifier, images.name, images.sha256), "method": chosen, "layer": shown_layer(classifier, request),

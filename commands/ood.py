@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from atomic import write_bytes
+from atomic import make_folder, write_bytes
 from commands.console import (
     AsJson,
     InWorkspace,
     ModelName,
     Out,
     command,
-    out_folder,
     results,
     say_json,
     table,
@@ -53,7 +52,7 @@ def ood(
     others = [space.open_dataset(name) for name in against or []]
     picture = read_image(image) if image is not None else None
     classifier = open_named(space, model)
-    folder = out_folder(out)
+    folder = make_folder(out)
     reference = with_progress("fitting", kept_reference(classifier, data, split, folder / "reference.npz", seed))
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "seed": str(seed)}
     if picture is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from atomic import make_folder
 from commands.console import (
     AsJson,
     DatasetName,
@@ -14,7 +15,6 @@ from commands.console import (
     ModelName,
     Out,
     command,
-    out_folder,
     results,
     say_json,
     with_progress,
@@ -46,7 +46,7 @@ def predict(
 
     space = workspace(workspace_root)
     data = space.open_dataset(dataset)
-    target = out_folder(out) / "predictions.parquet"
+    target = make_folder(out) / "predictions.parquet"
     classifier = open_named(space, model)
     about = about_run(classifier, data.name, data.sha256) | (views_told(turns) if tta else {})
     files = {i: data.path(i) for i in data.table["image_id"]}

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from atomic import write_bytes
-from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, table, with_progress, workspace
+from atomic import make_folder, write_bytes
+from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
 from data_audit.dataset import Dataset
 from errors import LesionLensError
 from exports import interval, plain, safe_csv
@@ -58,7 +58,7 @@ def clean(
             "a copy with its pictures as they are repairs nothing.", todo="Add --balance, or choose --how fill, crop or trim."
         )
     space, data = _opened(workspace_root, dataset)
-    folder, seen = out_folder(out), _seen(audit, out)
+    folder, seen = make_folder(out), _seen(audit, out)
     asked = Asked(tuple(marker), how, filling, seed)  # type: ignore[arg-type]
     done = with_progress("cleaning", clean_data(data, asked, balance, folder, seen, space.verdicts, _about(data)))
     if as_json:
@@ -88,7 +88,7 @@ def weights(
     from shortcuts.repair.reweigh import weigh_images
 
     space, data = _opened(workspace_root, dataset)
-    folder = out_folder(out)
+    folder = make_folder(out)
     borne = _borne(space, data, marker, _seen(audit, out))
     frame, found = weigh_images(data, borne)
     write_bytes(folder / "weights.csv", safe_csv(frame, _about(data)).encode())
@@ -127,7 +127,7 @@ def trap(
     space, data = _opened(workspace_root, dataset)
     if target is not None and target not in data.classes:
         raise LesionLensError(f"has no diagnosis {target!r}.", data.name, f"It has: {', '.join(data.classes[:30])}.")
-    folder = out_folder(out)
+    folder = make_folder(out)
     borne = _borne(space, data, marker, _seen(audit, out))
     frame, found = set_trap(data, borne, target, share, strength, seed)
     write_bytes(folder / "split.csv", safe_csv(frame, {**_about(data), "split": "trap"}).encode())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from atomic import make_folder
 from commands.console import (
     AsJson,
     DatasetName,
@@ -14,7 +15,6 @@ from commands.console import (
     ModelName,
     Out,
     command,
-    out_folder,
     results,
     say_json,
     table,
@@ -74,7 +74,7 @@ def shortcuts(
     findings = None if audit is None else read_findings(audit, data)
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
-    folder = out_folder(out)
+    folder = make_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
     content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
     report = write_shortcut_report(content, findings, folder)

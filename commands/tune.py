@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import AsJson, InWorkspace, Out, command, out_folder, results, say_json, table, with_progress, workspace
+from atomic import make_folder
+from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
 from errors import LesionLensError
 
@@ -43,7 +44,7 @@ def tune(
     wanted = read_space(space, chosen) if space is not None else make_space(chosen.space, chosen)
     root = workspace(workspace_root)
     fields = recipe_fields(chosen, given)
-    folder = out_folder(out)
+    folder = make_folder(out)
     deterministic()
     order = make_order(root, chosen, fields, dataset, str(folder / "trial.keras"))
     content = with_progress("trials", run_search(Search(order, wanted, trials, folder)))

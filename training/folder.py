@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from atomic import write_bytes
+from atomic import make_folder, write_bytes
 from errors import Cancelled, TrainingError
 from exports import plain
 from models.architectures.recipe import make_recipe
@@ -103,10 +103,7 @@ class Folder:
 
     def begin(self, asked: dict[str, Any]) -> None:
         """Write down what is asked for; raises TrainingError if the folder holds a training of something else, or one under way."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingError(f"cannot be made ({error.strerror}).", str(self.path), "Choose another --out.") from error
+        make_folder(self.path)
         state = self.state()
         if state is not None and state.alive and state.pid != os.getpid():
             raise TrainingError(

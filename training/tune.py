@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from atomic import write_bytes
+from atomic import make_folder, write_bytes
 from errors import LesionLensError, TrainingError, WriteError
 from exports import plain
 from models.card import card_path
@@ -102,10 +102,7 @@ def _study(search: Search) -> optuna.Study:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        (search.folder / "trials").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"cannot be made ({error.strerror}).", str(search.folder), "Choose another --out.") from error
+    make_folder(search.folder / "trials")
     wanted = plain({**asked(search.order), "space": _plain_space(search.space)})
     wanted.pop("versions")
     file = search.folder / ASKED
