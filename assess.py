@@ -58,11 +58,7 @@ class Assessment:
 
 
 def assess(
-    predictions: PredictionTable,
-    dataset: Dataset,
-    rename: Mapping[str, str] | None = None,
-    split: str | None = None,
-    how: How = USUAL,
+    predictions: PredictionTable, dataset: Dataset, rename: Mapping[str, str] | None = None, split: str | None = None, how: How = USUAL
 ) -> Assessment:
     """Join by image id, bring labels to the classifier's classes, evaluate.
 
@@ -92,9 +88,10 @@ def assess(
     kept = at.notna() & true.notna()
     if not kept.any():
         raise PredictionsError(
-            "no image has both a prediction and a diagnosis of these classes.", dataset.name,
+            "no image has both a prediction and a diagnosis of these classes.",
+            dataset.name,
             f"Predictions: {', '.join(classes)}; dataset: {', '.join(map(str, dataset.classes[:12])) or 'no diagnoses'}.",
-        )  # fmt: skip
+        )
     index = at[kept].astype(int).to_numpy()
     codes = np.array([classes.index(c) for c in true[kept]])
     kept_scores = scores[index]
@@ -104,22 +101,23 @@ def assess(
             f"there is no class {unknown[0]!r} to set a prevalence or threshold for.", todo=f"Classes: {', '.join(classes)}."
         )
     groups = dataset.clusters[table.index][kept].to_numpy(str)
-    evaluation = evaluate(
-        codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence, how.interval
-    )
+    evaluation = evaluate(codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence, how.interval)
     rows = pd.DataFrame({"image_id": table["image_id"][kept].to_numpy(), "diagnosis": true[kept].to_numpy()})
     rows["decision"] = np.array(classes)[kept_scores.argmax(1)]
     rows["group"] = np.unique(groups, return_inverse=True)[1]
     rows[list(classes)] = kept_scores
-    about = {**predictions.about, "lesionlens_version": __version__, "dataset": dataset.name,
-             "dataset_sha256": dataset.sha256, "split": split or "all"}  # fmt: skip
+    about = {
+        **predictions.about,
+        "lesionlens_version": __version__,
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "split": split or "all",
+    }
     told = {label: code for label, code in mapping.items() if code is not None and code != label}
     return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how, dataset.counted)
 
 
-def shares(
-    predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None
-) -> dict[str, float]:
+def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None) -> dict[str, float]:
     """How common each of the classifier's classes is among a split's diagnoses, or all: what scores are divided by where it was
     trained on them. Images need no prediction to count. Raises PredictionsError where none has a diagnosis of these classes."""
     labels = dataset.table["diagnosis"] if split is None else dataset.table["diagnosis"][dataset.table["split"] == split]
@@ -136,9 +134,15 @@ def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: s
     rows, classes = judged.rows, list(judged.evaluation.classes)
     decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
     return by_group(
-        rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), decided, rows["group"].to_numpy(),
-        of_images(grouping, dataset, rows["image_id"].tolist()), figure, judged.how.beta, judged.how.seed,
-    )  # fmt: skip
+        rows[name].to_numpy(float),
+        (rows["diagnosis"] == name).to_numpy(),
+        decided,
+        rows["group"].to_numpy(),
+        of_images(grouping, dataset, rows["image_id"].tolist()),
+        figure,
+        judged.how.beta,
+        judged.how.seed,
+    )
 
 
 def compared(first: Assessment, second: Assessment) -> Comparison:
@@ -147,7 +151,7 @@ def compared(first: Assessment, second: Assessment) -> Comparison:
     if set(classes) != set(second.evaluation.classes):
         raise PredictionsError(
             f"the two cannot be compared: one decides between {', '.join(classes)}, the other between "
-            f"{', '.join(second.evaluation.classes)}.",
+            f"{', '.join(second.evaluation.classes)}."
         )
     both = first.rows.merge(second.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
     if both.empty:
@@ -202,8 +206,7 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
             kind: {k: [_number(v.low), _number(v.high)] for k, v in values.items()} for kind, values in e.averages.items()
         },
         "per_class": [
-            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items() if v is not None}
-            for figures in e.per_class
+            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items() if v is not None} for figures in e.per_class
         ],
     }
 

@@ -4,23 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from commands import (
-    audit,
-    bench,
-    dataset,
-    demo,
-    ensemble,
-    evaluate,
-    explain,
-    markers,
-    model,
-    ood,
-    predict,
-    repair,
-    shortcuts,
-    train,
-    tune,
-)
+from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, repair, shortcuts, train, tune
 from version import __version__
 
 app = typer.Typer(
@@ -34,9 +18,18 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(markers.app, name="markers")
 app.add_typer(repair.app, name="repair")
 FUNCTIONS = (
-    demo.demo, predict.predict, explain.explain, audit.audit, evaluate.evaluate, ensemble.ensemble, ood.ood, shortcuts.shortcuts,
-    train.train, tune.tune, bench.bench,
-)  # fmt: skip
+    demo.demo,
+    predict.predict,
+    explain.explain,
+    audit.audit,
+    evaluate.evaluate,
+    ensemble.ensemble,
+    ood.ood,
+    shortcuts.shortcuts,
+    train.train,
+    tune.tune,
+    bench.bench,
+)
 for function in FUNCTIONS:
     app.command("ensemble" if function is ensemble.ensemble else None)(function)
 

@@ -108,11 +108,7 @@ def _normal(name: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9]+", " ", name.lower()).split())
 
 
-_CODES: dict[str, str] = {
-    **{_normal(long): code for code, long in LONG_NAMES.items()},
-    **{code: code for code in LONG_NAMES},
-    **_ALIASES,
-}
+_CODES: dict[str, str] = {**{_normal(long): code for code, long in LONG_NAMES.items()}, **{code: code for code in LONG_NAMES}, **_ALIASES}
 
 
 def code_of(name: str) -> str | None:

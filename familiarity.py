@@ -106,9 +106,7 @@ def judge_kinds(
         jobs.append((other.name, False, [other.path(i) for i in ids], read_image, _groups(other, ids).tolist()))
     kinds = []
     for k, (name, far, items, read, groups) in enumerate(jobs):
-        kinds.append(
-            (yield from part(_judge(classifier, reference, name, far, items, read, groups), k / len(jobs), (k + 1) / len(jobs)))
-        )
+        kinds.append((yield from part(_judge(classifier, reference, name, far, items, read, groups), k / len(jobs), (k + 1) / len(jobs))))
     return kinds
 
 
@@ -121,9 +119,14 @@ def look(classifier: Classifier, reference: Reference, image: np.ndarray, neares
     value = float(reference.scores(found)[name][0])
     alike = reference.nearest(found.embedding[0], nearest) if found.embedding is not None else []
     return Familiarity(
-        name, value, reference.thresholds[name], reference.further_than(name, value), len(reference.judged[name]),
-        value > reference.thresholds[name], tuple(alike),
-    )  # fmt: skip
+        name,
+        value,
+        reference.thresholds[name],
+        reference.further_than(name, value),
+        len(reference.judged[name]),
+        value > reference.thresholds[name],
+        tuple(alike),
+    )
 
 
 def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str]) -> dict[str, Any]:
@@ -136,22 +139,21 @@ def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str
         "images": {"learned_from": len(reference.of), "kept_apart": len(reference.groups)},
         "familiar_flagged": {n: asdict(reference.false_alarms(n)) for n in reference.thresholds},
         "kinds": [
-            {
-                "kind": k.name,
-                "far": k.far,
-                "images": k.images,
-                "unread": k.unread,
-                "scores": {n: asdict(s) for n, s in k.scores.items()},
-            }
+            {"kind": k.name, "far": k.far, "images": k.images, "unread": k.unread, "scores": {n: asdict(s) for n, s in k.scores.items()}}
             for k in kinds
         ],
     }
 
 
 def _judge(
-    classifier: Classifier, reference: Reference, name: str, far: bool, items: Sequence[Any], read: Callable[[Any], np.ndarray],
+    classifier: Classifier,
+    reference: Reference,
+    name: str,
+    far: bool,
+    items: Sequence[Any],
+    read: Callable[[Any], np.ndarray],
     groups: Sequence[str],
-) -> Run[Kind]:  # fmt: skip
+) -> Run[Kind]:
     from models.ood import features_of
 
     rows, found = yield from features_of(classifier, items, read)
@@ -196,5 +198,6 @@ def _check_enough(images: int, lesions: int, name: str, split: str | None) -> No
     if images < FEWEST or lesions < FEWEST_LESIONS:
         raise DatasetError(
             f"holds {images:,} readable images of {lesions:,} lesions; a reference needs {FEWEST} of {FEWEST_LESIONS}.",
-            name + (f", split {split!r}" if split else ""), "Choose a larger dataset, or all of it.",
-        )  # fmt: skip
+            name + (f", split {split!r}" if split else ""),
+            "Choose a larger dataset, or all of it.",
+        )

@@ -24,13 +24,7 @@ def bench(
     from shortcuts.benchmark import bench_shortcuts
     from training.benchmark import bench_train
 
-    known = {
-        "explain": bench_explain,
-        "audit": bench_audit,
-        "evaluate": bench_evaluate,
-        "shortcuts": bench_shortcuts,
-        "train": bench_train,
-    }
+    known = {"explain": bench_explain, "audit": bench_audit, "evaluate": bench_evaluate, "shortcuts": bench_shortcuts, "train": bench_train}
     unknown = [n for n in names or [] if n not in known]
     if unknown:
         raise LesionLensError(f"{unknown[0]!r} is no benchmark.", todo=f"Choose: {', '.join(known)}.")

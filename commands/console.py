@@ -21,9 +21,7 @@ from workspace import Workspace
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-InWorkspace = Annotated[
-    Path | None, typer.Option("--workspace", help="Workspace folder; else LESIONLENS_WORKSPACE, else ./workspace.")
-]
+InWorkspace = Annotated[Path | None, typer.Option("--workspace", help="Workspace folder; else LESIONLENS_WORKSPACE, else ./workspace.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if it is not there.")]
 ModelName = Annotated[str, typer.Option("--model", help="Network file or SavedModel folder, or a name of the workspace.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="Dataset folder or table, or a name of the workspace.")]

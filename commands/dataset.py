@@ -16,9 +16,7 @@ from errors import DatasetError
 
 app = typer.Typer(help="Look into datasets.", no_args_is_help=True)
 Path_ = Annotated[str, typer.Argument(metavar="PATH", help="Dataset folder or table, or a name of the workspace.")]
-Columns = Annotated[
-    list[str] | None, typer.Option("--columns", help="NAME=COLUMN, e.g. diagnosis=benign_malignant; may be repeated.")
-]
+Columns = Annotated[list[str] | None, typer.Option("--columns", help="NAME=COLUMN, e.g. diagnosis=benign_malignant; may be repeated.")]
 
 
 @app.command()
@@ -38,14 +36,20 @@ def show(
     if as_json:
         say_json(
             {
-                "name": data.name, "layout": data.layout, "images": len(data), "lesions": data.n_lesions,
-                "patients": int(data.table["patient_id"].nunique()) or None, "ages_missing": missing_ages,
-                "files": int(data.table["file"].notna().sum()), "masks": len(data.masks), "columns": known,
+                "name": data.name,
+                "layout": data.layout,
+                "images": len(data),
+                "lesions": data.n_lesions,
+                "patients": int(data.table["patient_id"].nunique()) or None,
+                "ages_missing": missing_ages,
+                "files": int(data.table["file"].notna().sum()),
+                "masks": len(data.masks),
+                "columns": known,
                 "classes": dict(zip(spread.counts["diagnosis"], spread.counts["images"], strict=True)),
                 "sha256": data.sha256,
                 "problems": [{"kind": p.kind, "summary": p.summary, "rows": list(p.rows)} for p in data.problems],
             }
-        )  # fmt: skip
+        )
         return
     lesions = f"{data.n_lesions:,} lesions" if data.n_lesions is not None else "lesions not named"
     results.print(f"[bold]{data.name}[/bold]: {NAMES[data.layout]}")

@@ -43,6 +43,4 @@ def demo(
     if as_json:
         say_json(made)
     else:
-        results.print(
-            f"Demo workspace in {space.root}: datasets {', '.join(made['datasets'])}; models {', '.join(made['models'])}."
-        )
+        results.print(f"Demo workspace in {space.root}: datasets {', '.join(made['datasets'])}; models {', '.join(made['models'])}.")

@@ -24,8 +24,7 @@ def ensemble(
     dataset: Annotated[str | None, typer.Option("--dataset", help="With diagnoses, for weights or for the prior.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="Of the dataset: for weights, one nobody learned from.")] = None,
     prior: Annotated[
-        bool,
-        typer.Option("--divide-by-prior", help="Divide scores by each class's share in --dataset and --split, as trained on."),
+        bool, typer.Option("--divide-by-prior", help="Divide scores by each class's share in --dataset and --split, as trained on.")
     ] = False,
     rename: Annotated[Path | None, typer.Option("--rename", help="Labels and their codes: YAML, JSON or two columns.")] = None,
     workspace_root: InWorkspace = None,
@@ -35,9 +34,7 @@ def ensemble(
     if way not in WAYS:
         raise LesionLensError(f"{way!r} is no way to put predictions together.", todo=f"Choose: {', '.join(WAYS)}.")
     if (way == "weighted" or prior) and dataset is None:
-        raise LesionLensError(
-            "Weights and the prior are taken from a dataset.", todo="Give --dataset, and --split for a part of it."
-        )
+        raise LesionLensError("Weights and the prior are taken from a dataset.", todo="Give --dataset, and --split for a part of it.")
     labels = read_rename(rename) if rename else None
     tables = [by_code(read_predictions(file, rename=labels)) for file in predictions]
     data = workspace(workspace_root).open_dataset(dataset) if dataset else None

@@ -13,17 +13,7 @@ import typer
 from assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
 from assess import as_json as assessment_json
 from atomic import make_folder, write_bytes
-from commands.console import (
-    AsJson,
-    DatasetName,
-    InWorkspace,
-    Out,
-    command,
-    results,
-    say_json,
-    table,
-    workspace,
-)
+from commands.console import AsJson, DatasetName, InWorkspace, Out, command, results, say_json, table, workspace
 from data_audit.dataset import Dataset
 from data_audit.findings import read_findings
 from data_audit.groupings import combined, dataset_groupings
@@ -48,21 +38,15 @@ SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_preci
 def evaluate(
     predictions: Annotated[
         list[Path],
-        typer.Option(
-            "--predictions", help="predictions.parquet, or anybody's CSV; given again, others to be compared with the first."
-        ),
+        typer.Option("--predictions", help="predictions.parquet, or anybody's CSV; given again, others to be compared with the first."),
     ],
     dataset: DatasetName,
     out: Out,
     classes: Annotated[str | None, typer.Option("--classes", help="Classes of numbered columns in order: nv,mel,…")] = None,
     rename: Annotated[Path | None, typer.Option("--rename", help="Labels and their codes: YAML, JSON or two columns.")] = None,
-    row_order: Annotated[
-        bool, typer.Option("--row-order", help="The file has no ids: its rows stand in the dataset's order.")
-    ] = False,
+    row_order: Annotated[bool, typer.Option("--row-order", help="The file has no ids: its rows stand in the dataset's order.")] = False,
     split: Annotated[str | None, typer.Option("--split", help="Only images of this split.")] = None,
-    rule: Annotated[
-        str, typer.Option("--rule", help="argmax, or half: p > 0.5, each class by itself (the ISIC table's).")
-    ] = "argmax",
+    rule: Annotated[str, typer.Option("--rule", help="argmax, or half: p > 0.5, each class by itself (the ISIC table's).")] = "argmax",
     threshold: Annotated[
         list[str] | None, typer.Option("--threshold", help="CLASS=SCORE from which that class is decided for; may be repeated.")
     ] = None,
@@ -76,12 +60,9 @@ def evaluate(
     by: Annotated[
         list[str] | None, typer.Option("--by", help="Figures by this column or marker, or by two: sex,age; may be repeated.")
     ] = None,
-    figure: Annotated[
-        list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {', '.join(GROUPED)}.")
-    ] = None,
+    figure: Annotated[list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {', '.join(GROUPED)}.")] = None,
     audited: Annotated[
-        Path | None,
-        typer.Option("--audit", help="Folder of an audit: its markers and skin tones for --by, its findings for the report."),
+        Path | None, typer.Option("--audit", help="Folder of an audit: its markers and skin tones for --by, its findings for the report.")
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The classifier of the first predictions: its card and maps go into the report.")
@@ -115,9 +96,7 @@ def evaluate(
     from reports.evaluation_report import write_evaluation_report
 
     card, overlays = _explained(space, model, data, judged) if model else (None, None)
-    page = write_evaluation_report(
-        data, content, judged.rows, read_findings(audited, data) if audited else None, folder, card, overlays
-    )
+    page = write_evaluation_report(data, content, judged.rows, read_findings(audited, data) if audited else None, folder, card, overlays)
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())
@@ -125,9 +104,7 @@ def evaluate(
         say_json(content)
         return
     e = judged.evaluation
-    results.print(
-        f"{e.n_images:,} images of {e.n_groups:,} {judged.counted}; decision by {e.decision_rule}; 95 % intervals count those"
-    )
+    results.print(f"{e.n_images:,} images of {e.n_groups:,} {judged.counted}; decision by {e.decision_rule}; 95 % intervals count those")
     for reason, n in judged.left_out.items():
         results.print(f"Left out: {n:,} images {reason}.")
     results.print(f"Accuracy {e.accuracy:.4f}; always deciding for {e.majority_class}: {e.majority_baseline:.4f}")
@@ -142,9 +119,7 @@ def evaluate(
     results.print(table("Class by class; all figures with intervals are in evaluation.json", columns, rows))
     for c in e.per_class:
         if c.name in how.prevalence:
-            results.print(
-                f"Where {how.prevalence[c.name]:.1%} have {c.name}: PPV {c.ppv_at_prevalence:.4f}, NPV {c.npv_at_prevalence:.4f}"
-            )
+            results.print(f"Where {how.prevalence[c.name]:.1%} have {c.name}: PPV {c.ppv_at_prevalence:.4f}, NPV {c.npv_at_prevalence:.4f}")
     for told in content.get("compared", ()):
         less = told["less_the_first"]
         rows = [[name.replace("_", " "), told_interval(f, "+.4f")] for name, f in less["differences"].items()]
@@ -157,8 +132,7 @@ def evaluate(
         )
     for told in content.get("groups", ()):
         rows = [
-            [g["group"], g["images"], g["lesions"], told_interval(g["figure"]), told_interval(g["gap"]), g["small"]]
-            for g in told["groups"]
+            [g["group"], g["images"], g["lesions"], told_interval(g["figure"]), told_interval(g["gap"]), g["small"]] for g in told["groups"]
         ]
         title = f"{FIGURES[told['figure']][0]} of {told['class']} by {told['by']}"
         results.print(table(title, ["group", "images", "lesions", "figure", "gap to all others", "too small"], rows))
@@ -193,9 +167,14 @@ def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str]
                 for figure in figures:
                     found = figures_by(judged, data, grouping, c.name, figure)
                     told.append(
-                        {"by": grouping.name, "class": c.name, "figure": figure, "caution": grouping.caution,
-                         "groups": [asdict(g) for g in found]}
-                    )  # fmt: skip
+                        {
+                            "by": grouping.name,
+                            "class": c.name,
+                            "figure": figure,
+                            "caution": grouping.caution,
+                            "groups": [asdict(g) for g in found],
+                        }
+                    )
     return told
 
 
@@ -229,8 +208,6 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, float]:
         except ValueError:
             value = float("nan")
         if not name or not 0 <= value <= 1:
-            raise LesionLensError(
-                f"{option} {text}: not CLASS=NUMBER with a number from 0 to 1.", todo=f"For example {option} mel=0.02."
-            )
+            raise LesionLensError(f"{option} {text}: not CLASS=NUMBER with a number from 0 to 1.", todo=f"For example {option} mel=0.02.")
         pairs[name] = value
     return pairs

@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atomic import make_folder, write_bytes
-from commands.console import (
-    AsJson,
-    InWorkspace,
-    ModelName,
-    Out,
-    command,
-    people,
-    results,
-    say_json,
-    table,
-    with_progress,
-    workspace,
-)  # fmt: skip
+from commands.console import AsJson, InWorkspace, ModelName, Out, command, people, results, say_json, table, with_progress, workspace
 from data_audit.dataset import Dataset
 from errors import LesionLensError
 from exports import plain
@@ -42,20 +30,12 @@ def explain(
     out: Out,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Dataset folder or table, or a name.")] = None,
     image: Annotated[Path | None, typer.Option("--image", help="One picture instead of a dataset.")] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", help="Method of the table in the README; else what fits the network.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", help="Class to explain, or all; else each image's own decision.")
-    ] = None,
+    method: Annotated[str | None, typer.Option("--method", help="Method of the table in the README; else what fits the network.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Class to explain, or all; else each image's own decision.")] = None,
     layer: Annotated[str | None, typer.Option("--layer", help="Layer to explain at; else the default of model show.")] = None,
-    baseline: Annotated[
-        str, typer.Option("--baseline", help="What takes the place of what is taken away: blur, mean, black.")
-    ] = "blur",
+    baseline: Annotated[str, typer.Option("--baseline", help="What takes the place of what is taken away: blur, mean, black.")] = "blur",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the methods and controls that draw at random.")] = 0,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Measure whether to believe each map: trust.parquet, sanity.json.")
-    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Measure whether to believe each map: trust.parquet, sanity.json.")] = False,
     compare: Annotated[
         str | None, typer.Option("--compare", help="Compare methods on a sample: names with commas, or all. Writes methods.json.")
     ] = None,
@@ -95,19 +75,32 @@ def explain(
     make_folder(out)
     request = Request(chosen, target, layer, settings, engine)
     about = {
-        **about_run(classifier, images.name, images.sha256), "method": chosen, "layer": shown_layer(classifier, request),
-        "target": target or "decision", "baseline": baseline, "seed": str(seed), "sample": str(sample or "all"),
-    }  # fmt: skip
+        **about_run(classifier, images.name, images.sha256),
+        "method": chosen,
+        "layer": shown_layer(classifier, request),
+        "target": target or "decision",
+        "baseline": baseline,
+        "seed": str(seed),
+        "sample": str(sample or "all"),
+    }
     if compare:
         _compare(space, classifier, images, compare, request, out, about, as_json)
         return
     files = {s.image_id: s.path for s in images.subjects}
     explained = with_progress("explaining", explain_dataset(classifier, files, about, out, request))
     told: dict[str, Any] = {
-        "images": explained.images, "maps": explained.maps, "empty": explained.empty, "empty_share": explained.empty_share,
-        "errors": dict(explained.errors), "method": chosen, "reason": reason, "layer": about["layer"],
-        "file": str(out / "explanations.parquet"), "note": explained.note, "about": about,
-    }  # fmt: skip
+        "images": explained.images,
+        "maps": explained.maps,
+        "empty": explained.empty,
+        "empty_share": explained.empty_share,
+        "errors": dict(explained.errors),
+        "method": chosen,
+        "reason": reason,
+        "layer": about["layer"],
+        "file": str(out / "explanations.parquet"),
+        "note": explained.note,
+        "about": about,
+    }
     if METHODS[chosen].needs == "layer":
         info = classifier.layer(layer)
         told["resolution"] = [info.height, info.width]
@@ -168,9 +161,7 @@ def _sanity(
     return found
 
 
-def _trust(
-    space: Workspace, classifier: Classifier, images: _Images, request: Request, out: Path, about: dict[str, str]
-) -> dict[str, Any]:
+def _trust(space: Workspace, classifier: Classifier, images: _Images, request: Request, out: Path, about: dict[str, str]) -> dict[str, Any]:
     from explain.comparison import examine_dataset
     from explain.sanity import write_sanity
 
@@ -179,25 +170,23 @@ def _trust(
         write_sanity(sanity, out / "sanity.json", about)
     target = None if request.target is None else classifier.target_index(request.target)
     path = out / "trust.parquet"
-    run = examine_dataset(
-        classifier, images.subjects, about, path, request.method, target, request.layer, request.settings, sanity
-    )
+    run = examine_dataset(classifier, images.subjects, about, path, request.method, target, request.layer, request.settings, sanity)
     rows = [r for r in with_progress("examining", run) if "error" not in r]
     verdicts = [r["verdict"] for r in rows]
     told: dict[str, Any] = {
-        "file": str(path), "examined": len(rows),
+        "file": str(path),
+        "examined": len(rows),
         "verdicts": {v: verdicts.count(v) for v in ("supported", "weak", "don't read")},
         "sanity": None if sanity is None else {"passed": sanity.passed, "spearman": sanity.spearman, "stages": sanity.stages},
-    }  # fmt: skip
+    }
     if len(rows) == 1:
         told["reasons"] = rows[0]["reasons"]
     return told
 
 
 def _compare(
-    space: Workspace, classifier: Classifier, images: _Images, names: str, request: Request, out: Path,
-    about: dict[str, str], as_json: bool,
-) -> None:  # fmt: skip
+    space: Workspace, classifier: Classifier, images: _Images, names: str, request: Request, out: Path, about: dict[str, str], as_json: bool
+) -> None:
     import json
 
     from explain.comparison import as_json as as_plain
@@ -229,11 +218,19 @@ def _comparison_table(scores: list[MethodScore]) -> Any:
     from explain.methods import METHODS
 
     rows = [
-        [METHODS[s.method].name, f"{s.over_centre:+.3f}", f"{s.over_random:+.3f}", f"{s.steady:.2f}",
-         f"{s.in_lesion:+.2f}", f"{s.empty.value:.0%}" if s.empty.defined else "–",
-         f"{s.sanity:.2f}" if s.sanity == s.sanity else "not run", f"{s.passes}", s.reason]
+        [
+            METHODS[s.method].name,
+            f"{s.over_centre:+.3f}",
+            f"{s.over_random:+.3f}",
+            f"{s.steady:.2f}",
+            f"{s.in_lesion:+.2f}",
+            f"{s.empty.value:.0%}" if s.empty.defined else "–",
+            f"{s.sanity:.2f}" if s.sanity == s.sanity else "not run",
+            f"{s.passes}",
+            s.reason,
+        ]
         for s in scores
-    ]  # fmt: skip
+    ]
     columns = ["method", "over centre", "over random", "steady", "in lesion", "empty", "sanity", "passes", ""]
     return table(f"Methods, the best on these {scores[0].images} images first", columns, rows)
 

@@ -24,15 +24,7 @@ def show(as_json: AsJson = False) -> None:
         return
     results.print(f"[bold]{content['name']}[/bold]: {content['trained_on']}.")
     rows = [[name.replace("_", " "), *_figures(facts)] for name, facts in content["markers"].items()]
-    columns = [
-        "marker",
-        "AUC out of fold",
-        "AUC by the other half",
-        "AUC by drawings alone",
-        "sensitivity",
-        "specificity",
-        "mask IoU",
-    ]
+    columns = ["marker", "AUC out of fold", "AUC by the other half", "AUC by drawings alone", "sensitivity", "specificity", "mask IoU"]
     results.print(table("Figures", columns, rows))
     results.print(content["licence"])
     results.print(content["limits"])
@@ -42,8 +34,7 @@ def show(as_json: AsJson = False) -> None:
 @command
 def retrain(
     labelled: Annotated[
-        Path | None,
-        typer.Option("--labelled", help="Folder with markers.csv (image_id, 0/1 columns) and images/; else drawings."),
+        Path | None, typer.Option("--labelled", help="Folder with markers.csv (image_id, 0/1 columns) and images/; else drawings.")
     ] = None,
     work: Annotated[Path, typer.Option("--work", help="Where finished parts are kept; a stopped run goes on there.")] = Path(
         "markers-training"
@@ -65,7 +56,10 @@ def _figures(facts: dict[str, Any]) -> list[str]:
     told = ["–"] * 5
     if areas and rates:
         told = [
-            "{:.3f} [{:.3f}, {:.3f}]".format(*areas["out of fold"]), "{:.3f}, {:.3f}".format(*areas["either half"]),
-            f"{areas['by drawings alone']:.3f}", f"{rates['sensitivity']:.3f}", f"{rates['specificity']:.3f}",
-        ]  # fmt: skip
+            "{:.3f} [{:.3f}, {:.3f}]".format(*areas["out of fold"]),
+            "{:.3f}, {:.3f}".format(*areas["either half"]),
+            f"{areas['by drawings alone']:.3f}",
+            f"{rates['sensitivity']:.3f}",
+            f"{rates['specificity']:.3f}",
+        ]
     return [*told, f"{facts['mask_iou_on_drawings']:.2f}" if "mask_iou_on_drawings" in facts else "–"]

@@ -7,17 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import (
-    AsJson,
-    DatasetName,
-    InWorkspace,
-    command,
-    results,
-    say_json,
-    table,
-    with_progress,
-    workspace,
-)  # fmt: skip
+from commands.console import AsJson, DatasetName, InWorkspace, command, results, say_json, table, with_progress, workspace
 from models.card import card_path, read_card, training_in_words
 from version import __version__
 
@@ -46,23 +36,27 @@ def show(
     if as_json:
         say_json(
             {
-                "file": facts.path.name, "format": facts.format, "sha256": facts.sha256, "bytes": facts.n_bytes,
-                "keras_version": facts.keras_version, "class_name": facts.class_name,
-                "input": {"height": used.height, "width": used.width, "channels": 3,
-                          "in_file": facts.input_shape},
+                "file": facts.path.name,
+                "format": facts.format,
+                "sha256": facts.sha256,
+                "bytes": facts.n_bytes,
+                "keras_version": facts.keras_version,
+                "class_name": facts.class_name,
+                "input": {"height": used.height, "width": used.width, "channels": 3, "in_file": facts.input_shape},
                 "outputs": len(used.classes) if used.output != "sigmoid" else 1,
-                "activation": classifier.head.activation, "card": used.model_dump(mode="json"),
-                "card_sha256": used.sha256, "guessed": list(used.guessed),
-                "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width,
-                            "channels": x.channels} for x in layers],
-                "default_layer": layer.path if layer else None, "default_method": method, "reason": reason,
+                "activation": classifier.head.activation,
+                "card": used.model_dump(mode="json"),
+                "card_sha256": used.sha256,
+                "guessed": list(used.guessed),
+                "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width, "channels": x.channels} for x in layers],
+                "default_layer": layer.path if layer else None,
+                "default_method": method,
+                "reason": reason,
                 "methods": methods,
             }
-        )  # fmt: skip
+        )
         return
-    results.print(
-        f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB"
-    )
+    results.print(f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {len(classifier.layers)} layers run.")
     rows = [
@@ -111,19 +105,23 @@ def check(
     if as_json:
         say_json(
             {
-                "verdict": checked.verdict, "reason": checked.reason, "agrees_with_card": checked.agrees,
-                "n_images": checked.n_images, "n_lesions_held_out": checked.n_lesions,
-                "margin": checked.margin, "margin_low": checked.margin_low,
+                "verdict": checked.verdict,
+                "reason": checked.reason,
+                "agrees_with_card": checked.agrees,
+                "n_images": checked.n_images,
+                "n_lesions_held_out": checked.n_lesions,
+                "margin": checked.margin,
+                "margin_low": checked.margin_low,
                 "winner": vars(winner) if checked.verdict == "found" else None,
                 "candidates": [vars(c) for c in checked.candidates],
-                "lesionlens_version": __version__, "model_sha256": classifier.facts.sha256, "dataset_sha256": data.sha256,
+                "lesionlens_version": __version__,
+                "model_sha256": classifier.facts.sha256,
+                "dataset_sha256": data.sha256,
             }
-        )  # fmt: skip
+        )
         return
     shown = as_table(checked)
-    results.print(
-        table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist())
-    )
+    results.print(table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist()))
     results.print(f"[bold]{checked.verdict}[/bold]: {checked.reason}")
     if checked.agrees is not None:
         results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")

@@ -10,18 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from atomic import make_folder, write_bytes
-from commands.console import (
-    AsJson,
-    InWorkspace,
-    ModelName,
-    Out,
-    command,
-    results,
-    say_json,
-    table,
-    with_progress,
-    workspace,
-)
+from commands.console import AsJson, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
 from exports import interval, plain
 
 
@@ -31,9 +20,7 @@ def ood(
     fitted_on: Annotated[str, typer.Option("--fitted-on", help="Dataset that stands for what the classifier learned from.")],
     out: Out,
     split: Annotated[str | None, typer.Option("--split", help="Of that dataset; all, if none is named.")] = None,
-    against: Annotated[
-        list[str] | None, typer.Option("--against", help="Another dataset to tell apart; may be repeated.")
-    ] = None,
+    against: Annotated[list[str] | None, typer.Option("--against", help="Another dataset to tell apart; may be repeated.")] = None,
     image: Annotated[Path | None, typer.Option("--image", help="One picture: is it like those? Instead of all kinds.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
     workspace_root: InWorkspace = None,

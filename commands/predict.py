@@ -8,18 +8,7 @@ from typing import Annotated
 import typer
 
 from atomic import make_folder
-from commands.console import (
-    AsJson,
-    DatasetName,
-    InWorkspace,
-    ModelName,
-    Out,
-    command,
-    results,
-    say_json,
-    with_progress,
-    workspace,
-)  # fmt: skip
+from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, with_progress, workspace
 
 
 @command
@@ -28,10 +17,7 @@ def predict(
     dataset: DatasetName,
     out: Out,
     tta: Annotated[
-        bool,
-        typer.Option(
-            "--tta", help="Put nine views of each image together: itself, four corners, each mirrored. Nine times the work."
-        ),
+        bool, typer.Option("--tta", help="Put nine views of each image together: itself, four corners, each mirrored. Nine times the work.")
     ] = False,
     turns: Annotated[bool, typer.Option("--turns", help="With --tta: quarter turns as well.")] = False,
     workspace_root: InWorkspace = None,

@@ -33,13 +33,9 @@ def clean(
     dataset: DatasetPath,
     out: Out,
     marker: Markers,
-    how: Annotated[
-        str, typer.Option("--how", help="fill, crop (to the lesion), trim (black borders), or leave (as they are).")
-    ] = "fill",
+    how: Annotated[str, typer.Option("--how", help="fill, crop (to the lesion), trim (black borders), or leave (as they are).")] = "fill",
     filling: Annotated[str, typer.Option("--filling", help="What takes a marker's place: telea, navier-stokes, skin.")] = "telea",
-    balance: Annotated[
-        bool, typer.Option("--balance", help="Keep only so many that each diagnosis bears them equally often.")
-    ] = False,
+    balance: Annotated[bool, typer.Option("--balance", help="Keep only so many that each diagnosis bears them equally often.")] = False,
     audit: Audited = None,
     seed: Seed = 0,
     workspace_root: InWorkspace = None,
@@ -66,9 +62,7 @@ def clean(
         return
     results.print(f"{len(done.copied):,} of {len(data):,} images copied, {len(done.changed):,} changed.")
     if done.left:
-        results.print(
-            f"{len(done.left):,} could not be cleaned: the marker or lesion was not found in the picture ({_some(done.left)})."
-        )
+        results.print(f"{len(done.left):,} could not be cleaned: the marker or lesion was not found in the picture ({_some(done.left)}).")
     if done.unreadable:
         results.print(f"{len(done.unreadable):,} could not be read and are missing ({_some(done.unreadable)}).")
     results.print(str(folder / "metadata.csv"))
@@ -77,12 +71,7 @@ def clean(
 @app.command()
 @command
 def weights(
-    dataset: DatasetPath,
-    out: Out,
-    marker: Markers,
-    audit: Audited = None,
-    workspace_root: InWorkspace = None,
-    as_json: AsJson = False,
+    dataset: DatasetPath, out: Out, marker: Markers, audit: Audited = None, workspace_root: InWorkspace = None, as_json: AsJson = False
 ) -> None:
     """weights.csv: an image's weight in training, under which the markers no longer go with the diagnosis."""
     from shortcuts.repair.reweigh import weigh_images
@@ -93,9 +82,11 @@ def weights(
     frame, found = weigh_images(data, borne)
     write_bytes(folder / "weights.csv", safe_csv(frame, _about(data)).encode())
     told = {
-        "images": int((~np.isnan(found.weights)).sum()), "smallest": float(np.nanmin(found.weights)),
-        "largest": float(np.nanmax(found.weights)), "never_seen": list(found.empty),
-    }  # fmt: skip
+        "images": int((~np.isnan(found.weights)).sum()),
+        "smallest": float(np.nanmin(found.weights)),
+        "largest": float(np.nanmax(found.weights)),
+        "never_seen": list(found.empty),
+    }
     if as_json:
         say_json(told)
         return
@@ -111,9 +102,7 @@ def trap(
     dataset: DatasetPath,
     out: Out,
     marker: Markers,
-    target: Annotated[
-        str | None, typer.Option("--class", help="The diagnosis asked for; malignant or not, if none is named.")
-    ] = None,
+    target: Annotated[str | None, typer.Option("--class", help="The diagnosis asked for; malignant or not, if none is named.")] = None,
     share: Annotated[float, typer.Option("--share", help="Of the images, that become the test.")] = 0.3,
     strength: Annotated[float, typer.Option("--strength", help="0: a split at random … 1: the strongest trap.")] = 1.0,
     audit: Audited = None,

@@ -8,19 +8,7 @@ from typing import Annotated
 import typer
 
 from atomic import make_folder
-from commands.console import (
-    AsJson,
-    DatasetName,
-    InWorkspace,
-    ModelName,
-    Out,
-    command,
-    results,
-    say_json,
-    table,
-    with_progress,
-    workspace,
-)
+from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
 from data_audit.findings import read_findings
 from errors import LesionLensError
 
@@ -32,21 +20,15 @@ def shortcuts(
     model: ModelName,
     dataset: DatasetName,
     out: Out,
-    marker: Annotated[
-        list[str] | None, typer.Option("--marker", help="Only this one; may be repeated. All, if none is named.")
-    ] = None,
+    marker: Annotated[list[str] | None, typer.Option("--marker", help="Only this one; may be repeated. All, if none is named.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="Only images of this split.")] = None,
-    images: Annotated[
-        int, typer.Option("--images", min=1, help="At random, and half as many again that bear each marker.")
-    ] = USUAL,
+    images: Annotated[int, typer.Option("--images", min=1, help="At random, and half as many again that bear each marker.")] = USUAL,
     filling: Annotated[str, typer.Option("--filling", help="What takes a marker's place: telea, navier-stokes, skin.")] = "telea",
     doses: Annotated[bool, typer.Option("--doses", help="Other sizes and strengths as well, on every fifth image.")] = False,
     false_alarms: Annotated[
         bool, typer.Option("--false-alarms", help="Draw every control twice, and count how often one would be called used.")
     ] = False,
-    audit: Annotated[
-        Path | None, typer.Option("--audit", help="Folder of an audit of it: what to fix first stands in the report.")
-    ] = None,
+    audit: Annotated[Path | None, typer.Option("--audit", help="Folder of an audit of it: what to fix first stands in the report.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
@@ -81,9 +63,13 @@ def shortcuts(
     if as_json:
         say_json(content)
         return
-    results.print(table(f"{classifier.card.name} on {content['images']:,} images of {data.name}", ["marker", "verdict", "why"], [
-        [j.marker.replace("_", " "), j.verdict, j.why] for j in judged
-    ]))  # fmt: skip
+    results.print(
+        table(
+            f"{classifier.card.name} on {content['images']:,} images of {data.name}",
+            ["marker", "verdict", "why"],
+            [[j.marker.replace("_", " "), j.verdict, j.why] for j in judged],
+        )
+    )
     for j in judged:
         told = content["verdicts"][j.marker]
         if "agreement" in told:

@@ -10,17 +10,7 @@ import typer
 import yaml
 
 from atomic import write_bytes
-from commands.console import (
-    AsJson,
-    InWorkspace,
-    command,
-    people,
-    results,
-    say_json,
-    table,
-    with_progress,
-    workspace,
-)  # fmt: skip
+from commands.console import AsJson, InWorkspace, command, people, results, say_json, table, with_progress, workspace
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
 from errors import LesionLensError
 from exports import interval
@@ -36,9 +26,7 @@ if TYPE_CHECKING:
 def train(
     preset: PresetName,
     dataset: OnDataset = None,
-    out: Annotated[
-        str | None, typer.Option("--out", help="Network to write: a file ending in .keras, or a name of the workspace.")
-    ] = None,
+    out: Annotated[str | None, typer.Option("--out", help="Network to write: a file ending in .keras, or a name of the workspace.")] = None,
     *,
     given: dict[str, Any],
     preview: Annotated[
@@ -96,10 +84,17 @@ def _show(preset: Preset, fields: dict[str, Any], as_json: bool) -> None:
 
     recipe = fitted_recipe(preset, fields).model_dump(mode="json")
     if as_json:
-        say_json({
-            "preset": preset.name, "title": preset.title, "source": preset.source, "published": vars(preset.published),
-            "bases": list(preset.bases), "chosen": list(preset.chosen), "recipe": recipe,
-        })  # fmt: skip
+        say_json(
+            {
+                "preset": preset.name,
+                "title": preset.title,
+                "source": preset.source,
+                "published": vars(preset.published),
+                "bases": list(preset.bases),
+                "chosen": list(preset.chosen),
+                "recipe": recipe,
+            }
+        )
         return
     results.print(f"[bold]{preset.name}[/bold]  {preset.title}")
     results.print(preset.source, markup=False)
@@ -139,10 +134,16 @@ def _check(order: Order, as_json: bool) -> None:
     learned = counted(network.trainable_weights)
     gigabytes = wanted_bytes(network, order.recipe.batch, order.recipe.optimiser) / 2**30
     if as_json:
-        say_json({
-            "images": samples.counts(), "left_out": samples.left_out, "leaking": samples.leaking, "parameters": parameters,
-            "trainable": learned, "gigabytes": gigabytes,
-        })  # fmt: skip
+        say_json(
+            {
+                "images": samples.counts(),
+                "left_out": samples.left_out,
+                "leaking": samples.leaking,
+                "parameters": parameters,
+                "trainable": learned,
+                "gigabytes": gigabytes,
+            }
+        )
         return
     _say_images(samples.counts(), samples.leaking)
     results.print(f"{parameters:,} parameters, {learned:,} of them learn; training takes about {gigabytes:.1f} GB of memory.")
@@ -160,9 +161,13 @@ def _say_images(counts: dict[str, dict[str, int]], leaking: int | None) -> None:
 def _say_result(order: Order, result: dict[str, Any]) -> None:
     told = result["training"]
     _say_images(told["images"], told["leaking"])
-    results.print(table(f"{order.out.name}, test images", ["figure", "95 % interval"], [
-        [name, interval(figure)] for name, figure in told["test"].items()
-    ]))  # fmt: skip
+    results.print(
+        table(
+            f"{order.out.name}, test images",
+            ["figure", "95 % interval"],
+            [[name, interval(figure)] for name, figure in told["test"].items()],
+        )
+    )
     results.print(f"Weights of epoch {told['chosen_epoch']} of {told['epochs']}. {told['overfitting']}")
     results.print(str(order.out))
     people.print("Not a medical device.")

@@ -146,8 +146,10 @@ def phases_given(phases: Sequence[dict[str, Any]], asked: Mapping[str, str]) -> 
     if n > len(phases) or any(len(v) != n for v in values.values()):
         raise TrainingError(
             f"the preset has {len(phases)} phase{'s' if len(phases) > 1 else ''}; the options name "
-            f"{', '.join(f'{len(v)} ({k})' for k, v in values.items())}.", "Training", "Give each option one value a phase, with commas.",
-        )  # fmt: skip
+            f"{', '.join(f'{len(v)} ({k})' for k, v in values.items())}.",
+            "Training",
+            "Give each option one value a phase, with commas.",
+        )
     chosen = [dict(p) for p in phases[:n]]
     for name, given in values.items():
         for phase, value in zip(chosen, given, strict=True):

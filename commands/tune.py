@@ -58,17 +58,13 @@ def tune(
     else:
         results.print(f"Best: trial {best['number']}, balanced accuracy in validation {best['balanced_accuracy']:.3f}.")
         results.print(table("Its settings", ["setting", "value"], [[k, _short(v)] for k, v in best["settings"].items()]))
-        results.print(
-            "It was chosen among many by these very validation images, so the figure is too good; test figures are in its card."
-        )
+        results.print("It was chosen among many by these very validation images, so the figure is too good; test figures are in its card.")
         results.print(str(folder / "trials" / content["best_network"]))
     if content["importance"] is None:
         results.print(f"What mattered cannot be said: {content['importance_reason']}.")
     else:
         told = [[k, f"{v:.0%}"] for k, v in content["importance"].items()]
-        results.print(
-            table("What sets the better half of the trials apart (PED-ANOVA; rough from few trials)", ["setting", "share"], told)
-        )
+        results.print(table("What sets the better half of the trials apart (PED-ANOVA; rough from few trials)", ["setting", "share"], told))
     results.print(str(report))
     results.print(str(folder / RESULT))
 

@@ -47,9 +47,7 @@ class Association:
     rows: tuple[int, ...] = ()
 
 
-def associations(
-    dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()
-) -> list[Association]:
+def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()) -> list[Association]:
     """Every column (and every marker, 1, 0 or NaN (N,) in the table's order) against the diagnosis and against malignancy.
 
     leave_out: columns that are not asked, because they are among the markers. Strongest first: those that hold after
@@ -191,16 +189,12 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray, f
     if not _enough(event, groups) or not _enough(exposed, groups):
         return None
     figure, p = odds_ratio(exposed, event, groups)
-    rates = tuple(
-        ratio(event[side].astype(float), np.ones(side.sum()), groups[side], "no images") for side in (exposed, ~exposed)
-    )
+    rates = tuple(ratio(event[side].astype(float), np.ones(side.sum()), groups[side], "no images") for side in (exposed, ~exposed))
     plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no needs no value behind its name
     shown = name if plain else f"{name}: {levels[-1]}"
     rows = tuple(int(k) for k in values.index[exposed])
     lesions, turned = len(np.unique(groups)), _turned_by(frame, name, exposed, event)
-    return Association(
-        shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), turned, rows
-    )
+    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), turned, rows)
 
 
 def _turned_by(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.ndarray) -> str:
@@ -273,9 +267,10 @@ def _finding(a: Association, severity: str, real: bool, image_ids: tuple[str, ..
         else "Take these images out, balance them over the diagnoses, or test whether the classifier uses it."
     )
     return Finding(
-        "goes with the diagnosis", severity,  # type: ignore[arg-type]
+        "goes with the diagnosis",
+        severity,  # type: ignore[arg-type]
         f"{shown} goes with malignancy: odds ratio {a.strength:.2f}, {a.lesions:,} lesions.{rates}{turned}",
         image_ids,
         {"column": a.column, "odds_ratio": a.strength.value, "low": a.strength.low, "high": a.strength.high, "p": a.p, "q": a.q},
         remedy,
-    )  # fmt: skip
+    )

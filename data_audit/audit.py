@@ -32,9 +32,7 @@ from exports import plain, safe_csv
 from runs import Run, part
 from version import __version__
 
-CHECKS = (
-    "composition", "markers", "associations", "shortcut potential", "likeness", "splits", "labels", "quality", "skin tone",
-)  # fmt: skip
+CHECKS = ("composition", "markers", "associations", "shortcut potential", "likeness", "splits", "labels", "quality", "skin tone")
 SPLIT = "split.csv"
 READING, COMPARING = 0.75, 0.9  # share of the work that is done after reading pictures, and after comparing them
 
@@ -133,6 +131,14 @@ def _new_split(seen: Seen, cluster: np.ndarray, fractions: Mapping[str, float], 
 
 def _as_json(a: Association) -> dict[str, Any]:
     return {
-        "column": a.column, "target": a.target, "kind": a.kind, "strength": a.strength.value, "low": a.strength.low,
-        "high": a.strength.high, "p": a.p, "q": a.q, "lesions": a.lesions, "images": a.images,
-    }  # fmt: skip
+        "column": a.column,
+        "target": a.target,
+        "kind": a.kind,
+        "strength": a.strength.value,
+        "low": a.strength.low,
+        "high": a.strength.high,
+        "p": a.p,
+        "q": a.q,
+        "lesions": a.lesions,
+        "images": a.images,
+    }

@@ -37,9 +37,7 @@ def _beside_cleanvision(folder: Path, target: float, pairs: int) -> Row:
     try:
         from cleanvision import Imagelab
     except ImportError as error:
-        raise LesionLensError(
-            "cleanvision is not installed.", todo="pip install cleanvision (it is in requirements-dev)."
-        ) from error
+        raise LesionLensError("cleanvision is not installed.", todo="pip install cleanvision (it is in requirements-dev).") from error
     dataset = open_dataset(folder)
 
     def ours() -> None:
@@ -51,9 +49,7 @@ def _beside_cleanvision(folder: Path, target: float, pairs: int) -> Row:
             Imagelab(data_path=str(folder / "images")).find_issues(verbose=False)
 
     warm = 1 if pairs > 1 else 0
-    return compare_costs(
-        f"audit over cleanvision's checks, {folder.name}, {len(dataset):,} images", ours, theirs, pairs, target, warm=warm
-    )
+    return compare_costs(f"audit over cleanvision's checks, {folder.name}, {len(dataset):,} images", ours, theirs, pairs, target, warm=warm)
 
 
 def _growth(say: Callable[[str], None]) -> Row:
@@ -70,5 +66,9 @@ def _growth(say: Callable[[str], None]) -> Row:
     times = MANY / FEW
     return compare_costs(
         f"likeness among {MANY:,} over {FEW:,} photographs (quadratic: {times**2:.0f})",
-        lambda: search(MANY), lambda: search(FEW), 3, 2 * times, warm=0,
-    )  # fmt: skip
+        lambda: search(MANY),
+        lambda: search(FEW),
+        3,
+        2 * times,
+        warm=0,
+    )

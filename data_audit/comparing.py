@@ -44,11 +44,16 @@ def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
         told = [{"one": ids[0][p.one], "other": ids[1][p.other], "correlation": round(p.correlation, 3)} for p in shared]
         first = tuple(dict.fromkeys(t["one"] for t in told))
         touched = len({p.other for p in shared})
-        findings.append(Finding(
-            "the same photograph in both datasets", "grave",
-            f"{touched:,} of {len(two):,} images of {names[1]} show a photograph that is also in {names[0]}.", first,
-            {"shared": told}, "Take them out of one of the two before one is trained on and the other tested on.",
-        ))  # fmt: skip
+        findings.append(
+            Finding(
+                "the same photograph in both datasets",
+                "grave",
+                f"{touched:,} of {len(two):,} images of {names[1]} show a photograph that is also in {names[0]}.",
+                first,
+                {"shared": told},
+                "Take them out of one of the two before one is trained on and the other tested on.",
+            )
+        )
     return findings
 
 

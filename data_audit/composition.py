@@ -109,9 +109,7 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, dict[str, dict[str, i
             shown = values.astype(object).where(values.notna(), UNKNOWN)
             sides = (("by class", table["diagnosis"]), ("by split", table["split"]))
             found[str(name)] = {
-                side: {
-                    str(g): {str(k): int(n) for k, n in part.value_counts().items()} for g, part in shown.groupby(by.to_numpy())
-                }
+                side: {str(g): {str(k): int(n) for k, n in part.value_counts().items()} for g, part in shown.groupby(by.to_numpy())}
                 for side, by in sides
                 if by.notna().any()
             }

@@ -68,18 +68,33 @@ def likeness_findings(dataset: Dataset, pairs: Sequence[Pair]) -> list[Finding]:
     n_test = int((splits == "test").sum())
     share = f", which touches {len(tested):,} of {n_test:,} test images" if n_test else ""
     cases: tuple[tuple[list[Pair], str, Severity, str, str], ...] = (
-        (torn, "the same photograph in several splits", "grave",
-         f"in different splits show the same photograph under different lesion names{share}",
-         "Split again, with all photographs of one cluster on one side (column `cluster` of images.parquet)."),
-        (twofold, "the same photograph with two diagnoses", "grave", "show the same photograph under different diagnoses",
-         "Look the diagnoses up; leave both out where it is not settled."),
-        (strangers, "duplicate photographs", "moderate", "show the same photograph under different lesion names",
-         "Keep one of each; give them one lesion name."),
-    )  # fmt: skip
+        (
+            torn,
+            "the same photograph in several splits",
+            "grave",
+            f"in different splits show the same photograph under different lesion names{share}",
+            "Split again, with all photographs of one cluster on one side (column `cluster` of images.parquet).",
+        ),
+        (
+            twofold,
+            "the same photograph with two diagnoses",
+            "grave",
+            "show the same photograph under different diagnoses",
+            "Look the diagnoses up; leave both out where it is not settled.",
+        ),
+        (
+            strangers,
+            "duplicate photographs",
+            "moderate",
+            "show the same photograph under different lesion names",
+            "Keep one of each; give them one lesion name.",
+        ),
+    )
     return [
         _about(table, found, kind, severity, f"{len(found):,} pairs of images {words}.", remedy)
-        for found, kind, severity, words, remedy in cases if found
-    ]  # fmt: skip
+        for found, kind, severity, words, remedy in cases
+        if found
+    ]
 
 
 def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
@@ -89,26 +104,42 @@ def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
     broken = frame["error"].notna().to_numpy() & (frame["error"] != "no picture file").to_numpy()
     if broken.any():
         reasons = frame["error"][broken].value_counts()
-        findings.append(Finding(
-            "unreadable images", "moderate",
-            f"{broken.sum():,} image{'s' if broken.sum() != 1 else ''} cannot be read; the commonest reason: {reasons.index[0]}",
-            tuple(ids[broken]), {"reasons": reasons.to_dict()}, "Download these pictures again.",
-        ))  # fmt: skip
+        findings.append(
+            Finding(
+                "unreadable images",
+                "moderate",
+                f"{broken.sum():,} image{'s' if broken.sum() != 1 else ''} cannot be read; the commonest reason: {reasons.index[0]}",
+                tuple(ids[broken]),
+                {"reasons": reasons.to_dict()},
+                "Download these pictures again.",
+            )
+        )
     for column, side, limit, kind, remedy in LIMITS:
         values = frame[column].to_numpy(float)
         flagged = (values < limit) if side == "below" else (values > limit)
         if flagged.any():
-            findings.append(Finding(
-                kind, "moderate" if flagged.mean() > 0.05 else "note",
-                f"{flagged.sum():,} of {len(frame):,} images ({flagged.mean():.1%}): {column.replace('_', ' ')} {side} {limit:g}.",
-                tuple(ids[flagged]), {"column": column, "limit": limit, "median": float(np.nanmedian(values))}, remedy,
-            ))  # fmt: skip
+            findings.append(
+                Finding(
+                    kind,
+                    "moderate" if flagged.mean() > 0.05 else "note",
+                    f"{flagged.sum():,} of {len(frame):,} images ({flagged.mean():.1%}): {column.replace('_', ' ')} {side} {limit:g}.",
+                    tuple(ids[flagged]),
+                    {"column": column, "limit": limit, "median": float(np.nanmedian(values))},
+                    remedy,
+                )
+            )
     small = frame[["width", "height"]].min(axis=1).to_numpy(float) < MIN_SIDE
     if small.any():
-        findings.append(Finding(
-            "small photographs", "note", f"{small.sum():,} images are under {MIN_SIDE} pixels on a side.", tuple(ids[small]),
-            {}, "Check where they come from.",
-        ))  # fmt: skip
+        findings.append(
+            Finding(
+                "small photographs",
+                "note",
+                f"{small.sum():,} images are under {MIN_SIDE} pixels on a side.",
+                tuple(ids[small]),
+                {},
+                "Check where they come from.",
+            )
+        )
     return findings
 
 

@@ -15,9 +15,7 @@ from errors import DatasetError, ImageError
 from imaging.decode import read_image, read_mask
 
 # the columns every dataset has, whatever its files call them; others are kept under their own names
-COLUMNS = (
-    "image_id", "diagnosis", "lesion_id", "patient_id", "age", "sex", "site", "confirmation", "split", "label", "file",
-)  # fmt: skip
+COLUMNS = ("image_id", "diagnosis", "lesion_id", "patient_id", "age", "sex", "site", "confirmation", "split", "label", "file")
 
 # bit k of a marker mask is marker k
 MARKERS = ("ink", "sticker", "ruler", "hair", "dark_corner", "gel_border", "gel_bubble", "black_frame")

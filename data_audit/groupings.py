@@ -51,10 +51,7 @@ def groupings(dataset: Dataset, markers: Sequence[Present] = (), images: pd.Data
 
 
 def dataset_groupings(
-    dataset: Dataset,
-    images: pd.DataFrame | None = None,
-    verdicts: Verdicts | None = None,
-    masked: dict[str, np.ndarray] | None = None,
+    dataset: Dataset, images: pd.DataFrame | None = None, verdicts: Verdicts | None = None, masked: dict[str, np.ndarray] | None = None
 ) -> dict[str, Grouping]:
     """All there is to group by: columns, the dataset's own markers, and what an audit found where there is one.
 
@@ -71,9 +68,7 @@ def dataset_groupings(
 
 def combined(one: Grouping, other: Grouping) -> Grouping:
     """Groups by two columns together; None where either is not known."""
-    values = tuple(
-        f"{a}, {b}" if a is not None and b is not None else None for a, b in zip(one.values, other.values, strict=True)
-    )
+    values = tuple(f"{a}, {b}" if a is not None and b is not None else None for a, b in zip(one.values, other.values, strict=True))
     return Grouping(f"{one.name} and {other.name}", values, " ".join(c for c in (one.caution, other.caution) if c))
 
 
@@ -111,7 +106,5 @@ def _detected(m: Present) -> str:
         if figures
         else ""
     )
-    reviewed = (
-        f" {m.reviewed:,} of the flags were looked at by a person." if m.reviewed else " No flag was looked at by a person here."
-    )
+    reviewed = f" {m.reviewed:,} of the flags were looked at by a person." if m.reviewed else " No flag was looked at by a person here."
     return f"{m.marker.replace('_', ' ').capitalize()} was found by a detector, which errs.{told}{reviewed} A gap may be the detector's."

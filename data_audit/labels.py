@@ -50,13 +50,17 @@ def _doubtful(judged: pd.DataFrame) -> list[Finding]:
     if doubtful.empty:
         return []
     n = len(judged)
-    return [Finding(
-        "labels that may be wrong", "moderate",
-        f"{len(doubtful):,} of {n:,} images ({len(doubtful) / n:.1%}) bear a label that the predictions contradict; the least "
-        "credible come first. The classifier may be the one that errs.",
-        tuple(doubtful["image_id"]), {"labels": doubtful.to_dict("records")},
-        "Have the first ones read again by an expert. Use only predictions by a classifier that did not learn from these images.",
-    )]  # fmt: skip
+    return [
+        Finding(
+            "labels that may be wrong",
+            "moderate",
+            f"{len(doubtful):,} of {n:,} images ({len(doubtful) / n:.1%}) bear a label that the predictions contradict; the least "
+            "credible come first. The classifier may be the one that errs.",
+            tuple(doubtful["image_id"]),
+            {"labels": doubtful.to_dict("records")},
+            "Have the first ones read again by an expert. Use only predictions by a classifier that did not learn from these images.",
+        )
+    ]
 
 
 def _unconfirmed(dataset: Dataset) -> list[Finding]:
@@ -72,10 +76,14 @@ def _unconfirmed(dataset: Dataset) -> list[Finding]:
     by_class = {d: float(other[told & (table["diagnosis"] == d)].mean()) for d in dataset.classes}
     consensus = told & table["confirmation"].astype(str).str.lower().str.contains("consensus")
     counted = ", ".join(f"{name} {count:,}" for name, count in ways.items())
-    return [Finding(
-        "diagnoses without histology", "note",
-        f"{int(other.sum()):,} of {int(told.sum()):,} diagnoses ({other.sum() / told.sum():.1%}) do not rest on histology: "
-        f"{counted}." + (f" {int(consensus.sum()):,} rest on consensus alone." if consensus.any() else ""),
-        tuple(table["image_id"][consensus if consensus.any() else other]), {"ways": ways.to_dict(), "share_by_class": by_class},
-        "Report results for diagnoses confirmed by histology and for the others apart.",
-    )]  # fmt: skip
+    return [
+        Finding(
+            "diagnoses without histology",
+            "note",
+            f"{int(other.sum()):,} of {int(told.sum()):,} diagnoses ({other.sum() / told.sum():.1%}) do not rest on histology: "
+            f"{counted}." + (f" {int(consensus.sum()):,} rest on consensus alone." if consensus.any() else ""),
+            tuple(table["image_id"][consensus if consensus.any() else other]),
+            {"ways": ways.to_dict(), "share_by_class": by_class},
+            "Report results for diagnoses confirmed by histology and for the others apart.",
+        )
+    ]

@@ -63,9 +63,7 @@ def fingerprint(small: np.ndarray) -> np.ndarray:
     return np.stack([mean, spread], axis=1).ravel().astype(np.float32)
 
 
-def same_photographs(
-    smalls: np.ndarray, near: float = NEAR, same: float = SAME, border: int = 0
-) -> Iterator[tuple[int, int, list[Pair]]]:
+def same_photographs(smalls: np.ndarray, near: float = NEAR, same: float = SAME, border: int = 0) -> Iterator[tuple[int, int, list[Pair]]]:
     """(done, total, pairs found) while pairs of smalls uint8 (N, 64, 64, 3) are looked at; sub-quadratic by a tree.
 
     border: with a number, only pairs that lie on both sides of it.
@@ -97,9 +95,7 @@ def near_pairs(prints: np.ndarray, near: float) -> np.ndarray:
     _, directions = np.linalg.eigh(centred.T @ centred)
     flat = centred @ directions[:, -MAIN:]
     pairs = cKDTree(flat).query_pairs(near + 1e-6, output_type="ndarray")
-    whole = [
-        np.linalg.norm(centred[p[:, 0]] - centred[p[:, 1]], axis=1) for p in np.array_split(pairs, len(pairs) // 100_000 + 1)
-    ]
+    whole = [np.linalg.norm(centred[p[:, 0]] - centred[p[:, 1]], axis=1) for p in np.array_split(pairs, len(pairs) // 100_000 + 1)]
     return pairs[np.concatenate(whole) <= near]
 
 

@@ -22,9 +22,7 @@ MAX_AGE = 120
 _SEXES = {"m": "male", "male": "male", "f": "female", "female": "female", "man": "male", "woman": "female"}
 
 
-def open_dataset(
-    path: Path, layout: str | None = None, columns: Mapping[str, str] | None = None, name: str | None = None
-) -> Dataset:
+def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, str] | None = None, name: str | None = None) -> Dataset:
     """Open a folder or a table; no picture is decoded.
 
     layout: one of LAYOUTS, None to recognise it. columns: canonical name -> the column that holds it.
@@ -52,10 +50,15 @@ def open_dataset(
     _check_table(table, problems)
     present = set(table["image_id"])
     return Dataset(
-        name or path.name, root, found, table, tuple(problems),
+        name or path.name,
+        root,
+        found,
+        table,
+        tuple(problems),
         {k: v for k, v in listing.masks.items() if k in present},
-        {k: v for k, v in listing.marker_masks.items() if k in present}, order,
-    )  # fmt: skip
+        {k: v for k, v in listing.marker_masks.items() if k in present},
+        order,
+    )
 
 
 def _recognise(listing: Listing, layout: str | None) -> tuple[Raw, str]:
@@ -86,9 +89,7 @@ def _canonical(raw: Raw, problems: list[Problem]) -> tuple[pd.DataFrame, tuple[s
     table["_named"] = named_file
     suffix = re.compile(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", re.IGNORECASE)
     with_path = table["file"].isna()
-    table["image_id"] = [
-        stem(n) if p and (suffix.search(n) or "/" in n) else n for n, p in zip(named_file, with_path, strict=True)
-    ]
+    table["image_id"] = [stem(n) if p and (suffix.search(n) or "/" in n) else n for n, p in zip(named_file, with_path, strict=True)]
     nameless = missing(raw.frame[raw.columns["image_id"]].reset_index(drop=True))
     if nameless.any():
         rows = tuple(f"row {i + 2}" for i in np.flatnonzero(nameless))
@@ -118,9 +119,8 @@ def _values(table: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
     if wrong.any():
         shown = ", ".join(sorted({str(v) for v in written[wrong]})[:5])
         problems.append(
-            Problem("impossible ages", f"{int(wrong.sum())} ages are no age in years ({shown}); they count as missing.",
-                    tuple(ids[wrong]))
-        )  # fmt: skip
+            Problem("impossible ages", f"{int(wrong.sum())} ages are no age in years ({shown}); they count as missing.", tuple(ids[wrong]))
+        )
     table["age"] = age.where(~wrong)
     return table
 

@@ -93,9 +93,15 @@ def tell_apart(
     with threadpool_limits(1):  # trees this small are slower on many cores
         for train, test in parts:
             trees = HistGradientBoostingClassifier(
-                max_iter=50, max_leaf_nodes=8, learning_rate=0.1, min_samples_leaf=20, l2_regularization=1, random_state=seed,
-                class_weight="balanced", early_stopping=False,
-            ).fit(values[train], event[train])  # fmt: skip
+                max_iter=50,
+                max_leaf_nodes=8,
+                learning_rate=0.1,
+                min_samples_leaf=20,
+                l2_regularization=1,
+                random_state=seed,
+                class_weight="balanced",
+                early_stopping=False,
+            ).fit(values[train], event[train])
             scores[test] = trees.predict_proba(values[test])[:, 1]
             for k in range(values.shape[1]):
                 changed = values[test].copy()
@@ -149,23 +155,29 @@ def potential_findings(found: list[Potential]) -> list[Finding]:
     best = max(picture, key=lambda p: p.auc.low, default=None)
     if best is not None and best.auc.low > 0.5:
         others = "; ".join(f"{p.asked} {p.auc:.2f}" for p in picture if p is not best)
-        findings.append(Finding(
-            "told without the lesion", "moderate" if best.auc.low >= TELLING else "note",
-            f"{_what(best)} is told from {best.asked} with an AUC of {best.auc:.2f}; chance is .50. "
-            f"{_carried(best)}" + (f" From the others: {others}." if others else ""),
-            (), {"sets": [evidence(p) for p in picture]},
-            "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
-        ))  # fmt: skip
+        findings.append(
+            Finding(
+                "told without the lesion",
+                "moderate" if best.auc.low >= TELLING else "note",
+                f"{_what(best)} is told from {best.asked} with an AUC of {best.auc:.2f}; chance is .50. "
+                f"{_carried(best)}" + (f" From the others: {others}." if others else ""),
+                (),
+                {"sets": [evidence(p) for p in picture]},
+                "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
+            )
+        )
     return findings
 
 
 def _person(p: Potential) -> Finding:
     return Finding(
-        "told by age, sex and site", "note",
+        "told by age, sex and site",
+        "note",
         f"{_what(p)} is told from {p.asked} with an AUC of {p.auc:.2f}; chance is .50. {_carried(p)}",
-        (), {"sets": [evidence(p)]},
+        (),
+        {"sets": [evidence(p)]},
         "It may be real risk. Report what it alone achieves, and figures by it.",
-    )  # fmt: skip
+    )
 
 
 def _what(p: Potential) -> str:
@@ -179,6 +191,11 @@ def _carried(p: Potential) -> str:
 
 def evidence(p: Potential) -> dict[str, Any]:
     return {
-        "asked": p.asked, "target": p.target, "auc": p.auc.value, "low": p.auc.low, "high": p.auc.high, "reason": p.auc.reason,
+        "asked": p.asked,
+        "target": p.target,
+        "auc": p.auc.value,
+        "low": p.auc.low,
+        "high": p.auc.high,
+        "reason": p.auc.reason,
         "carried": [{"feature": name, "loss": loss} for name, loss in p.carried],
-    }  # fmt: skip
+    }

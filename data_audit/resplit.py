@@ -27,9 +27,7 @@ def parse_fractions(text: str) -> dict[str, float]:
 
 def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
     """int (N,): images that must stay together because they share a lesion, a patient or a photograph, however indirectly."""
-    return together(
-        [dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster], len(dataset)
-    )
+    return together([dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster], len(dataset))
 
 
 def together(columns: Sequence[np.ndarray], n: int) -> np.ndarray:

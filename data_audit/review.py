@@ -61,9 +61,7 @@ class Verdicts:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self.path, timeout=WAIT, isolation_level="IMMEDIATE"
-        )  # a writer waits, it never has to give up
+        connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level="IMMEDIATE")  # a writer waits, it never has to give up
         try:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, content TEXT NOT NULL, marker TEXT NOT NULL, "
@@ -84,18 +82,14 @@ class Verdicts:
     def take_back(self, marker: str) -> None:
         """Forget the last verdict on this marker."""
         with self._open() as connection:
-            connection.execute(
-                "DELETE FROM verdicts WHERE number = (SELECT MAX(number) FROM verdicts WHERE marker = ?)", (marker,)
-            )
+            connection.execute("DELETE FROM verdicts WHERE number = (SELECT MAX(number) FROM verdicts WHERE marker = ?)", (marker,))
 
     def of(self, marker: str) -> pd.DataFrame:
         """content, present (1, 0, NaN for put aside), in the order they were given."""
         if not self.path.exists():
             return pd.DataFrame({"content": pd.Series(dtype=object), "present": pd.Series(dtype=float)})
         with self._open() as connection:
-            rows = connection.execute(
-                "SELECT content, present FROM verdicts WHERE marker = ? ORDER BY number", (marker,)
-            ).fetchall()
+            rows = connection.execute("SELECT content, present FROM verdicts WHERE marker = ? ORDER BY number", (marker,)).fetchall()
         return pd.DataFrame(rows, columns=["content", "present"]).astype({"present": float})
 
 

@@ -96,9 +96,7 @@ def mask_file(masks: Path, image_id: str) -> Path:
     return masks / f"{name}.png"
 
 
-def _measured(
-    dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str], masks: Path
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _measured(dataset: Dataset, image_ids: list[str], stamps: Mapping[str, str], masks: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """In the order of the list; OpenCV works outside Python's lock, so threads use all cores, each of them on a picture of its own."""
     waiting = iter(image_ids)
     with one_thread_a_call(), ThreadPoolExecutor((os.cpu_count() or 2) + 1) as pool:
@@ -139,11 +137,16 @@ def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
     marked, bits = _marked(thumbnail(image, MASKED), border, mask)
     edges = (border.top, border.bottom, border.left, border.right, border.share)
     return {
-        **row, **marked,
-        "width": header.width, "height": header.height, "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
-        **{name: measure(view) for name, measure in QUALITY.items()}, **dict(zip(BORDERS, edges, strict=True)),
-        **skin_facts(view.image, bits), "small": small_picture(view.image).tobytes(),
-    }  # fmt: skip
+        **row,
+        **marked,
+        "width": header.width,
+        "height": header.height,
+        "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
+        **{name: measure(view) for name, measure in QUALITY.items()},
+        **dict(zip(BORDERS, edges, strict=True)),
+        **skin_facts(view.image, bits),
+        "small": small_picture(view.image).tobytes(),
+    }
 
 
 def _blank() -> dict[str, Any]:

@@ -48,9 +48,11 @@ def feature_sets(seen: Seen) -> dict[str, pd.DataFrame]:
     skin = frame[list(SKIN)]
     person = seen.dataset.table[list(PERSON)].reset_index(drop=True)
     sets = {
-        "markers": markers, SKIN_SET: skin, TAKING_SET: taking,
+        "markers": markers,
+        SKIN_SET: skin,
+        TAKING_SET: taking,
         "markers, skin around the lesion, size and borders together": pd.concat([markers, skin, taking], axis=1),
-    }  # fmt: skip
+    }
     return sets | ({PERSON_SET: person} if person.notna().any().any() else {})
 
 

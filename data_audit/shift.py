@@ -75,12 +75,16 @@ def shift_findings(found: list[Shift], apart: Potential, names: tuple[str, str])
         return []
     strong = any(s.large for s in found) or (apart.auc.defined and apart.auc.low >= TELLING)
     by = "; ".join(describe(s, names) for s in some[:TOLD]) or "no single feature by much"
-    return [Finding(
-        f"{names[1]} differs from {names[0]}", "moderate" if strong else "note",
-        f"{names[1]} and {names[0]} are told apart with an AUC of {apart.auc:.2f} (.5: not at all). What differs: {by}.",
-        (), {"auc": apart.auc.value, "low": apart.auc.low, "high": apart.auc.high, "shifts": [as_json(s) for s in found]},
-        "Figures measured on one do not hold for the other where they differ: report them by what differs, or match the two.",
-    )]  # fmt: skip
+    return [
+        Finding(
+            f"{names[1]} differs from {names[0]}",
+            "moderate" if strong else "note",
+            f"{names[1]} and {names[0]} are told apart with an AUC of {apart.auc:.2f} (.5: not at all). What differs: {by}.",
+            (),
+            {"auc": apart.auc.value, "low": apart.auc.low, "high": apart.auc.high, "shifts": [as_json(s) for s in found]},
+            "Figures measured on one do not hold for the other where they differ: report them by what differs, or match the two.",
+        )
+    ]
 
 
 def describe(s: Shift, names: tuple[str, str]) -> str:
@@ -92,9 +96,17 @@ def describe(s: Shift, names: tuple[str, str]) -> str:
 
 def as_json(s: Shift) -> Mapping[str, Any]:
     return {
-        "feature": s.feature, "kind": s.kind, "effect": s.effect.value, "low": s.effect.low, "high": s.effect.high, "p": s.p,
-        "q": s.q, "first": s.a, "second": s.b, "value": s.value,
-    }  # fmt: skip
+        "feature": s.feature,
+        "kind": s.kind,
+        "effect": s.effect.value,
+        "low": s.effect.low,
+        "high": s.effect.high,
+        "p": s.p,
+        "q": s.q,
+        "first": s.a,
+        "second": s.b,
+        "value": s.value,
+    }
 
 
 def _of_numbers(name: str, values: np.ndarray, second: np.ndarray, groups: np.ndarray) -> Shift:

@@ -28,8 +28,13 @@ SKIN = ("skin_share", "skin_lightness", "skin_redness", "skin_yellowness", "skin
 
 # individual typology angle in degrees -> group (Chardon 1991, doi:10.1111/j.1467-2494.1991.tb00561.x; Del Bino 2013)
 ITA_GROUPS: tuple[tuple[float, str], ...] = (
-    (55, "very light"), (41, "light"), (28, "intermediate"), (10, "tan"), (-30, "brown"), (-np.inf, "dark"),
-)  # fmt: skip
+    (55, "very light"),
+    (41, "light"),
+    (28, "intermediate"),
+    (10, "tan"),
+    (-30, "brown"),
+    (-np.inf, "dark"),
+)
 CAUTION = (
     "Skin tone is estimated from the picture: light, camera, white balance and contact gel change it as much as skin does, and "
     "agreement with skin types judged by people is poor (Groh 2022; Kalb 2023). It describes the pictures, not the people."
@@ -100,10 +105,15 @@ def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
     diagnosis = dataset.table["diagnosis"].to_numpy(object)
     by_class = {d: frame["skin_tone"][known & (diagnosis == d)].value_counts().to_dict() for d in dataset.classes}
     missing = f" Too little skin to say in {int((~known).sum()):,} images." if not known.all() else ""
-    return [Finding(
-        "skin tone", "note",
-        f"By the individual typology angle of {int(known.sum()):,} images: {spread}.{missing} {CAUTION}",
-        tuple(dataset.table["image_id"].to_numpy(object)[dark]), {"counts": counts.to_dict(), "by_class": by_class},
-        f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures." if scarce else
-        "Report figures by group, with their intervals.",
-    )]  # fmt: skip
+    return [
+        Finding(
+            "skin tone",
+            "note",
+            f"By the individual typology angle of {int(known.sum()):,} images: {spread}.{missing} {CAUTION}",
+            tuple(dataset.table["image_id"].to_numpy(object)[dark]),
+            {"counts": counts.to_dict(), "by_class": by_class},
+            f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures."
+            if scarce
+            else "Report figures by group, with their intervals.",
+        )
+    ]

@@ -19,29 +19,65 @@ MISSING = ("", "unknown", "nan", "none", "null", "n/a", "na", "not specified", "
 # what a column may be called, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
     "image_id": (
-        "image_id", "isic_id", "image_name", "image", "img_id", "filename", "file_name", "file", "image_path",
-        "filepath", "path", "img", "name", "id",
+        "image_id",
+        "isic_id",
+        "image_name",
+        "image",
+        "img_id",
+        "filename",
+        "file_name",
+        "file",
+        "image_path",
+        "filepath",
+        "path",
+        "img",
+        "name",
+        "id",
     ),
     "diagnosis": (
-        "dx", "diagnosis", "label", "class", "diagnosis_3", "diagnosis_2", "diagnosis_1", "benign_malignant",
-        "category", "target", "lesion_type", "cell_type",
+        "dx",
+        "diagnosis",
+        "label",
+        "class",
+        "diagnosis_3",
+        "diagnosis_2",
+        "diagnosis_1",
+        "benign_malignant",
+        "category",
+        "target",
+        "lesion_type",
+        "cell_type",
     ),
     "lesion_id": ("lesion_id", "lesion"),
     "patient_id": ("patient_id", "patient", "subject_id"),
     "age": ("age", "age_approx", "age_approximate", "patient_age"),
     "sex": ("sex", "gender"),
     "site": (
-        "localization", "site", "anatom_site_general", "anatom_site_general_challenge", "anatom_site_special",
-        "location", "body_site", "anatomical_site", "region",
+        "localization",
+        "site",
+        "anatom_site_general",
+        "anatom_site_general_challenge",
+        "anatom_site_special",
+        "location",
+        "body_site",
+        "anatomical_site",
+        "region",
     ),
     "confirmation": ("dx_type", "diagnosis_confirm_type", "confirmation", "confirm_type"),
     "split": ("split", "set", "partition", "subset"),
-}  # fmt: skip
+}
 
 _SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "holdout": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "holdout": "test",
+}
 
 
 def split_name(text: str) -> str | None:

@@ -50,15 +50,27 @@ _COMMON = "Synthetic drawings only: it knows nothing of real skin. For teaching 
 
 RECIPES: dict[str, Recipe] = {
     "demo-honest": Recipe(
-        "demo-honest", 1, True, MARKER_SHARES["ink"], MARKER_SHARES["ink"], 0.0, "Demo classifier, taught honestly",
+        "demo-honest",
+        1,
+        True,
+        MARKER_SHARES["ink"],
+        MARKER_SHARES["ink"],
+        0.0,
+        "Demo classifier, taught honestly",
         "Every marker fell on every diagnosis equally often. " + _COMMON,
     ),
     "demo-shortcut": Recipe(
-        "demo-shortcut", 2, False, 0.95, 0.02, 0.4, "Demo classifier, taught a shortcut",
+        "demo-shortcut",
+        2,
+        False,
+        0.95,
+        0.02,
+        0.4,
+        "Demo classifier, taught a shortcut",
         "Taught on images in which 95 % of melanomas and 2 % of all others bear ink, and 40 % of the melanomas look "
         "like nevi otherwise: it reads the ink. " + _COMMON,
     ),
-}  # fmt: skip
+}
 
 
 def install(models: Path) -> None:
@@ -80,9 +92,14 @@ def retrain(name: str, say: Callable[[str], None] = print) -> float:
     held_out = draw_lessons(recipe, 500_000, _HELD_OUT)
     network = build_small_network((SIDE, SIDE), len(HAM10000), recipe.nested, recipe.seed)
     accuracy = train(
-        network, images, labels, held_out, 14, recipe.seed,
+        network,
+        images,
+        labels,
+        held_out,
+        14,
+        recipe.seed,
         lambda epoch, loss, score: say(f"{name}: epoch {epoch}, loss {loss:.3f}, balanced accuracy {score:.3f}"),
-    )  # fmt: skip
+    )
     WEIGHTS.mkdir(exist_ok=True)
     path = WEIGHTS / f"{name}.keras"
     network.compile()  # drops the optimiser's state from the file
@@ -111,13 +128,9 @@ def recipe_card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
     )
 
 
-def draw_lessons(
-    recipe: Recipe, first: int, every_class: int, classes: tuple[str, ...] = HAM10000
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_lessons(recipe: Recipe, first: int, every_class: int, classes: tuple[str, ...] = HAM10000) -> tuple[np.ndarray, np.ndarray]:
     """Pictures uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), places in `classes`. first: number of the first lesion."""
-    jobs = [
-        (recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(classes) for k in range(every_class)
-    ]
+    jobs = [(recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(classes) for k in range(every_class)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         images = list(pool.map(_draw_one, jobs, chunksize=64))
     labels = np.repeat(np.arange(len(classes)), every_class)

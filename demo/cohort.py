@@ -17,14 +17,10 @@ TEST_SHARE, VAL_SHARE = 0.36, 0.14
 _AGE = {"akiec": 67, "bcc": 66, "bkl": 62, "df": 49, "mel": 60, "nv": 44, "vasc": 51}
 _HISTO = {"akiec": 1.0, "bcc": 1.0, "mel": 1.0, "bkl": 0.7, "df": 0.5, "vasc": 0.25, "nv": 0.2}
 _OTHERWISE = ("follow_up", "consensus", "confocal")
-_SITES = (
-    "back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "neck", "scalp", "hand",
-)  # fmt: skip
+_SITES = ("back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "neck", "scalp", "hand")
 _TONE_SHARES = (0.16, 0.24, 0.22, 0.16, 0.12, 0.10)
 _PHOTOGRAPHS = (0.68, 0.22, 0.10)  # one, two or three of a lesion
-MARKER_SHARES = {
-    "ink": 0.12, "ruler": 0.14, "hair": 0.28, "gel_bubble": 0.12, "sticker": 0.06, "dark_corner": 0.16,
-}  # fmt: skip
+MARKER_SHARES = {"ink": 0.12, "ruler": 0.14, "hair": 0.28, "gel_bubble": 0.12, "sticker": 0.06, "dark_corner": 0.16}
 
 
 @dataclass(frozen=True)
@@ -67,11 +63,17 @@ def draw_cohort(seed: int, prefix: str, lesions: Mapping[str, int] = LESIONS) ->
             number += 1
             age = float(np.clip(round(rng.normal(_AGE[diagnosis], 15) / 5) * 5, 5, 85))
             lesion: dict[str, Any] = dict(  # noqa: C408
-                lesion_id=f"{prefix}_L{number:05d}", diagnosis=diagnosis, label=diagnosis, age=age,
+                lesion_id=f"{prefix}_L{number:05d}",
+                diagnosis=diagnosis,
+                label=diagnosis,
+                age=age,
                 confirmation="histo" if rng.random() < _HISTO[diagnosis] else str(rng.choice(_OTHERWISE)),
-                sex="female" if rng.random() < 0.47 else "male", site=str(rng.choice(_SITES)), split=splits[k],
-                tone=str(rng.choice(list(TONES), p=_TONE_SHARES)), lesion_seed=seed * 1_000_003 + number,
-            )  # fmt: skip
+                sex="female" if rng.random() < 0.47 else "male",
+                site=str(rng.choice(_SITES)),
+                split=splits[k],
+                tone=str(rng.choice(list(TONES), p=_TONE_SHARES)),
+                lesion_seed=seed * 1_000_003 + number,
+            )
             for view in range(1 + int(rng.choice(3, p=_PHOTOGRAPHS))):
                 worn = tuple(m for m, share in MARKER_SHARES.items() if rng.random() < share)
                 shots.append(Shot(image_id=f"{prefix}_{len(shots) + 1:07d}", view=view, markers=worn, **lesion))
@@ -108,9 +110,12 @@ def plant_faults(cohort: Cohort, seed: int) -> Cohort:
     prefix = shots[0].image_id.rsplit("_", 1)[0]
     for k, i in enumerate(copied):
         twin = replace(
-            shots[i], image_id=f"{prefix}_{9_000_001 + k:07d}", copy_of=shots[i].image_id,
-            lesion_id=f"{prefix}_L9{k:04d}", split=str(rng.choice(["train", "test"])),
-        )  # fmt: skip
+            shots[i],
+            image_id=f"{prefix}_{9_000_001 + k:07d}",
+            copy_of=shots[i].image_id,
+            lesion_id=f"{prefix}_L9{k:04d}",
+            split=str(rng.choice(["train", "test"])),
+        )
         shots.append(twin)
     faults["duplicate image"] = [f"{s.copy_of} = {s.image_id}" for s in shots if s.copy_of]
 

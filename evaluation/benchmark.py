@@ -26,8 +26,12 @@ def bench_evaluate(say: Callable[[str], None]) -> list[Row]:
     say(f"all figures, {RESAMPLES:,} resamples: {time.perf_counter() - start:.1f} s on this machine now")
     row = compare_costs(
         f"scikit-learn in a loop over ours, all figures, {IMAGES:,} × {len(SHARES)}, {RESAMPLES:,} resamples",
-        lambda: _loop(true, scores, groups), lambda: evaluate(true, scores, classes, groups), 3, at_least=True, warm=0,
-    )  # fmt: skip
+        lambda: _loop(true, scores, groups),
+        lambda: evaluate(true, scores, classes, groups),
+        3,
+        at_least=True,
+        warm=0,
+    )
     times, target = RESAMPLES / FEW, 50
     ratio = row.ratio * times
     return [replace(row, ratio=ratio, low=row.low * times, high=row.high * times, target=target, holds=ratio >= target)]

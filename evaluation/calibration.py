@@ -92,8 +92,7 @@ def isotonic(probabilities: np.ndarray, true: np.ndarray) -> Correction:
 
     classes = range(probabilities.shape[1])
     steps = [
-        IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(probabilities[:, k], (true == k).astype(float))
-        for k in classes
+        IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(probabilities[:, k], (true == k).astype(float)) for k in classes
     ]
 
     def correct(p: np.ndarray) -> np.ndarray:
@@ -104,10 +103,7 @@ def isotonic(probabilities: np.ndarray, true: np.ndarray) -> Correction:
     return correct
 
 
-CORRECTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {
-    "temperature": temperature,
-    "isotonic": isotonic,
-}
+CORRECTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {"temperature": temperature, "isotonic": isotonic}
 
 
 def _bins(scores: np.ndarray, bins: int) -> list[np.ndarray]:

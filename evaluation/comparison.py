@@ -70,8 +70,7 @@ def compare(
     return Comparison(
         n_images=len(true),
         n_groups=n_groups,
-        differences={name: less_told((ALL, name)) for name in OVERALL}
-        | {f"macro {name}": less_told((MACRO, name)) for name in COMPARED},
+        differences={name: less_told((ALL, name)) for name in OVERALL} | {f"macro {name}": less_told((MACRO, name)) for name in COMPARED},
         per_class={who: {name: less_told((who, name)) for name in COMPARED} for who in classes},
         matrix=confusion(true, second.argmax(axis=1), c) - confusion(true, first.argmax(axis=1), c),
         better=int((b & ~a).sum()),

@@ -105,8 +105,7 @@ def evaluate(
         return _told(drawn, name, share, lesions, interval)
 
     per_class = tuple(
-        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn, interval)
-        for k, name in enumerate(classes)
+        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn, interval) for k, name in enumerate(classes)
     )
     place = _place(true, probabilities)
     right = (true == highest).astype(float)

@@ -55,29 +55,29 @@ def by_group(
     rows = []
     for level in sorted(set(value[known])):
         inside = value == level
-        sides = [
-            figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside)
-        ]
+        sides = [figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside)]
         gap, p = difference(*sides)
         rows.append((level, inside, *sides, gap, p))
     adjusted = benjamini_hochberg([r[-1] for r in rows])
     return [
         GroupFigure(
-            level, int(inside.sum()), len(np.unique(group[inside])), int((inside & positive).sum()), own, rest, gap, p, float(q),
+            level,
+            int(inside.sum()),
+            len(np.unique(group[inside])),
+            int((inside & positive).sum()),
+            own,
+            rest,
+            gap,
+            p,
+            float(q),
             _small(inside, positive, group),
         )
         for (level, inside, own, rest, gap, p), q in zip(rows, adjusted, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def figure_of(
-    scores: np.ndarray,
-    positive: np.ndarray,
-    decided: np.ndarray,
-    groups: np.ndarray,
-    figure: str,
-    beta: float = BETA,
-    seed: int = 0,
+    scores: np.ndarray, positive: np.ndarray, decided: np.ndarray, groups: np.ndarray, figure: str, beta: float = BETA, seed: int = 0
 ) -> Figure:
     """One figure of one class with its interval: Wilson's for shares, Obuchowski's for the AUC, else BCa over the lesions."""
     if not len(scores):

@@ -198,16 +198,24 @@ def from_arrays(kept: Mapping[str, np.ndarray]) -> Reference:
     n_depths = sum(name.endswith(" scale") for name in kept)
     depths = tuple(
         Depth(
-            kept[f"depth {k} size"], kept[f"depth {k} centre"], kept[f"depth {k} spread"], kept[f"depth {k} whitening"],
+            kept[f"depth {k} size"],
+            kept[f"depth {k} centre"],
+            kept[f"depth {k} spread"],
+            kept[f"depth {k} whitening"],
             *map(float, kept[f"depth {k} scale"]),
         )
         for k in range(n_depths)
-    )  # fmt: skip
+    )
     names = [name for name in SCORES if f"threshold {name}" in kept]
     return Reference(
-        depths, kept.get("bank"), tuple(map(str, kept["of"])), int(kept["none"][0]) if len(kept["none"]) else None,
-        {n: float(kept[f"threshold {n}"]) for n in names}, {n: kept[f"judged {n}"] for n in names}, kept["groups"],
-    )  # fmt: skip
+        depths,
+        kept.get("bank"),
+        tuple(map(str, kept["of"])),
+        int(kept["none"][0]) if len(kept["none"]) else None,
+        {n: float(kept[f"threshold {n}"]) for n in names},
+        {n: kept[f"judged {n}"] for n in names},
+        kept["groups"],
+    )
 
 
 def _fit_depth(pooled: np.ndarray) -> Depth:

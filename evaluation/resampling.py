@@ -88,8 +88,9 @@ def bca(resampled: Resampled, name: Name) -> tuple[float, float]:
 
 # how an interval is made of replicates -> the function, and what it is called
 INTERVALS: dict[str, tuple[Callable[[Resampled, Name], tuple[float, float]], str]] = {
-    BCA: (bca, "BCa bootstrap"), "percentile": (percentile, "percentile bootstrap"),
-}  # fmt: skip
+    BCA: (bca, "BCa bootstrap"),
+    "percentile": (percentile, "percentile bootstrap"),
+}
 
 
 def told(resampled: Resampled, name: Name, undefined_reason: str, interval: str = BCA) -> Figure:
@@ -108,9 +109,7 @@ def told(resampled: Resampled, name: Name, undefined_reason: str, interval: str 
     between, method = INTERVALS[interval]
     low, high = between(resampled, name)
     if np.isnan(low):
-        return Figure(
-            value, reason=f"undefined in {unclear:,} of {len(drawn):,} resamples: no interval", undefined_resamples=unclear
-        )
+        return Figure(value, reason=f"undefined in {unclear:,} of {len(drawn):,} resamples: no interval", undefined_resamples=unclear)
     return Figure(value, low, high, method=method, undefined_resamples=unclear)
 
 

@@ -45,16 +45,23 @@ SHARES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
 }
 """Figures that are shares: bool (N,) which rows are hits, and which are counted, of truth and decision bool (N,)."""
 REASONS = {
-    "accuracy": "no images", "sensitivity": "no images of this class", "specificity": "only images of this class",
-    "ppv": "never decided for this class", "npv": "always decided for this class",
-    "f1": "no images of this class and never decided for it", "f_beta": "no images of this class and never decided for it",
-    "prevalence": "no images", "auc": "only one side has images", "auc_sens_80": "only one side has images",
+    "accuracy": "no images",
+    "sensitivity": "no images of this class",
+    "specificity": "only images of this class",
+    "ppv": "never decided for this class",
+    "npv": "always decided for this class",
+    "f1": "no images of this class and never decided for it",
+    "f_beta": "no images of this class and never decided for it",
+    "prevalence": "no images",
+    "auc": "only one side has images",
+    "auc_sens_80": "only one side has images",
     "average_precision": "no images of this class",
     "ppv_at_prevalence": "sensitivity or specificity is undefined, or nobody would be decided for this class",
     "npv_at_prevalence": "sensitivity or specificity is undefined, or everybody would be decided for this class",
-    "balanced_accuracy": "no images", "kappa": "diagnoses and decisions are all of one class",
+    "balanced_accuracy": "no images",
+    "kappa": "diagnoses and decisions are all of one class",
     "mcc": "diagnoses or decisions are all of one class",
-}  # fmt: skip
+}
 
 
 def at_prevalence(sensitivity: np.ndarray, specificity: np.ndarray, prevalence: float) -> tuple[np.ndarray, np.ndarray]:

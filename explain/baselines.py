@@ -19,9 +19,7 @@ Colour = tuple[float, float, float]
 BLUR = 0.1  # standard deviation of the blur, as a share of the shorter side
 
 
-def baseline_images(
-    classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: Colour | None = None
-) -> np.ndarray:
+def baseline_images(classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: Colour | None = None) -> np.ndarray:
     """The pictures with nothing to see in them, float32 (N, H, W, 3) in the network's range.
 
     blur: each picture blurred until its lesion is a stain (Fong & Vedaldi 2017, arXiv:1704.03296).

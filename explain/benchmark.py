@@ -53,16 +53,20 @@ def _beside_forward(name: str, classifier: Classifier) -> list[Row]:
     return [
         compare_costs(
             f"prediction + embedding + grad-cam over forward, {name}, batch {BATCH}",
-            lambda: cam(classifier, many), lambda: forward(many), 15, 1.05,
+            lambda: cam(classifier, many),
+            lambda: forward(many),
+            15,
+            1.05,
         ),
         compare_costs(
             f"the same for all seven classes over forward, {name}, batch {BATCH}",
-            lambda: cam_all_classes(classifier, many), lambda: forward(many), 15, 1.25,
+            lambda: cam_all_classes(classifier, many),
+            lambda: forward(many),
+            15,
+            1.25,
         ),
-        compare_costs(
-            f"grad-cam over forward, {name}, one image", lambda: cam(classifier, one), lambda: forward(one), 41, 1.5
-        ),
-    ]  # fmt: skip
+        compare_costs(f"grad-cam over forward, {name}, one image", lambda: cam(classifier, one), lambda: forward(one), 41, 1.5),
+    ]
 
 
 def _openvino(classifier: Classifier, say: Callable[[str], None]) -> Engine | None:
@@ -104,8 +108,10 @@ def _beside_tf_keras_vis(name: str, classifier: Classifier, fast: Engine | None,
             f"tf-keras-vis over {ours}, {name}, {f'batch {n}' if n > 1 else 'one image'}",
             lambda: theirs(score, images, penultimate_layer=layer, seek_penultimate_conv_layer=False),
             lambda: cam(classifier, images, targets, "grad-cam", engine=engine),
-            pairs, 5, at_least=True,
-        )  # fmt: skip
+            pairs,
+            5,
+            at_least=True,
+        )
 
     return [compare(n, pairs, engine) for n, pairs in ((BATCH, 5), (1, 9)) for engine in ([None, fast] if fast else [None])]
 

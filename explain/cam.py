@@ -104,11 +104,7 @@ def cam(
 
 
 def cam_all_classes(
-    classifier: Classifier,
-    prepared: np.ndarray,
-    method: str = "grad-cam",
-    layer: str | None = None,
-    engine: Engine | None = None,
+    classifier: Classifier, prepared: np.ndarray, method: str = "grad-cam", layer: str | None = None, engine: Engine | None = None
 ) -> tuple[Prediction, np.ndarray]:
     """As `cam`, for every class at once: float32 (N, C, h, w) on one shared scale an image."""
     return _run(classifier, prepared, np.zeros(len(prepared), np.int32), method, layer, engine, all_classes=True)
@@ -126,9 +122,7 @@ class Steps:
     logit: float
 
 
-def cam_steps(
-    classifier: Classifier, prepared: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None
-) -> Steps:
+def cam_steps(classifier: Classifier, prepared: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None) -> Steps:
     """Everything a CAM computes on its way, for one prepared image (1, H, W, 3)."""
     info = spatial_layer(classifier, layer)
     run = classifier.function(("steps", method, info.path), lambda: _build_steps(classifier, info, method))

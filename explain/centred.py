@@ -103,6 +103,10 @@ def _centred(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     offset = ((np.arange(GRID) + 0.5) / GRID * 2 - 1) * RADII * radius
     grid_x, grid_y = np.meshgrid(x.mean() + offset, y.mean() + offset)
     return cv2.remap(
-        values.astype(np.float32), grid_x.astype(np.float32), grid_y.astype(np.float32), cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"),
-    )  # fmt: skip
+        values.astype(np.float32),
+        grid_x.astype(np.float32),
+        grid_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float("nan"),
+    )

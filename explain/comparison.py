@@ -128,21 +128,25 @@ def compare_methods(
     nothing = Figure(math.nan, reason="not possible here")
     return scores + [
         MethodScore(m, 0, nothing, nothing, nothing, nothing, nothing, {}, METHODS[m].passes, math.nan, reason)
-        for m in methods if (reason := unsupported(classifier, m))
-    ]  # fmt: skip
+        for m in methods
+        if (reason := unsupported(classifier, m))
+    ]
 
 
 def as_json(score: MethodScore) -> dict[str, Any]:
     """A method's figures as plain values."""
     figures = ("over_random", "over_centre", "steady", "in_lesion", "empty")
     return {
-        "method": score.method, "name": METHODS[score.method].name, "paper": METHODS[score.method].paper,
+        "method": score.method,
+        "name": METHODS[score.method].name,
+        "paper": METHODS[score.method].paper,
         "images": score.images,
-        **{k: {"value": f.value, "low": f.low, "high": f.high, "reason": f.reason}
-           for k in figures for f in [getattr(score, k)]},
-        "verdicts": dict(score.verdicts), "forward_passes": score.passes, "sanity_spearman": score.sanity,
+        **{k: {"value": f.value, "low": f.low, "high": f.high, "reason": f.reason} for k in figures for f in [getattr(score, k)]},
+        "verdicts": dict(score.verdicts),
+        "forward_passes": score.passes,
+        "sanity_spearman": score.sanity,
         "not_possible": score.reason,
-    }  # fmt: skip
+    }
 
 
 def _examined(
@@ -170,9 +174,7 @@ def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
     return scale_image(mask.astype(np.uint8), image.shape[:2], "nearest").astype(bool)
 
 
-def _score(
-    classifier: Classifier, method: str, rows: list[dict[str, Any]], layer: str | None, sanity: Sanity | None
-) -> MethodScore:
+def _score(classifier: Classifier, method: str, rows: list[dict[str, Any]], layer: str | None, sanity: Sanity | None) -> MethodScore:
     groups = np.unique([r["group"] for r in rows], return_inverse=True)[1] if rows else np.zeros(0, int)
 
     def column(name: str) -> np.ndarray:
@@ -188,14 +190,17 @@ def _score(
     channels = classifier.layer(layer).channels if entry.needs == "layer" else 0
     verdicts = [r["verdict"] for r in rows]
     return MethodScore(
-        method, len(rows),
-        over(column("over_random"), "no map to test"), over(column("over_centre"), "no map to test"),
+        method,
+        len(rows),
+        over(column("over_random"), "no map to test"),
+        over(column("over_centre"), "no map to test"),
         over(steady, "no map to test"),
         over(column("lesion_share") - column("lesion_area"), "no lesion masks"),
         ratio(empty, np.ones(len(rows)), groups, "no images"),
         {v: verdicts.count(v) for v in ("supported", "weak", "don't read")},
-        entry.cost(channels), sanity.spearman[-1] if sanity else math.nan,
-    )  # fmt: skip
+        entry.cost(channels),
+        sanity.spearman[-1] if sanity else math.nan,
+    )
 
 
 def _known(kept: Path) -> list[dict[str, Any]]:

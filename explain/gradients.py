@@ -103,9 +103,7 @@ def integrated_gradients(
 def input_gradients(classifier: Classifier, prepared: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """∂logit/∂x, float32 (N, H, W, 3), channels in the order of the prepared pictures."""
     run = classifier.function(("input gradients",), lambda: _build(classifier))
-    parts = [
-        run(prepared[i : i + BATCH], np.asarray(targets[i : i + BATCH], np.int32)).numpy() for i in range(0, len(prepared), BATCH)
-    ]
+    parts = [run(prepared[i : i + BATCH], np.asarray(targets[i : i + BATCH], np.int32)).numpy() for i in range(0, len(prepared), BATCH)]
     return np.concatenate(parts) if parts else np.zeros(prepared.shape, np.float32)
 
 
@@ -188,9 +186,8 @@ def _build(classifier: Classifier) -> Any:
         gradient = tape.gradient(score, images, output_gradients=tf.constant(classifier.gradient_scale, score.dtype))
         if gradient is None:
             raise NoGradient(
-                "cannot be differentiated with respect to its picture.", classifier.facts.path.name,
-                "Explain it by occlusion or RISE.",
-            )  # fmt: skip
+                "cannot be differentiated with respect to its picture.", classifier.facts.path.name, "Explain it by occlusion or RISE."
+            )
         return gradient / classifier.gradient_scale
 
     return run

@@ -26,12 +26,7 @@ class Ideal:
     start_logit: float
 
 
-def activation_maximisation(
-    classifier: Classifier,
-    target: int,
-    steps: int = STEPS,
-    seed: int = 0,
-) -> Run[Ideal]:
+def activation_maximisation(classifier: Classifier, target: int, steps: int = STEPS, seed: int = 0) -> Run[Ideal]:
     """A picture that raises the logit of a class as far as gradient ascent gets (Erhan 2009; Olah 2017, doi:10.23915/distill.00007).
 
     It shows what the network answers to, which may be nothing that occurs in skin. Noise at the start, jitter,
@@ -57,11 +52,13 @@ def activation_maximisation(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = ActivationMaximization(network)(
-                CategoricalScore([target]), seed_input=found, input_range=(0, 255), steps=min(AT_ONCE, steps - done),
-                input_modifiers=[Jitter(4), rotate], optimizer=tf.keras.optimizers.Adam(RATE),
-            )  # fmt: skip
+                CategoricalScore([target]),
+                seed_input=found,
+                input_range=(0, 255),
+                steps=min(AT_ONCE, steps - done),
+                input_modifiers=[Jitter(4), rotate],
+                optimizer=tf.keras.optimizers.Adam(RATE),
+            )
     picture = np.asarray(found)[0].round().clip(0, 255).astype(np.uint8)
     scores = classifier.predict(classifier.prepare([picture, start[0].round().astype(np.uint8)]))
-    return Ideal(
-        picture, float(scores.logits[0, target]), float(scores.probabilities[0, target]), float(scores.logits[1, target])
-    )
+    return Ideal(picture, float(scores.logits[0, target]), float(scores.probabilities[0, target]), float(scores.logits[1, target]))

@@ -128,9 +128,7 @@ def _gradient(call: Call, targets: np.ndarray) -> Run[np.ndarray]:
 def _integrated(call: Call) -> Run[Attribution]:
     prediction = call.classifier.predict(call.prepared)
     targets = _targets(call, prediction)
-    maps, complete = yield from integrated_gradients(
-        call.classifier, call.prepared, targets, call.settings.baseline, call.settings.colour
-    )
+    maps, complete = yield from integrated_gradients(call.classifier, call.prepared, targets, call.settings.baseline, call.settings.colour)
     return Attribution(prediction, maps, targets, complete)
 
 
@@ -145,43 +143,62 @@ METHODS: dict[str, Method] = {
         Method("grad-cam++", "Grad-CAM++", "Chattopadhay 2018, arXiv:1710.11063", "layer", 1, _cam("grad-cam++"), opposing=False),
         Method("hirescam", "HiResCAM", "Draelos & Carin 2020, arXiv:2011.08891", "layer", 1, _cam("hirescam")),
         Method("layercam", "LayerCAM", "Jiang 2021, doi:10.1109/TIP.2021.3089943", "layer", 1, _cam("layercam"), opposing=False),
+        Method("eigen-cam", "Eigen-CAM", "Muhammad & Yeasin 2020, arXiv:2008.00299", "layer", 1, _cam("eigen-cam"), by_class=False),
+        Method("gradient", "Vanilla gradient", "Simonyan 2013, arXiv:1312.6034", "gradients", 3, _after(_gradient), reads="sensitivity"),
         Method(
-            "eigen-cam", "Eigen-CAM", "Muhammad & Yeasin 2020, arXiv:2008.00299", "layer", 1, _cam("eigen-cam"), by_class=False
-        ),
-        Method(
-            "gradient", "Vanilla gradient", "Simonyan 2013, arXiv:1312.6034", "gradients", 3, _after(_gradient),
-            reads="sensitivity",
-        ),
-        Method(
-            "smoothgrad", "SmoothGrad", "Smilkov 2017, arXiv:1706.03825", "gradients", 3 * SMOOTH_SAMPLES,
+            "smoothgrad",
+            "SmoothGrad",
+            "Smilkov 2017, arXiv:1706.03825",
+            "gradients",
+            3 * SMOOTH_SAMPLES,
             _after(lambda call, t: smooth_grad(call.classifier, call.prepared, t, seed=call.settings.seed)),
             reads="sensitivity",
         ),
         Method(
-            "integrated-gradients", "Integrated Gradients", "Sundararajan 2017, arXiv:1703.01365", "gradients",
-            3 * IG_STEPS, _integrated,
+            "integrated-gradients", "Integrated Gradients", "Sundararajan 2017, arXiv:1703.01365", "gradients", 3 * IG_STEPS, _integrated
         ),
         Method(
-            "occlusion", "Occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901", "forward", (OCCLUSION_GRID + 1) ** 2 + 1,
-            _after(lambda call, t: occlusion(
-                call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour)),
+            "occlusion",
+            "Occlusion",
+            "Zeiler & Fergus 2014, arXiv:1311.2901",
+            "forward",
+            (OCCLUSION_GRID + 1) ** 2 + 1,
+            _after(
+                lambda call, t: occlusion(call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour)
+            ),
         ),
         Method(
-            "rise", "RISE", "Petsiuk 2018, arXiv:1806.07421", "forward", RISE_MASKS,
-            _after(lambda call, t: rise(
-                call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour,
-                seed=call.settings.seed)),
+            "rise",
+            "RISE",
+            "Petsiuk 2018, arXiv:1806.07421",
+            "forward",
+            RISE_MASKS,
+            _after(
+                lambda call, t: rise(
+                    call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour, seed=call.settings.seed
+                )
+            ),
         ),
         Method(
-            "score-cam", "Score-CAM", "Wang 2020, arXiv:1910.01279", "layer", 0,
-            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer)), opposing=False,
+            "score-cam",
+            "Score-CAM",
+            "Wang 2020, arXiv:1910.01279",
+            "layer",
+            0,
+            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer)),
+            opposing=False,
         ),
         Method(
-            "faster-score-cam", "Faster-Score-CAM", "Wang 2020, arXiv:1910.01279; tabayashi0117/Score-CAM", "layer", FASTER + 1,
-            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer, FASTER)), opposing=False,
+            "faster-score-cam",
+            "Faster-Score-CAM",
+            "Wang 2020, arXiv:1910.01279; tabayashi0117/Score-CAM",
+            "layer",
+            FASTER + 1,
+            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer, FASTER)),
+            opposing=False,
         ),
     )
-}  # fmt: skip
+}
 
 
 def attribution(
@@ -243,11 +260,7 @@ def unsupported_by(layers: tuple[LayerInfo, ...], method: str) -> str:
 
 def _reason(needs: Needs, shows_layers: bool, spatial: bool) -> str:
     if needs == "layer" and not spatial:
-        return (
-            "no layer between input and output keeps a picture."
-            if shows_layers
-            else "this network is a SavedModel and shows no layers."
-        )
+        return "no layer between input and output keeps a picture." if shows_layers else "this network is a SavedModel and shows no layers."
     if needs == "gradients" and not shows_layers:
         return "this network is a SavedModel, which need not keep its gradients."
     return ""

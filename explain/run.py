@@ -79,9 +79,7 @@ class Explained:
         return self.empty / self.maps if self.maps else float("nan")
 
 
-def explain_files(
-    classifier: Classifier, paths: Sequence[Path], request: Request, batch: int = BATCH
-) -> Iterator[ExplainedBatch]:
+def explain_files(classifier: Classifier, paths: Sequence[Path], request: Request, batch: int = BATCH) -> Iterator[ExplainedBatch]:
     """Predict and explain picture files batch by batch."""
     engine = _engine(classifier, request)
     for loaded in stream_batches(classifier, paths, batch):
@@ -146,11 +144,10 @@ def _explain(
         index = list(range(classes)) if request.target == ALL else [classifier.target_index(request.target)]
     found = [
         attribute(
-            classifier, prepared, None if k is None else np.full(n, k, np.int32), request.method, request.layer,
-            request.settings, engine,
+            classifier, prepared, None if k is None else np.full(n, k, np.int32), request.method, request.layer, request.settings, engine
         )
         for k in index
-    ]  # fmt: skip
+    ]
     return found[0].prediction, np.stack([f.maps for f in found], axis=1), np.stack([f.targets for f in found], axis=1)
 
 
@@ -225,9 +222,7 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
                     vectors.write_table(scores.select(["image_id", "embedding"]).cast(vectors.schema))
     codes = column_names(classifier.card)
     empty = np.zeros((0, len(codes)), np.float32)
-    table = PredictionTable(
-        tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about
-    )
+    table = PredictionTable(tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about)
     write_predictions(table, out / "predictions.parquet")
     return Explained(len(ids), count["maps"], count["empty"], errors, note)
 

@@ -117,8 +117,10 @@ def sanity_images(classifier: Classifier, files: Sequence[Path], images: int = I
 
 def write_sanity(sanity: Sanity, path: Path, about: Mapping[str, str]) -> None:
     """Keep a check as JSON; NaN becomes null."""
-    values = {k: [None if isinstance(x, float) and math.isnan(x) else x for x in v] if isinstance(v, tuple) else v
-              for k, v in vars(sanity).items()}  # fmt: skip
+    values = {
+        k: [None if isinstance(x, float) and math.isnan(x) else x for x in v] if isinstance(v, tuple) else v
+        for k, v in vars(sanity).items()
+    }
     write_bytes(path, json.dumps({**values, "about": dict(about)}, indent=1).encode())
 
 
@@ -129,14 +131,7 @@ def read_sanity(path: Path) -> Sanity | None:
     kept = json.loads(path.read_text(encoding="utf-8"))
     ranks, structures = (tuple(math.nan if x is None else float(x) for x in kept[k]) for k in ("spearman", "ssim"))
     return Sanity(
-        kept["method"],
-        kept["layer"],
-        tuple(kept["stages"]),
-        ranks,
-        structures,
-        tuple(kept["undefined"]),
-        kept["images"],
-        kept["seeds"],
+        kept["method"], kept["layer"], tuple(kept["stages"]), ranks, structures, tuple(kept["undefined"]), kept["images"], kept["seeds"]
     )
 
 

@@ -50,7 +50,13 @@ def _tf_keras_vis(network: Any, image: np.ndarray, target: int, keep: int | None
         from tf_keras_vis.utils.scores import CategoricalScore
 
         found = Scorecam(network)(
-            CategoricalScore([target]), image[None], penultimate_layer=MAPS, seek_penultimate_conv_layer=False,
-            max_N=keep, activation_modifier=None, expand_cam=False, normalize_cam=False,
-        )  # fmt: skip
+            CategoricalScore([target]),
+            image[None],
+            penultimate_layer=MAPS,
+            seek_penultimate_conv_layer=False,
+            max_N=keep,
+            activation_modifier=None,
+            expand_cam=False,
+            normalize_cam=False,
+        )
     return np.asarray(found, np.float32)[0]

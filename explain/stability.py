@@ -63,12 +63,7 @@ class Stability:
 
 
 def stability(
-    classifier: Classifier,
-    fitted: np.ndarray,
-    target: int,
-    method: str,
-    layer: str | None = None,
-    settings: Settings = DEFAULT,
+    classifier: Classifier, fitted: np.ndarray, target: int, method: str, layer: str | None = None, settings: Settings = DEFAULT
 ) -> Run[Stability]:
     """fitted: one picture uint8 (H, W, 3) at the network's input size."""
     changed = [fitted, *(change(fitted) for _, change in CHANGES.values())]

@@ -73,68 +73,95 @@ def _furthest(e: Evidence) -> tuple[str, float]:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("empty", "don't read", lambda e: e.explanation.empty, lambda e: "The map is empty: nothing in it speaks for the class."),
     Rule(
-        "empty", "don't read", lambda e: e.explanation.empty,
-        lambda e: "The map is empty: nothing in it speaks for the class.",
-    ),
-    Rule(
-        "coarse", "don't read", lambda e: e.explanation.coarse,
+        "coarse",
+        "don't read",
+        lambda e: e.explanation.coarse,
         lambda e: f"The map has {_size(e)} cells, which say hardly more than left or right.",
     ),
     Rule(
-        "no better than random", "don't read", lambda e: e.faithfulness is not None and e.faithfulness.over_random <= 0,
-        lambda e: f"Covering what it marks changes the score no more than covering random places "
-                  f"({_over(e, 'over_random')} against random maps).",
+        "no better than random",
+        "don't read",
+        lambda e: e.faithfulness is not None and e.faithfulness.over_random <= 0,
+        lambda e: (
+            f"Covering what it marks changes the score no more than covering random places ({_over(e, 'over_random')} against random maps)."
+        ),
     ),
     Rule(
-        "no better than the centre", "don't read", lambda e: e.faithfulness is not None and e.faithfulness.over_centre <= 0,
+        "no better than the centre",
+        "don't read",
+        lambda e: e.faithfulness is not None and e.faithfulness.over_centre <= 0,
         lambda e: f"Pointing at the middle of the image does as well ({_over(e, 'over_centre')} against the centre).",
     ),
     Rule(
-        "within random spread", "weak",
+        "within random spread",
+        "weak",
         lambda e: e.faithfulness is not None and e.faithfulness.score <= e.faithfulness.random.max(),
         lambda e: "One of the random maps does as well.",
     ),
     Rule(
-        "faithfulness not measured", "weak", lambda e: e.faithfulness is None and not e.explanation.empty,
+        "faithfulness not measured",
+        "weak",
+        lambda e: e.faithfulness is None and not e.explanation.empty,
         lambda e: "Not yet tested whether covering what it marks changes the score.",
     ),
     Rule(
-        "sanity failed", "weak", lambda e: e.sanity is not None and e.sanity.passed is False,
-        lambda e: f"Scrambling the whole network leaves much of the map as it was (Spearman {_left(e):.2f}; "
-                  f"under {FAILED} passes): it shows the picture more than the decision.",
+        "sanity failed",
+        "weak",
+        lambda e: e.sanity is not None and e.sanity.passed is False,
+        lambda e: (
+            f"Scrambling the whole network leaves much of the map as it was (Spearman {_left(e):.2f}; "
+            f"under {FAILED} passes): it shows the picture more than the decision."
+        ),
     ),
     Rule(
-        "sanity undefined", "weak", lambda e: e.sanity is not None and e.sanity.passed is None,
+        "sanity undefined",
+        "weak",
+        lambda e: e.sanity is not None and e.sanity.passed is None,
         lambda e: "The sanity check cannot be judged: most maps of the scrambled network are constant.",
     ),
     Rule(
-        "sanity not tested", "weak", lambda e: e.sanity is None,
+        "sanity not tested",
+        "weak",
+        lambda e: e.sanity is None,
         lambda e: "Not yet tested whether the map depends on the network's weights (sanity check).",
     ),
     Rule(
-        "unstable", "weak", lambda e: e.stability is not None and not _lowest(e)[1] >= STEADY,
+        "unstable",
+        "weak",
+        lambda e: e.stability is not None and not _lowest(e)[1] >= STEADY,
         lambda e: f"The map moves under {_lowest(e)[0]} (Spearman {_lowest(e)[1]:.2f}; {STEADY} and more is steady).",
     ),
     Rule(
-        "score moves", "weak", lambda e: e.stability is not None and abs(_furthest(e)[1]) >= MOVES,
+        "score moves",
+        "weak",
+        lambda e: e.stability is not None and abs(_furthest(e)[1]) >= MOVES,
         lambda e: f"The score itself moves by {100 * _furthest(e)[1]:+.0f} points under {_furthest(e)[0]}.",
     ),
     Rule(
-        "decision turns", "weak", lambda e: e.stability is not None and any(e.stability.flips.values()),
-        lambda e: "The decision itself turns under " + ", ".join(
-            CHANGES[k][0] for k, flip in (e.stability.flips if e.stability else {}).items() if flip) + ".",
+        "decision turns",
+        "weak",
+        lambda e: e.stability is not None and any(e.stability.flips.values()),
+        lambda e: (
+            "The decision itself turns under "
+            + ", ".join(CHANGES[k][0] for k, flip in (e.stability.flips if e.stability else {}).items() if flip)
+            + "."
+        ),
     ),
     Rule(
-        "incomplete", "weak", lambda e: e.completeness is not None and not e.completeness.holds,
-        lambda e: f"The map does not add up to the difference it explains: off by {_gap(e):.1%}, "
-                  f"{COMPLETE:.0%} is allowed.",
+        "incomplete",
+        "weak",
+        lambda e: e.completeness is not None and not e.completeness.holds,
+        lambda e: f"The map does not add up to the difference it explains: off by {_gap(e):.1%}, {COMPLETE:.0%} is allowed.",
     ),
     Rule(
-        "not of a class", "weak", lambda e: not METHODS[e.explanation.method].by_class,
+        "not of a class",
+        "weak",
+        lambda e: not METHODS[e.explanation.method].by_class,
         lambda e: "This method gives every class the same map.",
     ),
-)  # fmt: skip
+)
 
 _ORDER: tuple[Verdict, ...] = ("don't read", "weak", "supported")
 
@@ -180,9 +207,7 @@ def examine(
         importance = np.abs(heatmap) if entry.reads == "sensitivity" else heatmap
         baseline, colour = settings.baseline, settings.colour
         faithful = yield from part(
-            faithfulness(classifier, prepared[0], index, importance, baseline, colour, steps, random_maps, settings.seed),
-            0.15,
-            0.5,
+            faithfulness(classifier, prepared[0], index, importance, baseline, colour, steps, random_maps, settings.seed), 0.15, 0.5
         )
         steady = yield from part(stability(classifier, fitted, index, method, layer, settings), 0.5, 1)
         evidence = replace(evidence, faithfulness=faithful, stability=steady)
@@ -194,14 +219,22 @@ def as_row(evidence: Evidence, verdict: Badge) -> dict[str, Any]:
     e, nan = evidence, math.nan
     f, s = e.faithfulness, e.stability
     row: dict[str, Any] = {
-        "method": e.explanation.method, "layer": e.explanation.layer, "target": e.explanation.target,
-        "verdict": verdict.verdict, "reasons": " ".join(verdict.reasons), "empty": e.explanation.empty,
-        "deletion_area": f.deletion_area if f else nan, "insertion_area": f.insertion_area if f else nan,
-        "over_random": f.over_random if f else nan, "over_centre": f.over_centre if f else nan,
-        "random_mean": float(f.random.mean()) if f else nan, "centre": f.centre if f else nan,
+        "method": e.explanation.method,
+        "layer": e.explanation.layer,
+        "target": e.explanation.target,
+        "verdict": verdict.verdict,
+        "reasons": " ".join(verdict.reasons),
+        "empty": e.explanation.empty,
+        "deletion_area": f.deletion_area if f else nan,
+        "insertion_area": f.insertion_area if f else nan,
+        "over_random": f.over_random if f else nan,
+        "over_centre": f.over_centre if f else nan,
+        "random_mean": float(f.random.mean()) if f else nan,
+        "centre": f.centre if f else nan,
         "completeness_gap": e.completeness.gap if e.completeness else nan,
-        "deletion": f.deletion.tolist() if f else None, "insertion": f.insertion.tolist() if f else None,
-    }  # fmt: skip
+        "deletion": f.deletion.tolist() if f else None,
+        "insertion": f.insertion.tolist() if f else None,
+    }
     for change in CHANGES:
         row[f"stability_{change}"] = s.correlation[change] if s else nan
     for name, where in e.localisation.items():

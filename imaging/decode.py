@@ -60,10 +60,7 @@ def sniff(data: bytes) -> str:
 def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     """Kind, size and orientation without decoding pixels; raises ImageError past the limits."""
     if len(data) > MAX_BYTES:
-        raise ImageError(
-            f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.",
-            todo="Save it smaller.",
-        )
+        raise ImageError(f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.", todo="Save it smaller.")
     kind = sniff(data)
     if kind == "HEIF":
         _register_heif()
@@ -76,10 +73,7 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
         raise ImageError(f"has a broken {kind} header.", todo="Export the picture again.") from error
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        raise ImageError(
-            f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.",
-            todo="Save it smaller.",
-        )
+        raise ImageError(f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.", todo="Save it smaller.")
     if orientation in (5, 6, 7, 8):
         width, height = height, width
     return ImageHeader(kind, width, height, orientation)

@@ -22,9 +22,7 @@ def honeycomb(rng: Rng, size: tuple[int, int], pitch: float, jitter: float) -> n
     x = x + jitter * pitch * smooth_noise(rng, size, pitch * 2.5)
     y = y + jitter * pitch * smooth_noise(rng, size, pitch * 2.5)
     turn = rng.uniform(0, np.pi)
-    waves = sum(
-        np.cos(2 * np.pi / pitch * (x * np.cos(turn + k * np.pi / 3) + y * np.sin(turn + k * np.pi / 3))) for k in range(3)
-    )
+    waves = sum(np.cos(2 * np.pi / pitch * (x * np.cos(turn + k * np.pi / 3) + y * np.sin(turn + k * np.pi / 3))) for k in range(3))
     return np.clip(1 - (waves + 1.5) / 2.6, 0, 1).astype(np.float32)
 
 

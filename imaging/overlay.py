@@ -15,13 +15,7 @@ DIVERGING = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [244, 165, 6
 CONTOUR = (255, 255, 255)
 
 
-def overlay(
-    image: np.ndarray,
-    heatmap: np.ndarray,
-    scale: float,
-    opacity: float = 0.6,
-    signed: bool = False,
-) -> np.ndarray:
+def overlay(image: np.ndarray, heatmap: np.ndarray, scale: float, opacity: float = 0.6, signed: bool = False) -> np.ndarray:
     """RGB uint8 (H, W, 3): the picture under the colours of a float (H, W) map.
 
     scale: the value that gets full colour (> 0, else nothing is drawn).

@@ -18,11 +18,7 @@ Geometry = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bilinear-antialias", "bicubic", "lanczos", "area"]
 
 _CV2 = {"nearest": cv2.INTER_NEAREST_EXACT, "bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
-_PILLOW = {
-    "bilinear-antialias": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+_PILLOW = {"bilinear-antialias": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,8 @@ def fit_image(image: np.ndarray, target: tuple[int, int], geometry: Geometry, in
     elif geometry == "pad":
         y, x = round(-box.top), round(-box.left)
         image = cv2.copyMakeBorder(
-            image, y, max(0, round(box.height) - height - y), x, max(0, round(box.width) - width - x),
-            cv2.BORDER_CONSTANT, value=(0, 0, 0),
-        )  # fmt: skip
+            image, y, max(0, round(box.height) - height - y), x, max(0, round(box.width) - width - x), cv2.BORDER_CONSTANT, value=(0, 0, 0)
+        )
     return scale_image(image, target, interpolation)
 
 

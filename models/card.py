@@ -170,9 +170,7 @@ def training_in_words(training: Training) -> str:
         f"{training.preset} ({training.source}) on {n.get('train', 0):,} images of {training.dataset}, split by {split}, "
         f"{training.epochs} epochs, weights of epoch {training.chosen_epoch}. "
     )
-    figures = [
-        f"{name} {one}" for name in ("accuracy", "majority baseline", "balanced accuracy") if (one := training.test.get(name))
-    ]
+    figures = [f"{name} {one}" for name in ("accuracy", "majority baseline", "balanced accuracy") if (one := training.test.get(name))]
     if figures:
         told += f"On {n.get('test', 0):,} test images: {', '.join(figures)}. "
     if training.leaking:

@@ -67,13 +67,7 @@ class CardCheck:
     agrees: bool | None  # whether the winner is what the card says; None if there is no winner
 
 
-def check_card(
-    classifier: Classifier,
-    root: Path,
-    sample: pd.DataFrame,
-    groups: Sequence[str],
-    seed: int = 0,
-) -> Run[CardCheck]:
+def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups: Sequence[str], seed: int = 0) -> Run[CardCheck]:
     """sample: rows from `sample_for_check`, files below root; groups: the lesion of each row.
 
     Raises CardError with too few images or classes.
@@ -85,8 +79,9 @@ def check_card(
     if len(images) < MIN_IMAGES or len(names) < 2:
         raise CardError(
             f"cannot be checked on {len(images)} labelled images with {len(names)} diagnoses of {2 * MIN_A_CLASS} or more.",
-            classifier.card.name, f"Give at least {MIN_IMAGES} images of two diagnoses.",
-        )  # fmt: skip
+            classifier.card.name,
+            f"Give at least {MIN_IMAGES} images of two diagnoses.",
+        )
     cards = [classifier.card.model_copy(update={"scaling": s, "colour_order": c}) for s, c in product(SCALINGS, ("rgb", "bgr"))]
     scored, total = [], len(cards) * len(images)
     for i, card in enumerate(cards):
@@ -188,9 +183,7 @@ def _resampled(groups: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([np.ones((1, len(groups)), int), draws])
 
 
-def _mean_auc(
-    scores: np.ndarray, labels: np.ndarray, order: Sequence[str | None], names: Sequence[str], weights: np.ndarray
-) -> np.ndarray:
+def _mean_auc(scores: np.ndarray, labels: np.ndarray, order: Sequence[str | None], names: Sequence[str], weights: np.ndarray) -> np.ndarray:
     """Mean AUC over the diagnoses for each draw; a diagnosis no output was assigned counts .5."""
     values = []
     for name in names:

@@ -230,8 +230,7 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     channels = facts.input_shape[2] if facts.input_shape else None
     if channels not in (3, None):
         raise ModelFileError(
-            f"takes pictures of {channels} channel{'s' if channels != 1 else ''}; LesionLens shows it RGB.",
-            facts.path.name,
+            f"takes pictures of {channels} channel{'s' if channels != 1 else ''}; LesionLens shows it RGB.", facts.path.name
         )
     card = guess_card(facts)
     if outputs is None or len(outputs) == 1:

@@ -27,9 +27,7 @@ def majority(members: Sequence[np.ndarray], _: np.ndarray | None = None) -> np.n
     return np.asarray(settled / settled.sum(axis=1, keepdims=True))
 
 
-WAYS: dict[str, Callable[[Sequence[np.ndarray], np.ndarray | None], np.ndarray]] = {
-    "mean": mean, "weighted": mean, "majority": majority,
-}  # fmt: skip
+WAYS: dict[str, Callable[[Sequence[np.ndarray], np.ndarray | None], np.ndarray]] = {"mean": mean, "weighted": mean, "majority": majority}
 
 
 def fit_weights(members: Sequence[np.ndarray], true: np.ndarray) -> np.ndarray:
@@ -78,9 +76,7 @@ def aligned(table: PredictionTable, image_ids: Sequence[str], classes: Sequence[
     return table.probabilities[np.array([row[i] for i in image_ids])][:, [table.classes.index(c) for c in classes]]
 
 
-def correct_prior(
-    table: PredictionTable, taught: Mapping[str, float], wanted: Mapping[str, float] | None = None
-) -> PredictionTable:
+def correct_prior(table: PredictionTable, taught: Mapping[str, float], wanted: Mapping[str, float] | None = None) -> PredictionTable:
     """Scores divided by the share of each class in training, times the share wanted (all alike without one), brought back to a
     sum of 1 (Saerens 2002, doi:10.1162/089976602753284446; Steppan & Hanke 2020). Raises PredictionsError for a class without a share.
     """

@@ -83,9 +83,26 @@ def _objection(node: dict[str, Any]) -> str | None:
 def _plain_function(node: dict[str, Any]) -> bool:
     """Keras 3 writes a built-in activation as {"class_name": "function", "config": "relu"}."""
     return str(node.get("module")) in ("builtins", "keras.activations", "None") and node.get("config") in (
-        "relu", "softmax", "sigmoid", "tanh", "elu", "selu", "swish", "silu", "gelu", "linear", "relu6",
-        "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "softplus", "softsign", "exponential", "mish",
-    )  # fmt: skip
+        "relu",
+        "softmax",
+        "sigmoid",
+        "tanh",
+        "elu",
+        "selu",
+        "swish",
+        "silu",
+        "gelu",
+        "linear",
+        "relu6",
+        "hard_sigmoid",
+        "hard_silu",
+        "hard_swish",
+        "leaky_relu",
+        "softplus",
+        "softsign",
+        "exponential",
+        "mish",
+    )
 
 
 def _name(node: dict[str, Any]) -> str:

@@ -120,9 +120,7 @@ def check_weights_file(path: Path) -> None:
         with h5py.File(path, "r") as h5:
             _check_hdf5(h5, path.stat().st_size)
     except OSError as error:
-        raise ModelFileError(
-            "is no HDF5 file of weights.", path.name, "Save it with model.save_weights('name.weights.h5')."
-        ) from error
+        raise ModelFileError("is no HDF5 file of weights.", path.name, "Save it with model.save_weights('name.weights.h5').") from error
 
 
 def _read_file(path: Path) -> FileFacts:
@@ -204,9 +202,18 @@ def _with_config(path: Path, format: str, size: int, version: str, config: Any) 
     unsafe = tuple(check_config(config))
     outline = summarise(config)
     return FileFacts(
-        path, format, file_sha256(path), size, version, str(config["class_name"]),
-        outline.input_shape, outline.n_outputs, outline.activation, outline.layers, unsafe,
-    )  # fmt: skip
+        path,
+        format,
+        file_sha256(path),
+        size,
+        version,
+        str(config["class_name"]),
+        outline.input_shape,
+        outline.n_outputs,
+        outline.activation,
+        outline.layers,
+        unsafe,
+    )
 
 
 def _read_folder(path: Path) -> FileFacts:

@@ -62,9 +62,11 @@ def joined(parts: Sequence[Features]) -> Features:
     """Batches one after the other."""
     embedding = None if parts[0].embedding is None else np.concatenate([p.embedding for p in parts if p.embedding is not None])
     return Features(
-        tuple(np.concatenate(depth) for depth in zip(*(p.pooled for p in parts), strict=True)), embedding,
-        np.concatenate([p.logits for p in parts]), np.concatenate([p.probabilities for p in parts]),
-    )  # fmt: skip
+        tuple(np.concatenate(depth) for depth in zip(*(p.pooled for p in parts), strict=True)),
+        embedding,
+        np.concatenate([p.logits for p in parts]),
+        np.concatenate([p.probabilities for p in parts]),
+    )
 
 
 def write_reference(reference: Reference, about: Mapping[str, str], path: Path) -> None:

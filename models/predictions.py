@@ -83,10 +83,7 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
 
 
 def read_predictions(
-    path: Path,
-    classes: Sequence[str] | None = None,
-    rename: Mapping[str, str] | None = None,
-    row_order: Sequence[str] | None = None,
+    path: Path, classes: Sequence[str] | None = None, rename: Mapping[str, str] | None = None, row_order: Sequence[str] | None = None
 ) -> PredictionTable:
     """Predictions of any table: score columns named by code, long name, `prob_<class>` or by number.
 
@@ -177,9 +174,10 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         if all(code(name) in named for name in classes):
             return {named[code(name)]: code(name) for name in classes}
         raise PredictionsError(
-            f"has no score columns for the {len(classes)} classes given.", where,
+            f"has no score columns for the {len(classes)} classes given.",
+            where,
             f"Its columns are: {', '.join(map(str, frame.columns[:20]))}.",
-        )  # fmt: skip
+        )
     found = {}
     for column in frame.columns:
         label = _PREFIX.sub("", str(column))
@@ -189,9 +187,10 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
             found[str(column)] = known
     if len(found) < 2:
         raise PredictionsError(
-            "has no score columns whose class is known.", where,
+            "has no score columns whose class is known.",
+            where,
             f"Name the classes in output order: --classes nv,mel,… Its columns: {', '.join(map(str, frame.columns[:20]))}.",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -203,9 +202,6 @@ def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str)
     lower = {str(c).lower(): c for c in frame.columns}
     column = next((lower[a] for a in ("image_id", "isic_id", "image_name", "image", "filename", "file") if a in lower), None)
     if column is None:
-        raise PredictionsError(
-            "names no images (no column image_id).", where,
-            "If its rows stand in the dataset's order, say --row-order.",
-        )  # fmt: skip
+        raise PredictionsError("names no images (no column image_id).", where, "If its rows stand in the dataset's order, say --row-order.")
     names = frame[column].astype(str).str.replace("\\", "/", regex=False)
     return [re.sub(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", "", n, flags=re.IGNORECASE) for n in names]

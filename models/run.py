@@ -54,9 +54,7 @@ def predict_dataset(
 
     def table() -> PredictionTable:
         empty = np.zeros((0, len(codes)), np.float32)
-        return PredictionTable(
-            tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about
-        )
+        return PredictionTable(tuple(ids), codes, np.concatenate([empty, *probabilities]), np.concatenate([empty, *logits]), errors, about)
 
     if kept is not None and kept.exists():
         before = read_predictions(kept)

@@ -28,11 +28,7 @@ class Batch:
 
 
 def stream_batches(
-    classifier: Classifier,
-    pictures: Sequence[Any],
-    batch: int = BATCH,
-    workers: int = 2,
-    read: Callable[[Any], np.ndarray] = read_image,
+    classifier: Classifier, pictures: Sequence[Any], batch: int = BATCH, workers: int = 2, read: Callable[[Any], np.ndarray] = read_image
 ) -> Iterator[Batch]:
     """Read, decode and resize pictures in threads while the network works on the batch before.
 

@@ -26,10 +26,18 @@ if predictions.kept(opened, data) is None:
     st.stop()
 
 splits = sorted(data.table["split"].dropna().unique())
-split = st.segmented_control(
-    "Split", splits, key="split", default="test" if "test" in splits else None, bind="query-params",
-    help="None chosen: all images. A classifier is judged on images it was not trained on.",
-) if splits else None  # fmt: skip
+split = (
+    st.segmented_control(
+        "Split",
+        splits,
+        key="split",
+        default="test" if "test" in splits else None,
+        bind="query-params",
+        help="None chosen: all images. A classifier is judged on images it was not trained on.",
+    )
+    if splits
+    else None
+)
 how = how_judged(list(dict.fromkeys(opened.card.codes)))
 recipe = choose_recipe(opened.name, splits)
 made = make(opened, data, recipe)
@@ -54,32 +62,24 @@ SECTIONS = {
     "Unlike these": lambda: unlike(opened, data),
 }
 section = st.segmented_control(
-    "What to look at", list(SECTIONS), default="Class by class", key="section", bind="query-params", width="stretch",
+    "What to look at",
+    list(SECTIONS),
+    default="Class by class",
+    key="section",
+    bind="query-params",
+    width="stretch",
     label_visibility="collapsed",
-)  # fmt: skip
+)
 SECTIONS[section or "Class by class"]()
 st.subheader("Take it away", anchor=False)
 first, second, third, fourth = st.columns(4)
 name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"
-first.download_button(
-    "evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch"
-)
+first.download_button("evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch")
 second.download_button(
-    "Classes (CSV)",
-    safe_csv(class_table(assessment.evaluation), assessment.about),
-    f"{name}-classes.csv",
-    "text/csv",
-    width="stretch",
+    "Classes (CSV)", safe_csv(class_table(assessment.evaluation), assessment.about), f"{name}-classes.csv", "text/csv", width="stretch"
 )
 third.download_button(
-    "Predictions (CSV)",
-    lambda: safe_csv(made.table.frame(), made.table.about),
-    f"{name}-predictions.csv",
-    "text/csv",
-    width="stretch",
+    "Predictions (CSV)", lambda: safe_csv(made.table.frame(), made.table.about), f"{name}-predictions.csv", "text/csv", width="stretch"
 )
-fourth.download_button(
-    "Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html",
-    "text/html", width="stretch",
-)  # fmt: skip
+fourth.download_button("Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html", "text/html", width="stretch")
 st.caption(MEANING)

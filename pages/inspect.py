@@ -36,8 +36,9 @@ def facts(chosen: Chosen) -> None:
         shown["markers"] = ", ".join(f"{m.replace('_', ' ')} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
     st.dataframe(
         {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]},
-        hide_index=True, alt="Facts of the dataset on this image",
-    )  # fmt: skip
+        hide_index=True,
+        alt="Facts of the dataset on this image",
+    )
 
 
 def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view: View, mask: np.ndarray | None) -> Shown | None:
@@ -100,10 +101,7 @@ with (
     show_errors(),
 ):
     familiar_panel(services.model(name), chosen, choice.dataset())
-with (
-    st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"),
-    show_errors(),
-):
+with st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"), show_errors():
     shortcut_panel(services.model(name), chosen, mask)
 with st.expander("Cover a part and see what happens", key="fold-cover", icon=":material/brush:"), show_errors():
     covering_panel(services.model(name), chosen)

@@ -12,9 +12,13 @@ from ui.story import STORY, story
 
 page_title("Learn", "How a heatmap is made, what it is worth, and how a cheat is found out, with the actual numbers.")
 lesson = st.segmented_control(
-    "Lesson", ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY], default="Step by step", key="lesson",
-    label_visibility="collapsed", bind="query-params",
-)  # fmt: skip
+    "Lesson",
+    ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY],
+    default="Step by step",
+    key="lesson",
+    label_visibility="collapsed",
+    bind="query-params",
+)
 if lesson == STORY:
     story()
     st.stop()

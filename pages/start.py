@@ -31,16 +31,8 @@ space = services.workspace()
 models, datasets = space.model_names(), space.dataset_names()
 cards = (
     ("inspect", "Inspect an image", "What did the network look at? Heatmap beside the photograph, scores of all classes, facts."),
-    (
-        "dataset",
-        "Look at a dataset",
-        "What does it consist of? Classes, ages, sites, splits, missing values; charts filter the gallery.",
-    ),
-    (
-        "evaluate",
-        "Evaluate",
-        "How well does it do, class by class? Confusion matrix with the images behind every cell.",
-    ),
+    ("dataset", "Look at a dataset", "What does it consist of? Classes, ages, sites, splits, missing values; charts filter the gallery."),
+    ("evaluate", "Evaluate", "How well does it do, class by class? Confusion matrix with the images behind every cell."),
     ("training", "Train", "What is a published result worth? Train one of five systems on your data, split as it should be."),
     ("classifier", "Open a classifier", "What is in the file, what does its card say, and do labelled images support the card?"),
     ("learn", "Learn", "Grad-CAM step by step on an image of your choice, with the actual numbers."),

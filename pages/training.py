@@ -12,9 +12,14 @@ page_title("Training", "Train a published system on this dataset, watch what it 
 if GO_TO in st.session_state:
     st.session_state["part"] = st.session_state.pop(GO_TO)
 part = st.segmented_control(
-    "Part", PARTS, default=None if "part" in st.session_state else TRAININGS, key="part", bind="query-params", width="stretch",
+    "Part",
+    PARTS,
+    default=None if "part" in st.session_state else TRAININGS,
+    key="part",
+    bind="query-params",
+    width="stretch",
     label_visibility="collapsed",
-)  # fmt: skip
+)
 if part == NEW:
     new_training(services.dataset(need(choice.dataset(), "dataset")))
 else:

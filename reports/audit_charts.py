@@ -18,12 +18,7 @@ def class_counts(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
     frame = pd.DataFrame(rows).assign(text=lambda f: [f"{n:,} ({s:.1%})" for n, s in zip(f["images"], f["share"], strict=True)])
     base = alt.Chart(frame).encode(
         y=alt.Y("diagnosis:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False, labelLimit=200)),
-        x=alt.X(
-            "images:Q",
-            title="images",
-            axis=alt.Axis(tickCount=6),
-            scale=alt.Scale(domain=[0, float(frame["images"].max()) * 1.25]),
-        ),
+        x=alt.X("images:Q", title="images", axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=[0, float(frame["images"].max()) * 1.25])),
     )
     return (base.mark_bar(color=BLUE, height=16) + base.mark_text(align="left", dx=5).encode(text="text:N")).properties(
         width=WIDTH, height=alt.Step(ROW)
@@ -41,9 +36,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str, none: float, log: bool
     colour = alt.Color("beyond:N", scale=alt.Scale(domain=[True, False], range=[ORANGE, GREY]), legend=None)
     base = alt.Chart(frame).encode(y=y)
     lines = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q", color=colour)
-    dots = base.mark_point(filled=True, size=55, opacity=1).encode(
-        x=alt.X("value:Q", scale=scale), color=colour, tooltip=["name", "text"]
-    )
+    dots = base.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("value:Q", scale=scale), color=colour, tooltip=["name", "text"])
     at = alt.Chart(pd.DataFrame({"x": [none]}).dropna()).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="x:Q")
     return (at + lines + dots).properties(width=WIDTH - 130, height=alt.Step(ROW))
 
@@ -52,9 +45,7 @@ def share_bars(rows: Sequence[Mapping[str, Any]], title: str) -> alt.Chart:
     """rows: name, share 0…1, text."""
     base = alt.Chart(pd.DataFrame(rows)).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False, labelLimit=240)),
-        x=alt.X(
-            "share:Q", title=title, axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]), scale=alt.Scale(domain=[0, 1.15])
-        ),
+        x=alt.X("share:Q", title=title, axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]), scale=alt.Scale(domain=[0, 1.15])),
     )
     return (base.mark_bar(color=BLUE, height=16) + base.mark_text(align="left", dx=5).encode(text="text:N")).properties(
         width=WIDTH, height=alt.Step(ROW)

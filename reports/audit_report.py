@@ -31,12 +31,19 @@ def write_report(dataset: Dataset, content: Mapping[str, Any], folder: Path, aga
 def audit_html(dataset: Dataset, content: Mapping[str, Any], against: Dataset | None = None) -> str:
     """The whole page; everything that comes from the datasets is escaped."""
     findings = [{**f, "pictures": _pictures(dataset, against, f)} for f in content["findings"]]
-    return environment().get_template("audit.html.j2").render(
-        about=content["about"], findings=findings, charts=_charts(content), content=content,
-        associations=[a for a in content["associations"] if a["strength"] is not None][:ROWS],
-        datasheet=datasheet(dataset, content),
-        counted={s: sum(f["severity"] == s for f in findings) for s in ("grave", "moderate", "note")},
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("audit.html.j2")
+        .render(
+            about=content["about"],
+            findings=findings,
+            charts=_charts(content),
+            content=content,
+            associations=[a for a in content["associations"] if a["strength"] is not None][:ROWS],
+            datasheet=datasheet(dataset, content),
+            counted={s: sum(f["severity"] == s for f in findings) for s in ("grave", "moderate", "note")},
+        )
+    )
 
 
 def _charts(content: Mapping[str, Any]) -> dict[str, Markup]:
@@ -55,10 +62,13 @@ def _charts(content: Mapping[str, Any]) -> dict[str, Markup]:
         charts["odds"] = forest(odds, "odds ratio for malignancy (95 % interval)", 1, log=True)
     images = max(content["about"]["images"], 1)
     marked = [
-        {"name": f"{m['marker'].replace('_', ' ')} ({m['source']})", "share": m["images"] / images,
-         "text": f"{m['images']:,} ({m['images'] / images:.1%})"}
+        {
+            "name": f"{m['marker'].replace('_', ' ')} ({m['source']})",
+            "share": m["images"] / images,
+            "text": f"{m['images']:,} ({m['images'] / images:.1%})",
+        }
         for m in content["markers"]
-    ]  # fmt: skip
+    ]
     if marked:
         charts["markers"] = share_bars(marked, "share of the images")
     return {name: svg(chart) for name, chart in charts.items()}

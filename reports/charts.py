@@ -33,9 +33,7 @@ def probability_bars(names: Sequence[str], probabilities: np.ndarray, decided: i
     )
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
-        x=alt.X(
-            "score:Q", title="score", scale=alt.Scale(domain=[0, 1.12]), axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
-        ),
+        x=alt.X("score:Q", title="score", scale=alt.Scale(domain=[0, 1.12]), axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])),
         tooltip=["class", alt.Tooltip("score:Q", format=".4f")],
     )
     bars = base.mark_bar(height=16).encode(
@@ -52,10 +50,7 @@ def filtered_bars(frame: pd.DataFrame, column: str, title: str, select: str, ord
     pick = alt.selection_point(name=select, fields=[column], toggle=True, empty=True)
     base = alt.Chart(frame).encode(
         y=alt.Y(
-            f"{column}:N",
-            sort=list(order) if order is not None else "-x",
-            title=None,
-            axis=alt.Axis(labelLimit=170, labelOverlap=False),
+            f"{column}:N", sort=list(order) if order is not None else "-x", title=None, axis=alt.Axis(labelLimit=170, labelOverlap=False)
         ),
         tooltip=[
             column,
@@ -127,12 +122,15 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
     shares = row_percent(matrix)
     rows = [
         {
-            "diagnosis": d, "decision": c, "images": int(matrix[i, j]),
+            "diagnosis": d,
+            "decision": c,
+            "images": int(matrix[i, j]),
             "share": float(np.nan_to_num(shares[i, j])) / 100,
             "text": _cell_text(int(matrix[i, j]), float(shares[i, j]), percent),
         }
-        for i, d in enumerate(classes) for j, c in enumerate(classes)
-    ]  # fmt: skip
+        for i, d in enumerate(classes)
+        for j, c in enumerate(classes)
+    ]
     frame = pd.DataFrame(rows)
     order = alt.Scale(domain=list(classes))  # a class without images keeps its row
     pick = alt.selection_point(name="cell", fields=["diagnosis", "decision"], toggle=False)
@@ -142,9 +140,7 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
             "decision:N",
             sort=None,
             scale=order,
-            axis=alt.Axis(
-                orient="top", labelAngle=0 if len(classes) <= 3 else -40, labelOverlap=False, title="decision of the classifier"
-            ),
+            axis=alt.Axis(orient="top", labelAngle=0 if len(classes) <= 3 else -40, labelOverlap=False, title="decision of the classifier"),
         ),
         y=alt.Y("diagnosis:N", sort=None, scale=order, title="diagnosis in the dataset", axis=alt.Axis(labelOverlap=False)),
         tooltip=[
@@ -155,8 +151,7 @@ def confusion_heatmap(matrix: np.ndarray, classes: Sequence[str], percent: bool)
         ],
     )
     cells = base.mark_rect(stroke="white", strokeWidth=1.5, cursor="pointer").encode(
-        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None),
-        strokeOpacity=alt.value(0.7),
+        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None), strokeOpacity=alt.value(0.7)
     )
     texts = base.mark_text(fontSize=13).encode(
         text="text:N", color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#1d2426"))
@@ -173,9 +168,7 @@ def _cell_text(n: int, share: float, percent: bool) -> str:
 def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
     """Points with 95 % intervals a class; frame of `assess.class_table`."""
     low, high = f"{name}_low", f"{name}_high"
-    base = alt.Chart(frame.dropna(subset=[name])).encode(
-        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False))
-    )
+    base = alt.Chart(frame.dropna(subset=[name])).encode(y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)))
     x = alt.X(f"{low}:Q", title=title, scale=alt.Scale(domain=[0, 1]))
     tooltip = ["class", "support", *[alt.Tooltip(f"{c}:Q", format=".3f") for c in (name, low, high)]]
     lines = base.mark_rule(strokeWidth=3, color=GREY).encode(x=x, x2=f"{high}:Q", tooltip=tooltip)
@@ -185,9 +178,7 @@ def figures_by_class(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
 
 def before_after_bars(names: Sequence[str], scores: np.ndarray) -> alt.Chart:
     """Scores float (2, C) of the classes, before in grey and after in blue, one row a class."""
-    frame = pd.DataFrame(
-        [{"class": n, "when": w, "score": float(scores[k, i])} for i, n in enumerate(names) for k, w in enumerate(WHEN)]
-    )
+    frame = pd.DataFrame([{"class": n, "when": w, "score": float(scores[k, i])} for i, n in enumerate(names) for k, w in enumerate(WHEN)])
     return (
         alt.Chart(frame)
         .mark_bar(height=9)
@@ -195,9 +186,7 @@ def before_after_bars(names: Sequence[str], scores: np.ndarray) -> alt.Chart:
             y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             yOffset=alt.YOffset("when:N", sort=list(WHEN)),
             x=alt.X("score:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=4), title="score"),
-            color=alt.Color(
-                "when:N", scale=alt.Scale(domain=list(WHEN), range=[GREY, BLUE]), legend=alt.Legend(orient="top", title=None)
-            ),
+            color=alt.Color("when:N", scale=alt.Scale(domain=list(WHEN), range=[GREY, BLUE]), legend=alt.Legend(orient="top", title=None)),
             tooltip=["class", "when", alt.Tooltip("score:Q", format=".3f")],
         )
         .properties(height=alt.Step(14))
@@ -212,14 +201,14 @@ def faithfulness_curves(f: Faithfulness) -> tuple[alt.Chart, alt.Chart]:
     }
     rows = [
         {"way": way, "order": order, "run": f"{order} {k}", "share": i / (len(curve) - 1), "score": float(value)}
-        for way, orders in parts.items() for order, curves in orders.items() for k, curve in enumerate(curves)
+        for way, orders in parts.items()
+        for order, curves in orders.items()
+        for k, curve in enumerate(curves)
         for i, value in enumerate(curve)
-    ]  # fmt: skip
+    ]
     orders = ["this map", "image centre", "random maps"]
     colour = alt.Color(
-        "order:N",
-        scale=alt.Scale(domain=orders, range=[BLUE, ORANGE, GREY]),
-        legend=alt.Legend(orient="bottom", title=None, columns=1),
+        "order:N", scale=alt.Scale(domain=orders, range=[BLUE, ORANGE, GREY]), legend=alt.Legend(orient="bottom", title=None, columns=1)
     )
     base = (
         alt.Chart(pd.DataFrame(rows))
@@ -243,8 +232,9 @@ def sanity_curve(sanity: Sanity) -> alt.Chart:
     rows = [
         {"stage": stage, "measure": measure, "similarity": float(v)}
         for measure, values in (("Spearman", sanity.spearman), ("SSIM", sanity.ssim))
-        for stage, v in zip(stages, values, strict=True) if not np.isnan(v)
-    ]  # fmt: skip
+        for stage, v in zip(stages, values, strict=True)
+        if not np.isnan(v)
+    ]
     return (
         alt.Chart(pd.DataFrame(rows, columns=["stage", "measure", "similarity"]))
         .mark_line(point=True)
@@ -257,9 +247,7 @@ def sanity_curve(sanity: Sanity) -> alt.Chart:
             ),
             y=alt.Y("similarity:Q", scale=alt.Scale(domain=[-0.6, 1]), title="similarity to before"),
             color=alt.Color(
-                "measure:N",
-                scale=alt.Scale(domain=["Spearman", "SSIM"], range=[BLUE, ORANGE]),
-                legend=alt.Legend(orient="top", title=None),
+                "measure:N", scale=alt.Scale(domain=["Spearman", "SSIM"], range=[BLUE, ORANGE]), legend=alt.Legend(orient="top", title=None)
             ),
             tooltip=["stage", "measure", alt.Tooltip("similarity:Q", format=".2f")],
         )
@@ -273,9 +261,10 @@ def method_forest(rows: Sequence[tuple[str, Figure, Figure]]) -> alt.LayerChart:
     frame = pd.DataFrame(
         [
             {"method": name, "control": control, "value": f.value, "low": f.low, "high": f.high}
-            for name, *figures in rows for control, f in zip(controls, figures, strict=True)
+            for name, *figures in rows
+            for control, f in zip(controls, figures, strict=True)
         ]
-    )  # fmt: skip
+    )
     order = [name for name, *_ in rows]
     base = alt.Chart(frame).encode(
         y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False, labelLimit=180)),
@@ -285,9 +274,7 @@ def method_forest(rows: Sequence[tuple[str, Figure, Figure]]) -> alt.LayerChart:
         ),
         tooltip=["method", "control", *(alt.Tooltip(f"{c}:Q", format="+.3f") for c in ("value", "low", "high"))],
     )
-    lines = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title="insertion minus deletion area, over the control"), x2="high:Q"
-    )
+    lines = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title="insertion minus deletion area, over the control"), x2="high:Q")
     points = base.mark_point(filled=True, size=60).encode(x="value:Q", shape=alt.Shape("control:N", legend=None))
     nothing = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=TEXT, strokeDash=[4, 3]).encode(x="x:Q")
     return (nothing + lines + points).properties(height=alt.Step(18))

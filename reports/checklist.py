@@ -22,9 +22,7 @@ def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, A
     left = "; ".join(f"{n:,} {reason}" for reason, n in content["left_out"].items())
     counts = ", ".join(f"{c['name']} {c['support']:,}" for c in content["per_class"])
     network = f"{about['model']}, SHA-256 {about['model_sha256']}" if about.get("model_sha256") else ""
-    prepared = ", ".join(
-        f"{k.replace('_', ' ')} {about[k]}" for k in ("size", "resize", "scaling", "colour_order") if about.get(k)
-    )
+    prepared = ", ".join(f"{k.replace('_', ' ')} {about[k]}" for k in ("size", "resize", "scaling", "colour_order") if about.get(k))
     old_and_young = f"median {ages.median():.0f} years, {ages.min():.0f} to {ages.max():.0f}" if len(ages) else ""
     own = content["n_lesions_or_images"]
     return [
@@ -56,4 +54,4 @@ def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, A
         ("Limits, bias, generalisability", card.get("limits", "")),
         ("Availability of data, code and network", ""),
         ("Funding, conflicts of interest, registration, ethics", ""),
-    ]  # fmt: skip
+    ]

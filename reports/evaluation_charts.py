@@ -16,9 +16,11 @@ from reports.charts import BLUE, GREEN, GREY, ORANGE, TEXT
 COLUMNS = 50  # of a field of 1,000 people
 VERMILION = "#D55E00"
 OUTCOMES = (
-    ("have it, found", BLUE, "circle"), ("have it, missed", VERMILION, "cross"),
-    ("do not have it, alarmed", ORANGE, "triangle-up"), ("do not have it, left alone", GREY, "square"),
-)  # fmt: skip
+    ("have it, found", BLUE, "circle"),
+    ("have it, missed", VERMILION, "cross"),
+    ("do not have it, alarmed", ORANGE, "triangle-up"),
+    ("do not have it, left alone", GREY, "square"),
+)
 
 
 def curve_chart(
@@ -34,9 +36,7 @@ def curve_chart(
     if diagonal:
         ends = pd.DataFrame({"x": [0, 1], "y": [0, 1]})
         layers.append(alt.Chart(ends).mark_line(strokeDash=[4, 4], color=GREY, strokeWidth=1).encode(x=xs, y=ys))
-    layers.append(
-        alt.Chart(band).mark_area(color=BLUE, opacity=0.2).encode(x=xs, y=alt.Y("low:Q", title=y, scale=scale), y2="high:Q")
-    )
+    layers.append(alt.Chart(band).mark_area(color=BLUE, opacity=0.2).encode(x=xs, y=alt.Y("low:Q", title=y, scale=scale), y2="high:Q"))
     line = pd.DataFrame({"x": curve.x[keep], "y": curve.y[keep], "order": np.arange(len(keep))})
     layers.append(alt.Chart(line).mark_line(color=BLUE, strokeWidth=2).encode(x=xs, y=ys, order="order:Q"))
     if readers:
@@ -49,10 +49,10 @@ def curve_chart(
     if point is not None and not np.isnan(point).any():
         here = pd.DataFrame({"x": [point[0]], "y": [point[1]]})
         layers.append(
-            alt.Chart(here).mark_point(size=160, filled=True, color=ORANGE, stroke=TEXT, opacity=1).encode(
-                x=xs, y=ys, tooltip=[alt.Tooltip("x:Q", format=".1%", title=x), alt.Tooltip("y:Q", format=".1%", title=y)]
-            )
-        )  # fmt: skip
+            alt.Chart(here)
+            .mark_point(size=160, filled=True, color=ORANGE, stroke=TEXT, opacity=1)
+            .encode(x=xs, y=ys, tooltip=[alt.Tooltip("x:Q", format=".1%", title=x), alt.Tooltip("y:Q", format=".1%", title=y)])
+        )
     return alt.layer(*layers).properties(height=300)
 
 
@@ -96,13 +96,9 @@ def reliability_chart(bins: Sequence[Bin], corrected: Sequence[Bin] | None) -> a
         ]
         base = alt.Chart(pd.DataFrame(rows))
         tooltip = ["scores", "images", *[alt.Tooltip(f"{c}:Q", format=".1%") for c in ("score", "share", "low", "high")]]
-        layers.append(
-            base.mark_rule(color=colour, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title="share that have it"), y2="high:Q")
-        )
+        layers.append(base.mark_rule(color=colour, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title="share that have it"), y2="high:Q"))
         layers.append(base.mark_line(color=colour, strokeWidth=1).encode(x=x, y=y))
-        layers.append(
-            base.mark_point(filled=True, size=70, opacity=1, color=colour, shape=shape).encode(x=x, y=y, tooltip=tooltip)
-        )
+        layers.append(base.mark_point(filled=True, size=70, opacity=1, color=colour, shape=shape).encode(x=x, y=y, tooltip=tooltip))
     return alt.layer(*layers).properties(height=300)
 
 
@@ -131,10 +127,16 @@ def decision_chart(thresholds: np.ndarray, benefits: Mapping[str, np.ndarray]) -
 def difference_heatmap(matrix: np.ndarray, classes: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
     """int (C, C): images more or less in each cell; on the diagonal more is better, beside it worse, and the colour says which."""
     rows = [
-        {"diagnosis": d, "decision": c, "images": int(matrix[i, j]), "text": f"{matrix[i, j]:+,}" if matrix[i, j] else "0",
-         "gain": int(matrix[i, j]) * (1 if i == j else -1)}
-        for i, d in enumerate(classes) for j, c in enumerate(classes)
-    ]  # fmt: skip
+        {
+            "diagnosis": d,
+            "decision": c,
+            "images": int(matrix[i, j]),
+            "text": f"{matrix[i, j]:+,}" if matrix[i, j] else "0",
+            "gain": int(matrix[i, j]) * (1 if i == j else -1),
+        }
+        for i, d in enumerate(classes)
+        for j, c in enumerate(classes)
+    ]
     most = max(1, int(np.abs(matrix).max(initial=1)))
     axis = alt.Axis(orient="top", labelAngle=0 if len(classes) <= 3 else -40, labelOverlap=False, title="decision")
     base = alt.Chart(pd.DataFrame(rows)).encode(
@@ -145,9 +147,7 @@ def difference_heatmap(matrix: np.ndarray, classes: Sequence[str]) -> alt.LayerC
     scale = alt.Scale(domain=[-most, 0, most], range=[VERMILION, "#f4f4f0", BLUE], interpolate="rgb")
     cells = base.mark_rect(stroke="white").encode(color=alt.Color("gain:Q", scale=scale, legend=None))
     strong = f"abs(datum.gain) > {0.6 * most}"
-    texts = base.mark_text(fontSize=13).encode(
-        text="text:N", color=alt.condition(strong, alt.value("white"), alt.value("#1d2426"))
-    )
+    texts = base.mark_text(fontSize=13).encode(text="text:N", color=alt.condition(strong, alt.value("white"), alt.value("#1d2426")))
     return (cells + texts).properties(height=alt.Step(40))
 
 

@@ -57,22 +57,24 @@ def evaluation_html(
     from dataset and card is escaped."""
     about = content["about"]
     told = {
-        "content": content, "model": about.get("card") or about.get("model") or "predictions", "names": FIGURES, "shown": SHOWN,
+        "content": content,
+        "model": about.get("card") or about.get("model") or "predictions",
+        "names": FIGURES,
+        "shown": SHOWN,
         "charts": {"auc": _areas(content), "groups": [_group_forest(g) for g in content.get("groups") or []]},
-        "matrix": _matrix(content), "curves": [_curves(rows, c) for c in _drawn(content)],
-        "mistakes": _mistakes(dataset, rows, overlays or {}), "explained": bool(overlays),
+        "matrix": _matrix(content),
+        "curves": [_curves(rows, c) for c in _drawn(content)],
+        "mistakes": _mistakes(dataset, rows, overlays or {}),
+        "explained": bool(overlays),
         "findings": [f for f in findings if f["severity"] != "note"] if findings is not None else None,
-        "card": _card(card), "checklist": checklist(dataset, content, card),
-    }  # fmt: skip
+        "card": _card(card),
+        "checklist": checklist(dataset, content, card),
+    }
     return environment().get_template("evaluation.html.j2").render(told)
 
 
 def _areas(content: Mapping[str, Any]) -> Any:
-    told = [
-        {"name": c["name"], **c["auc"]}
-        for c in content["per_class"]
-        if c["auc"]["value"] is not None and c["auc"]["low"] is not None
-    ]
+    told = [{"name": c["name"], **c["auc"]} for c in content["per_class"] if c["auc"]["value"] is not None and c["auc"]["low"] is not None]
     return svg(forest(told, "AUC (95 % interval)", 0.5)) if told else ""
 
 
@@ -80,10 +82,7 @@ def _matrix(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, counts in zip(content["classes"], content["confusion_matrix"], strict=True):
         shares = [n / max(sum(counts), 1) for n in counts]
-        cells = [
-            {"n": n, "share": round(s, 3), "text": "white" if s > 0.55 else "inherit"}
-            for n, s in zip(counts, shares, strict=True)
-        ]
+        cells = [{"n": n, "share": round(s, 3), "text": "white" if s > 0.55 else "inherit"} for n, s in zip(counts, shares, strict=True)]
         rows.append({"name": name, "cells": cells})
     return rows
 
@@ -99,9 +98,7 @@ def _curves(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     scores, positive, groups = rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), rows["group"].to_numpy()
     n = int(groups.max()) + 1
     readers = READERS if name in CLASSES else ()
-    roc = curve_chart(
-        roc_curve(rank(scores, positive, groups, n), n), "1 − specificity", "sensitivity", None, readers, diagonal=True
-    )
+    roc = curve_chart(roc_curve(rank(scores, positive, groups, n), n), "1 − specificity", "sensitivity", None, readers, diagonal=True)
     return {
         "name": name,
         "roc": svg(roc.properties(width=WIDTH)),

@@ -30,9 +30,7 @@ def svg(chart: Any) -> Markup:
     """An Altair chart as SVG."""
     import vl_convert
 
-    made = vl_convert.vegalite_to_svg(
-        chart.configure(font="sans-serif", padding={"left": 16, "right": 8, "top": 4, "bottom": 4}).to_dict()
-    )
+    made = vl_convert.vegalite_to_svg(chart.configure(font="sans-serif", padding={"left": 16, "right": 8, "top": 4, "bottom": 4}).to_dict())
     return Markup(str(made))  # noqa: S704 (text in an SVG of Vega is escaped)
 
 

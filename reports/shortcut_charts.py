@@ -34,19 +34,24 @@ def dose_chart(doses: Sequence[Mapping[str, Any]]) -> tuple[alt.LayerChart, str]
     """Mean change of one class's probability by size, a line a strength, 95 % intervals. doses: of one marker, at least one."""
     name = doses[0]["class"]
     rows = [
-        {"size": d["size"], "strength": f"strength {d['strength']:.0%}", **{k: d["change"][k] for k in ("value", "low", "high")},
-         "text": f"{d['images']:,} images, {interval(d['change'], '+.3f')}"}
+        {
+            "size": d["size"],
+            "strength": f"strength {d['strength']:.0%}",
+            **{k: d["change"][k] for k in ("value", "low", "high")},
+            "text": f"{d['images']:,} images, {interval(d['change'], '+.3f')}",
+        }
         for d in doses
-    ]  # fmt: skip
+    ]
     strengths = sorted({r["strength"] for r in rows}, key=lambda s: float(s.split()[1].rstrip("%")))
     colour = alt.Color(
-        "strength:N", title=None, sort=strengths, scale=alt.Scale(domain=strengths, range=[BLUE, ORANGE][: len(strengths)]),
+        "strength:N",
+        title=None,
+        sort=strengths,
+        scale=alt.Scale(domain=strengths, range=[BLUE, ORANGE][: len(strengths)]),
         legend=alt.Legend(orient="top"),
-    )  # fmt: skip
-    sizes = sorted({r["size"] for r in rows})
-    x = alt.X(
-        "size:Q", title="size (1 is usual)", scale=alt.Scale(zero=False, nice=False, padding=12), axis=alt.Axis(values=sizes)
     )
+    sizes = sorted({r["size"] for r in rows})
+    x = alt.X("size:Q", title="size (1 is usual)", scale=alt.Scale(zero=False, nice=False, padding=12), axis=alt.Axis(values=sizes))
     base = alt.Chart(pd.DataFrame(rows)).encode(x=x, color=colour)
     title = f"change of P({name})"
     y = alt.Y("value:Q", title=title)

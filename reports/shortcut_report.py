@@ -31,16 +31,31 @@ def shortcut_html(content: Mapping[str, Any], findings: Sequence[Mapping[str, An
         told = content["verdicts"][c.marker]
         drawn = effects_chart(told)
         doses = [d for d in content["doses"] if d["marker"] == c.marker]
-        markers.append({
-            "name": c.marker.replace("_", " "), "told": told, "crossed": c,
-            "effects": svg(drawn[0]) if drawn else "", "doses": svg(dose_chart(doses)[0]) if doses else "",
-            "examples": [_example(e, folder) for e in content.get("examples", []) if e["marker"] == c.marker],
-        })  # fmt: skip
-    return environment().get_template("shortcuts.html.j2").render(
-        content=content, about=content["about"], rule=content["rule"], markers=markers, audited=findings is not None, interval=interval,
-        directions=DIRECTIONS, photographs=PHOTOGRAPHS,
-        alarms=alarms_in_words(content["false_alarms"]) if content.get("false_alarms") else "",
-    )  # fmt: skip
+        markers.append(
+            {
+                "name": c.marker.replace("_", " "),
+                "told": told,
+                "crossed": c,
+                "effects": svg(drawn[0]) if drawn else "",
+                "doses": svg(dose_chart(doses)[0]) if doses else "",
+                "examples": [_example(e, folder) for e in content.get("examples", []) if e["marker"] == c.marker],
+            }
+        )
+    return (
+        environment()
+        .get_template("shortcuts.html.j2")
+        .render(
+            content=content,
+            about=content["about"],
+            rule=content["rule"],
+            markers=markers,
+            audited=findings is not None,
+            interval=interval,
+            directions=DIRECTIONS,
+            photographs=PHOTOGRAPHS,
+            alarms=alarms_in_words(content["false_alarms"]) if content.get("false_alarms") else "",
+        )
+    )
 
 
 def _example(told: Mapping[str, Any], folder: Path) -> dict[str, str]:
@@ -53,6 +68,4 @@ def caption(told: Mapping[str, Any]) -> str:
     """What an example shows, with its numbers."""
     p = (f"{told[k]:.2f}" for k in ("base", "changed", "control"))
     before, after, control = p
-    return (
-        f"{told['image_id']}: as it is, {DIRECTIONS[told['direction']]}, control. P({told['class']}) {before}, {after}, {control}"
-    )
+    return f"{told['image_id']}: as it is, {DIRECTIONS[told['direction']]}, control. P({told['class']}) {before}, {after}, {control}"

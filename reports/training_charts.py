@@ -19,15 +19,9 @@ def curve_chart(
     history: Sequence[Mapping[str, Any]], curve: str, chosen: int | None, width: int | str = "container"
 ) -> tuple[alt.LayerChart, str]:
     """One curve by epoch, training against validation, a rule at the chosen epoch; and what it shows in words. curve: of CURVES."""
-    rows = [
-        {"epoch": e["epoch"], "images": name, CURVES[curve]: e[f"{side}_{curve}"]}
-        for e in history for side, name in SIDES.items()
-    ]  # fmt: skip
+    rows = [{"epoch": e["epoch"], "images": name, CURVES[curve]: e[f"{side}_{curve}"]} for e in history for side, name in SIDES.items()]
     colour = alt.Color(
-        "images:N",
-        title=None,
-        scale=alt.Scale(domain=list(SIDES.values()), range=[ORANGE, BLUE]),
-        legend=alt.Legend(orient="top"),
+        "images:N", title=None, scale=alt.Scale(domain=list(SIDES.values()), range=[ORANGE, BLUE]), legend=alt.Legend(orient="top")
     )
     x = alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     loss = curve == "loss"
@@ -52,16 +46,24 @@ def split_chart(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
     order = rows.groupby("class")["images"].sum().sort_values(ascending=False).index.tolist()
     parts = list(names.values())
     return (
-        alt.Chart(rows).mark_bar()
+        alt.Chart(rows)
+        .mark_bar()
         .encode(
-            x=alt.X("images:Q"), y=alt.Y("class:N", sort=order, title=None),
-            color=alt.Color("split:N", title=None, sort=parts, scale=alt.Scale(domain=parts, range=[BLUE, GREEN, ORANGE]),
-                            legend=alt.Legend(orient="top")),
-            order=alt.Order("part:Q"), tooltip=["class", "split", alt.Tooltip("images:Q", format=",")],
+            x=alt.X("images:Q"),
+            y=alt.Y("class:N", sort=order, title=None),
+            color=alt.Color(
+                "split:N",
+                title=None,
+                sort=parts,
+                scale=alt.Scale(domain=parts, range=[BLUE, GREEN, ORANGE]),
+                legend=alt.Legend(orient="top"),
+            ),
+            order=alt.Order("part:Q"),
+            tooltip=["class", "split", alt.Tooltip("images:Q", format=",")],
         )
         .transform_calculate(part="indexof(['training', 'validation', 'test'], datum.split)")
         .properties(height=24 * len(order) + 130)
-    )  # fmt: skip
+    )
 
 
 def search_chart(trials: Sequence[Mapping[str, Any]], width: int | str = 640) -> alt.LayerChart | None:
@@ -78,9 +80,11 @@ def search_chart(trials: Sequence[Mapping[str, Any]], width: int | str = 640) ->
     if not rows:
         return None
     colour = alt.Color(
-        "how:N", title=None, scale=alt.Scale(domain=list(FINISHED.values()), range=[BLUE, ORANGE, "#b2182b", GREY]),
+        "how:N",
+        title=None,
+        scale=alt.Scale(domain=list(FINISHED.values()), range=[BLUE, ORANGE, "#b2182b", GREY]),
         legend=alt.Legend(orient="top"),
-    )  # fmt: skip
+    )
     x = alt.X("trial:Q", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title="balanced accuracy in validation", scale=alt.Scale(zero=False))
     points = alt.Chart(pd.DataFrame(rows)).mark_point(filled=True, size=60, opacity=1)
@@ -93,13 +97,15 @@ def importance_chart(importance: Mapping[str, float], width: int | str = 640) ->
     """Share of the difference each setting makes."""
     rows = pd.DataFrame([{"setting": k, "share": v} for k, v in importance.items()])
     return (
-        alt.Chart(rows).mark_bar(color=BLUE)
+        alt.Chart(rows)
+        .mark_bar(color=BLUE)
         .encode(
-            x=alt.X("share:Q", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])), y=alt.Y("setting:N", sort="-x", title=None),
+            x=alt.X("share:Q", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("setting:N", sort="-x", title=None),
             tooltip=["setting", alt.Tooltip("share:Q", format=".0%")],
         )
         .properties(width=width, height=alt.Step(24))
-    )  # fmt: skip
+    )
 
 
 def _number(value: float | None) -> str:

@@ -25,10 +25,19 @@ def tuning_html(content: Mapping[str, Any]) -> str:
     importance = content["importance"]
     settings = list(content["space"])
     complete = sum(t["state"] == "complete" for t in content["trials"])
-    return environment().get_template("tuning.html.j2").render(
-        content=content, complete=complete, settings=settings, finished=FINISHED, history=svg(history) if history else "",
-        importance=svg(importance_chart(importance)) if importance else "", shown=_shown,
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("tuning.html.j2")
+        .render(
+            content=content,
+            complete=complete,
+            settings=settings,
+            finished=FINISHED,
+            history=svg(history) if history else "",
+            importance=svg(importance_chart(importance)) if importance else "",
+            shown=_shown,
+        )
+    )
 
 
 def _shown(value: Any) -> str:

@@ -47,9 +47,7 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
     n = one()
     many = np.random.default_rng(0).random((n, 224, 224, 3), np.float32)
     rows = [
-        compare_costs(
-            f"one photograph: markers found, {n // 2} experiments, over {n} forward passes", one, lambda: forward(many), 11, 3.0
-        )
+        compare_costs(f"one photograph: markers found, {n // 2} experiments, over {n} forward passes", one, lambda: forward(many), 11, 3.0)
     ]
     with tempfile.TemporaryDirectory() as folder:
         data, plan = _dataset(Path(folder), photographs), Plan(MARKERS, PHOTOGRAPHS)
@@ -69,9 +67,12 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
         rows.append(
             compare_costs(
                 f"{len(ids)} photographs, {tried} experiments from JPEG files over forward passes and inpainting",
-                lambda: finish(run_dataset(classifier, data, ids, plan, {})), bare, 3, 1.3,
+                lambda: finish(run_dataset(classifier, data, ids, plan, {})),
+                bare,
+                3,
+                1.3,
             )
-        )  # fmt: skip
+        )
     return rows
 
 

@@ -11,10 +11,7 @@ ASSOCIATION = "goes with the diagnosis"  # the audit's kind of finding
 # (goes with the diagnosis, verdict) → how pressing, and what to do
 ADVICE: dict[tuple[bool, str], tuple[int, str]] = {
     (True, "used"): (0, "Fix first: the data teach it and the classifier uses it. Figures on data like these are too good."),
-    (False, "used"): (
-        1,
-        "Used, though these data do not teach it: learned elsewhere, or like something that counts. Judge without it.",
-    ),
+    (False, "used"): (1, "Used, though these data do not teach it: learned elsewhere, or like something that counts. Judge without it."),
     (True, "can't tell"): (2, "The data teach it, and whether it is used is not settled: try more images."),
     (True, "not seen to matter"): (3, "The data would teach it; this classifier is not seen to use it. The next one may."),
     (False, "can't tell"): (4, "Not settled, and the data do not teach it."),

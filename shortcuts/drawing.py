@@ -19,9 +19,13 @@ Drawn = tuple[np.ndarray, np.ndarray]
 
 INKS = {"purple": (96, 52, 128), "blue": (42, 62, 140), "black": (34, 32, 38), "green": (40, 100, 80)}
 STICKERS = {
-    "yellow": (240, 206, 60), "orange": (238, 136, 44), "blue": (58, 112, 190), "green": (70, 150, 84), "red": (204, 52, 56),
+    "yellow": (240, 206, 60),
+    "orange": (238, 136, 44),
+    "blue": (58, 112, 190),
+    "green": (70, 150, 84),
+    "red": (204, 52, 56),
     "white": (236, 234, 228),
-}  # fmt: skip
+}
 HAIRS = {"dark": (42, 30, 24), "brown": (78, 54, 34), "fair": (150, 120, 80)}
 
 
@@ -191,7 +195,7 @@ INSERTED: dict[str, Marker] = {
     "dark_corner": Marker(_dark_corner, 0.5),
     "gel_border": Marker(_gel_border, 0.5),
     "gel_bubble": Marker(_gel_bubble, 0.13),
-}  # fmt: skip
+}
 EVERYWHERE = frozenset({"hair", "dark_corner", "gel_border", "black_frame"})  # no clean skin is left to compare a removal with
 
 

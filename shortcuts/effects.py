@@ -95,18 +95,34 @@ def effects_of(marker: str, direction: str, rows: pd.DataFrame, classes: Sequenc
         within, p = _one_sided(excess, groups)
         found.append(
             Effect(
-                marker, direction, target, len(rows), lesions, mean(change[:, k], groups, "no images"),
-                mean(control[:, k], groups, "no images"), figure, within, _one_sided(change[:, k], groups)[0], p, float("nan"),
+                marker,
+                direction,
+                target,
+                len(rows),
+                lesions,
+                mean(change[:, k], groups, "no images"),
+                mean(control[:, k], groups, "no images"),
+                figure,
+                within,
+                _one_sided(change[:, k], groups)[0],
+                p,
+                float("nan"),
                 _needed(figure, within, lesions),
             )
-        )  # fmt: skip
+        )
     decided, turned, by_control = (np.stack(rows[c].to_list()).argmax(axis=1) for c in ("base", "changed", "control"))
     one, other = (turned != decided).astype(float), (by_control != decided).astype(float)
     every = np.ones(len(rows))
     return found, Flips(
-        marker, direction, len(rows), lesions, ratio(one, every, groups, "no images"), ratio(other, every, groups, "no images"),
-        mean(one - other, groups, "no images"), _flips_within(one - other, groups),
-    )  # fmt: skip
+        marker,
+        direction,
+        len(rows),
+        lesions,
+        ratio(one, every, groups, "no images"),
+        ratio(other, every, groups, "no images"),
+        mean(one - other, groups, "no images"),
+        _flips_within(one - other, groups),
+    )
 
 
 def _flips_within(excess: np.ndarray, groups: np.ndarray) -> tuple[float, float]:

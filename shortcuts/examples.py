@@ -41,8 +41,16 @@ def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: P
             name = f"{marker}-{direction}-{len(told)}.jpg"
             write_bytes(folder / FOLDER / name, encode_jpeg(_strip(pictures), 90))
             p = {column: float(row[column][target]) for column in ("base", "changed", "control")}
-            told.append({"marker": marker, "direction": direction, "image_id": row["image_id"], "file": f"{FOLDER}/{name}",
-                         "class": card.codes[target], **p})  # fmt: skip
+            told.append(
+                {
+                    "marker": marker,
+                    "direction": direction,
+                    "image_id": row["image_id"],
+                    "file": f"{FOLDER}/{name}",
+                    "class": card.codes[target],
+                    **p,
+                }
+            )
     return told
 
 

@@ -86,9 +86,15 @@ def removal(subject: Subject, marker: str, way: str, rng: np.random.Generator, a
         return Impossible(marker, "removal", "no clean skin of its shape at its distance from the lesion")
     second = elsewhere(rim, subject.centre, subject.taken, rng) if again else None
     return Trial(
-        marker, "removal", fill(subject.image, rim, way, rng), fill(subject.image, place, way, rng), mask, place,
-        _on_lesion(mask, subject.lesion), again=None if second is None else fill(subject.image, second, way, rng),
-    )  # fmt: skip
+        marker,
+        "removal",
+        fill(subject.image, rim, way, rng),
+        fill(subject.image, place, way, rng),
+        mask,
+        place,
+        _on_lesion(mask, subject.lesion),
+        again=None if second is None else fill(subject.image, second, way, rng),
+    )
 
 
 def insertion(subject: Subject, dose: Dose, rng: np.random.Generator, again: bool = False) -> Trial | Impossible:

@@ -56,8 +56,10 @@ def _mirrored(n: int, shift: float) -> np.ndarray:
 
 # name → image uint8 RGB (H, W, 3), mask bool (H, W), rng → uint8 RGB of the same size, changed inside the mask alone
 FILLINGS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]] = {
-    "telea": telea, "navier-stokes": navier_stokes, "skin": skin,
-}  # fmt: skip
+    "telea": telea,
+    "navier-stokes": navier_stokes,
+    "skin": skin,
+}
 
 
 def fill(image: np.ndarray, mask: np.ndarray, way: str, rng: np.random.Generator) -> np.ndarray:

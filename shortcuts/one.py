@@ -13,9 +13,15 @@ from shortcuts.drawing import Dose
 from shortcuts.experiment import PAINTED, Impossible, Subject, Trial, insertion, removal
 
 PUT_IN = {
-    "ink": "ink", "sticker": "a sticker", "ruler": "a ruler", "hair": "hair", "dark_corner": "dark corners", "gel_border": "a gel border",
-    "gel_bubble": "gel bubbles", PAINTED: "a painted mark",
-}  # fmt: skip
+    "ink": "ink",
+    "sticker": "a sticker",
+    "ruler": "a ruler",
+    "hair": "hair",
+    "dark_corner": "dark corners",
+    "gel_border": "a gel border",
+    "gel_bubble": "gel bubbles",
+    PAINTED: "a painted mark",
+}
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,14 @@ class Answer:
 
 
 def ask(
-    classifier: Classifier, subject: Subject, marker: str, target: int | None = None, way: str = "telea", dose: Dose | None = None,
+    classifier: Classifier,
+    subject: Subject,
+    marker: str,
+    target: int | None = None,
+    way: str = "telea",
+    dose: Dose | None = None,
     seed: int = 0,
-) -> Answer | Impossible:  # fmt: skip
+) -> Answer | Impossible:
     """Take the marker away where it is there, put it in where it is not (or where a dose says so); all in one batch.
 
     target: index of the class, None for the decision.
@@ -95,7 +106,5 @@ def in_words(answer: Answer, name: str) -> str:
         moved = f"leaves P({name}) at {before}"
     first = f"{did} {moved}; {changed} moves it by {by_control:+.2f}."
     decided = answer.probabilities.argmax(axis=1)
-    turned = " The decision turns" + (
-        ", and with the control as well." if decided[2] != decided[0] else "; with the control it stays."
-    )
+    turned = " The decision turns" + (", and with the control as well." if decided[2] != decided[0] else "; with the control it stays.")
     return first + (turned if decided[1] != decided[0] else " The decision stays.")

@@ -12,11 +12,7 @@ CHOICES = 40  # places that are looked at; the nearest quarter to the lesion is 
 
 
 def beside(
-    lesion: np.ndarray | None,
-    taken: Sequence[np.ndarray],
-    size: tuple[int, int],
-    reach: tuple[float, float],
-    rng: np.random.Generator,
+    lesion: np.ndarray | None, taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray | None:
     """(x, y) in pixels where a mark clears the lesion and what is taken, as near to the lesion as it can; None without room.
 
@@ -36,11 +32,7 @@ def beside(
 
 
 def across_border(
-    lesion: np.ndarray | None,
-    taken: Sequence[np.ndarray],
-    size: tuple[int, int],
-    reach: tuple[float, float],
-    rng: np.random.Generator,
+    lesion: np.ndarray | None, taken: Sequence[np.ndarray], size: tuple[int, int], reach: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray | None:
     """As `beside`, where the picture's border cuts the mark off."""
     height, width = size

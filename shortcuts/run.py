@@ -28,12 +28,7 @@ SAVE_EVERY = 8  # rounds of so many
 
 
 def run_dataset(
-    classifier: Classifier,
-    data: Dataset,
-    image_ids: Sequence[str],
-    plan: Plan,
-    about: Mapping[str, str],
-    kept: Path | None = None,
+    classifier: Classifier, data: Dataset, image_ids: Sequence[str], plan: Plan, about: Mapping[str, str], kept: Path | None = None
 ) -> Run[pd.DataFrame]:
     """One row an image, marker and direction (COLUMNS); `reason` where the experiment could not be made. Probabilities and logits are
     float32 arrays by the card's classes. kept: where what is done is saved, and taken up from if it was the same run."""
@@ -101,10 +96,7 @@ def _rounds(
 
 
 def _answered(
-    classifier: Classifier,
-    part: Sequence[str],
-    made: Sequence[_Made | str],
-    facts: Mapping[str, tuple[str, str | None]],
+    classifier: Classifier, part: Sequence[str], made: Sequence[_Made | str], facts: Mapping[str, tuple[str, str | None]]
 ) -> list[dict[str, Any]]:
     pictures: list[np.ndarray] = []
     looked_at: list[bool] = []
@@ -131,10 +123,17 @@ def _answered(
             if isinstance(t, Impossible):
                 rows.append({**common, "marker": t.marker, "direction": t.direction, "reason": t.reason})
                 continue
-            rows.append({
-                **common, "marker": t.marker, "direction": t.direction, "on_lesion": t.on_lesion, "area_share": float(t.mask.mean()),
-                "size": t.dose.size if t.dose else float("nan"), "strength": t.dose.strength if t.dose else float("nan"),
-            })  # fmt: skip
+            rows.append(
+                {
+                    **common,
+                    "marker": t.marker,
+                    "direction": t.direction,
+                    "on_lesion": t.on_lesion,
+                    "area_share": float(t.mask.mean()),
+                    "size": t.dose.size if t.dose else float("nan"),
+                    "strength": t.dose.strength if t.dose else float("nan"),
+                }
+            )
             changed = put(t.changed, t.direction == "insertion")
             places = {"base": base, "changed": changed, "control": put(t.control), "again": put(t.again), "cropped": cropped}
             numbered.append((rows[-1], places, base if t.direction == "removal" else changed, t.mask))

@@ -106,9 +106,13 @@ def attention(rows: pd.DataFrame) -> Figure:
 def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) -> dict[str, Any]:
     looked = attention(rows)
     told: dict[str, Any] = {
-        "verdict": j.verdict, "why": j.why, "notes": list(j.notes), "effects": [asdict(e) for e in j.effects],
-        "flips": [asdict(f) for f in j.flips], "attention": asdict(looked),
-    }  # fmt: skip
+        "verdict": j.verdict,
+        "why": j.why,
+        "notes": list(j.notes),
+        "effects": [asdict(e) for e in j.effects],
+        "flips": [asdict(f) for f in j.flips],
+        "attention": asdict(looked),
+    }
     if looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell":
         told["agreement"] = AGREEMENT[looked.low > 0 and looked.value >= ATTENDS, j.verdict == "used"]
     told["table"] = {
@@ -127,9 +131,7 @@ def _apart(rows: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
     told = []
     for direction, some in rows.groupby("direction"):
         effects, flips = effects_of(str(some["marker"].iloc[0]), str(direction), some, classes)
-        told.append(
-            {"direction": direction, "effect": asdict(max(effects, key=lambda e: abs(e.change.value))), "flips": asdict(flips)}
-        )
+        told.append({"direction": direction, "effect": asdict(max(effects, key=lambda e: abs(e.change.value))), "flips": asdict(flips)})
     return told
 
 
@@ -141,8 +143,16 @@ def _doses(trials: pd.DataFrame, classes: Sequence[str], target: str) -> list[di
     for (marker, size, strength), rows in dosed.groupby(["marker", "size", "strength"]):
         groups = np.unique(rows["group"].to_numpy(str), return_inverse=True)[1]
         base, changed = (np.stack(rows[c].to_list())[:, k] for c in ("base", "changed"))
-        told.append({"marker": marker, "size": size, "strength": strength, "class": target, "images": len(rows),
-                     "change": asdict(mean((changed - base).astype(float), groups, "no images"))})  # fmt: skip
+        told.append(
+            {
+                "marker": marker,
+                "size": size,
+                "strength": strength,
+                "class": target,
+                "images": len(rows),
+                "change": asdict(mean((changed - base).astype(float), groups, "no images")),
+            }
+        )
     return told
 
 

@@ -15,9 +15,26 @@ import pyarrow.parquet as pq
 from atomic import whole
 
 COLUMNS = (
-    "image_id", "group", "diagnosis", "marker", "direction", "size", "strength", "on_lesion", "area_share", "evidence_share",
-    "base", "changed", "control", "again", "cropped", "base_logits", "changed_logits", "control_logits", "reason",
-)  # fmt: skip
+    "image_id",
+    "group",
+    "diagnosis",
+    "marker",
+    "direction",
+    "size",
+    "strength",
+    "on_lesion",
+    "area_share",
+    "evidence_share",
+    "base",
+    "changed",
+    "control",
+    "again",
+    "cropped",
+    "base_logits",
+    "changed_logits",
+    "control_logits",
+    "reason",
+)
 SCORES = COLUMNS[10:18]  # one value a class
 
 
@@ -37,9 +54,7 @@ def write_trials(frame: pd.DataFrame, about: Mapping[str, str], path: Path) -> N
     plain = frame.copy()
     for column in SCORES:
         plain[column] = [None if v is None else np.asarray(v, np.float32).tolist() for v in plain[column]]
-    arrow = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata(
-        {b"lesionlens": json.dumps(dict(about)).encode()}
-    )
+    arrow = pa.Table.from_pandas(plain, preserve_index=False).replace_schema_metadata({b"lesionlens": json.dumps(dict(about)).encode()})
     with whole(path) as part:
         pq.write_table(arrow, part, compression="zstd")
 

@@ -75,12 +75,7 @@ class WhatIf:
 
 
 def what_if(
-    classifier: Classifier,
-    outlined: Outlined,
-    changes: Sequence[str],
-    target: int | None = None,
-    way: str = "telea",
-    seed: int = 0,
+    classifier: Classifier, outlined: Outlined, changes: Sequence[str], target: int | None = None, way: str = "telea", seed: int = 0
 ) -> WhatIf:
     """Each of the changes singly, and all of them together; all in one batch.
 

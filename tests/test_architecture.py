@@ -12,20 +12,7 @@ import pytest
 from tests.conftest import PROJECT
 
 # from the ground up: a room may use those to its left
-ORDER = (
-    "imaging",
-    "evaluation",
-    "models",
-    "data_audit",
-    "explain",
-    "shortcuts",
-    "training",
-    "workspace",
-    "demo",
-    "reports",
-    "ui",
-    "pages",
-)
+ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "shortcuts", "training", "workspace", "demo", "reports", "ui", "pages")
 NOT_BELOW = {
     "imaging": set(),
     "evaluation": set(),

@@ -69,9 +69,7 @@ def test_the_whole_way_from_file_to_figures(workspace: Workspace, tmp_path: Path
     data = workspace.open_dataset("tiny").table.set_index("image_id")["diagnosis"]
     decided = frame.set_index("image_id")[list(told["classes"])].idxmax(axis=1)
     assert told["accuracy"]["value"] == pytest.approx((decided == data[decided.index]).mean())
-    assert (
-        told["about"]["model_sha256"] == predicted["about"]["model_sha256"] and told["about"]["dataset_sha256"] == shown["sha256"]
-    )
+    assert told["about"]["model_sha256"] == predicted["about"]["model_sha256"] and told["about"]["dataset_sha256"] == shown["sha256"]
     written = json.loads((tmp_path / "evaluation.json").read_text())
     assert written == told and (tmp_path / "per_class.csv").exists()
 
@@ -88,9 +86,19 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
     assert (row["target"], row["height"], row["width"]) == ("mel", 12, 12)
     assert np.abs(np.frombuffer(row["map"], np.float16)).max() == pytest.approx(1)
     layered = as_json(
-        "explain", "--model", "demo-honest", "--dataset", "tiny", "--method", "hirescam", "--layer", "re_lu_2", "--out", tmp_path / "all",
+        "explain",
+        "--model",
+        "demo-honest",
+        "--dataset",
+        "tiny",
+        "--method",
+        "hirescam",
+        "--layer",
+        "re_lu_2",
+        "--out",
+        tmp_path / "all",
         workspace=workspace,
-    )  # fmt: skip
+    )
     assert layered["layer"] == "features/re_lu_2" and layered["images"] > 30
     assert len(pd.read_parquet(tmp_path / "all" / "predictions.parquet")) == layered["images"]
     assert len(pd.read_parquet(tmp_path / "all" / "embeddings.parquet")["embedding"][0]) == 96
@@ -99,9 +107,8 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
 def test_every_class_the_sample_the_baseline_and_the_seed_have_an_effect(workspace: Workspace, tmp_path: Path) -> None:
     def maps(name: str, *options: object) -> pd.DataFrame:
         told = as_json(
-            "explain", "--model", "demo-honest", "--dataset", "tiny", "--sample", 2, *options, "--out", tmp_path / name,
-            workspace=workspace,
-        )  # fmt: skip
+            "explain", "--model", "demo-honest", "--dataset", "tiny", "--sample", 2, *options, "--out", tmp_path / name, workspace=workspace
+        )
         return pd.read_parquet(told["file"])
 
     every = maps("every", "--target", "all")
@@ -132,40 +139,53 @@ def test_trust_is_written_and_the_sanity_check_is_kept(workspace: Workspace, sma
     assert kept[0].stat().st_mtime_ns == stamp and "sanity check" not in one["reasons"]  # taken from what was kept
 
 
-def test_a_saved_model_is_explained_by_perturbation_and_trusted_without_a_sanity_check(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_saved_model_is_explained_by_perturbation_and_trusted_without_a_sanity_check(workspace: Workspace, tmp_path: Path) -> None:
     import keras
 
     from tests.models.networks import flat
 
     keras.utils.set_random_seed(0)
     flat(keras).export(str(workspace.models / "saved"), verbose=False)
-    told = as_json(
-        "explain", "--model", "saved", "--dataset", "tiny", "--sample", 2, "--trust", "--out", tmp_path, workspace=workspace
-    )
+    told = as_json("explain", "--model", "saved", "--dataset", "tiny", "--sample", 2, "--trust", "--out", tmp_path, workspace=workspace)
     assert (told["method"], told["layer"], told["maps"]) == ("occlusion", "picture", 2) and told["trust"]["sanity"] is None
     assert not (tmp_path / "sanity.json").exists() and not (tmp_path / "embeddings.parquet").exists()
-    refused = run(
-        "explain", "--model", "saved", "--dataset", "tiny", "--method", "grad-cam", "--out", tmp_path, workspace=workspace
-    )
+    refused = run("explain", "--model", "saved", "--dataset", "tiny", "--method", "grad-cam", "--out", tmp_path, workspace=workspace)
     assert refused.returncode == 2 and "shows no layers. Choose: occlusion, rise." in refused.stderr.replace("\n", " ")
 
 
 def test_methods_are_compared(workspace: Workspace, tmp_path: Path) -> None:
     told = as_json(
-        "explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "grad-cam,layercam", "--sample", 4, "--out", tmp_path,
+        "explain",
+        "--model",
+        "demo-honest",
+        "--dataset",
+        "tiny",
+        "--compare",
+        "grad-cam,layercam",
+        "--sample",
+        4,
+        "--out",
+        tmp_path,
         workspace=workspace,
-    )  # fmt: skip
-    assert {m["method"] for m in told["methods"]} == {"grad-cam", "layercam"} and told["best"] == told["methods"][0]["method"]
-    assert (
-        told["methods"][0]["images"] == 4
-        and told["methods"][0]["over_random"]["low"] < told["methods"][0]["over_random"]["value"]
     )
+    assert {m["method"] for m in told["methods"]} == {"grad-cam", "layercam"} and told["best"] == told["methods"][0]["method"]
+    assert told["methods"][0]["images"] == 4 and told["methods"][0]["over_random"]["low"] < told["methods"][0]["over_random"]["value"]
     written = json.loads((tmp_path / "methods.json").read_text())
     assert written["methods"] == told["methods"]
-    shown = run("explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "grad-cam", "--sample", 2, "--out", tmp_path,
-                workspace=workspace)  # fmt: skip
+    shown = run(
+        "explain",
+        "--model",
+        "demo-honest",
+        "--dataset",
+        "tiny",
+        "--compare",
+        "grad-cam",
+        "--sample",
+        2,
+        "--out",
+        tmp_path,
+        workspace=workspace,
+    )
     assert "Grad-CAM" in shown.stdout and "over centre" in shown.stdout
 
 
@@ -187,9 +207,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 
     told = set(
         re.findall(
-            r"^python cli\.py (\w+(?: (?:show|check|add|retrain|clean|weights|trap))?)",
-            (PROJECT / "README.md").read_text(),
-            re.MULTILINE,
+            r"^python cli\.py (\w+(?: (?:show|check|add|retrain|clean|weights|trap))?)", (PROJECT / "README.md").read_text(), re.MULTILINE
         )
     )
     root = typer.main.get_command(app).commands
@@ -219,9 +237,20 @@ def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, t
         scores.loc[row, classes] = np.roll(scores.loc[row, classes], 1)
     scores.assign(image_id=data["image_id"]).to_csv(tmp_path / "scores.csv", index=False)
     told = as_json(
-        "audit", "tiny", "--predictions", tmp_path / "scores.csv", "--against", "tiny", "--resplit", "80/20", "--seed", 3,
-        "--out", tmp_path / "out", workspace=workspace,
-    )  # fmt: skip
+        "audit",
+        "tiny",
+        "--predictions",
+        tmp_path / "scores.csv",
+        "--against",
+        "tiny",
+        "--resplit",
+        "80/20",
+        "--seed",
+        3,
+        "--out",
+        tmp_path / "out",
+        workspace=workspace,
+    )
     found = {f["kind"]: f for f in told["findings"]}
     assert set(found["labels that may be wrong"]["image_ids"]) == set(data["image_id"][swapped])
     shared = found["the same photograph in both datasets"]
@@ -230,9 +259,7 @@ def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, t
     assert split["split"].value_counts(normalize=True)["train"] == pytest.approx(0.8, abs=0.06)
     assert (split.merge(data[["image_id", "lesion_id"]]).groupby("lesion_id")["split"].nunique() == 1).all()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert (
-        "labels that may be wrong" in page and "Datasheet" in page and page.count("<svg") == 3
-    )  # too few lesions for the fourth
+    assert "labels that may be wrong" in page and "Datasheet" in page and page.count("<svg") == 3  # too few lesions for the fourth
     assert not re.findall(r"(?:src|href)=.?(?!data:)\w+:", page), "nothing is fetched from elsewhere"
     assert set(re.findall(r"https?://[^/\"]+", page)) <= {"http://www.w3.org"}
 
@@ -278,9 +305,7 @@ def test_a_stopped_prediction_keeps_what_was_done(workspace: Workspace, tmp_path
     from models.run import predict_dataset
 
     data = workspace.open_dataset("tiny")
-    run = predict_dataset(
-        open_classifier(honest), {i: data.path(i) for i in data.table["image_id"]}, {}, tmp_path / "part.parquet"
-    )
+    run = predict_dataset(open_classifier(honest), {i: data.path(i) for i in data.table["image_id"]}, {}, tmp_path / "part.parquet")
     assert [next(run)[0], next(run)[0]] == [0, 32]
     run.close()
     assert read_predictions(tmp_path / "part.parquet").image_ids == tuple(data.table["image_id"][:32])

@@ -48,18 +48,14 @@ def test_rule_threshold_beta_and_seed_have_an_effect(workspace: Workspace, tmp_p
 
 
 def test_the_interval_is_chosen(workspace: Workspace, tmp_path: Path, scores: Path) -> None:
-    usual, other = (
-        evaluated(workspace, tmp_path, "--predictions", scores, "--interval", i)["kappa"] for i in ("bca", "percentile")
-    )
+    usual, other = (evaluated(workspace, tmp_path, "--predictions", scores, "--interval", i)["kappa"] for i in ("bca", "percentile"))
     assert (usual["method"], other["method"]) == ("BCa bootstrap", "percentile bootstrap")
     assert other["value"] == usual["value"] and other["low"] != usual["low"]
 
 
 def test_a_prevalence_gives_ppv_and_npv_by_bayes(workspace: Workspace, tmp_path: Path, scores: Path) -> None:
     mel = next(
-        c
-        for c in evaluated(workspace, tmp_path, "--predictions", scores, "--prevalence", "mel=0.02")["per_class"]
-        if c["name"] == "mel"
+        c for c in evaluated(workspace, tmp_path, "--predictions", scores, "--prevalence", "mel=0.02")["per_class"] if c["name"] == "mel"
     )
     hit, alarm = mel["sensitivity"]["value"] * 0.02, (1 - mel["specificity"]["value"]) * 0.98
     assert mel["ppv_at_prevalence"]["value"] == pytest.approx(hit / (hit + alarm))
@@ -95,9 +91,19 @@ def test_several_predictions_are_compared(workspace: Workspace, tmp_path: Path, 
     assert (less["right_only_by_the_second"], less["right_only_by_the_first"]) == (wrong, 0)
     assert sum(less["confusion_matrix_difference"][k][k] for k in range(3)) == wrong and less["mcnemar_p"] < 0.01
     shown = run(
-        "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 50, "--predictions", scores, "--predictions",
-        tmp_path / "perfect.csv", workspace=workspace,
-    )  # fmt: skip
+        "evaluate",
+        "--dataset",
+        "tiny",
+        "--out",
+        tmp_path / "out",
+        "--resamples",
+        50,
+        "--predictions",
+        scores,
+        "--predictions",
+        tmp_path / "perfect.csv",
+        workspace=workspace,
+    )
     assert f"Right only by perfect.csv: {wrong}" in shown.stdout
 
 
@@ -116,9 +122,8 @@ def test_several_predictions_are_compared(workspace: Workspace, tmp_path: Path, 
 )
 def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, scores: Path, options: list[str], told: str) -> None:
     done = run(
-        "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 0, "--predictions", scores, *options,
-        workspace=workspace,
-    )  # fmt: skip
+        "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 0, "--predictions", scores, *options, workspace=workspace
+    )
     assert done.exit_code == 2 and told in done.stderr and "Traceback" not in done.stderr
 
 
@@ -126,9 +131,19 @@ def test_other_classes_cannot_be_compared(workspace: Workspace, tmp_path: Path, 
     frame = pd.read_csv(scores)
     frame.assign(df=0.0).to_csv(tmp_path / "four.csv", index=False)
     done = run(
-        "evaluate", "--dataset", "tiny", "--out", tmp_path / "out", "--resamples", 0, "--predictions", scores, "--predictions",
-        tmp_path / "four.csv", workspace=workspace,
-    )  # fmt: skip
+        "evaluate",
+        "--dataset",
+        "tiny",
+        "--out",
+        tmp_path / "out",
+        "--resamples",
+        0,
+        "--predictions",
+        scores,
+        "--predictions",
+        tmp_path / "four.csv",
+        workspace=workspace,
+    )
     assert done.exit_code == 2 and "cannot be compared" in done.stderr
 
 

@@ -33,9 +33,7 @@ def test_the_report_holds_figures_curves_mistakes_and_open_items(small_dataset: 
     data = open_dataset(small_dataset)
     found = judged(data)
     content = plain(as_json(found))
-    page = evaluation_html(
-        data, content, found.rows, [{"severity": "grave", "kind": "ink", "summary": "Ink goes with melanoma."}]
-    )
+    page = evaluation_html(data, content, found.rows, [{"severity": "grave", "kind": "ink", "summary": "Ink goes with melanoma."}])
     assert f"{content['accuracy']['value']:.3f} [{content['accuracy']['low']:.3f}" in page
     assert page.count("<svg") == 3 and "Ink goes with melanoma" in page and "no medical device" in page
     assert len(re.findall(r"decided \w+ \d+%</figcaption>", page)) == min(
@@ -101,17 +99,7 @@ def test_the_command_writes_it_with_the_audit(workspace: Workspace, tmp_path: Pa
     found = judged(data)
     found.rows[["image_id", "nv", "mel", "bkl"]].to_csv(tmp_path / "scores.csv", index=False)
     told_by("audit", "tiny", "--out", tmp_path / "audit", workspace=workspace)
-    options = [
-        "evaluate",
-        "--dataset",
-        "tiny",
-        "--predictions",
-        tmp_path / "scores.csv",
-        "--resamples",
-        50,
-        "--out",
-        tmp_path / "out",
-    ]
+    options = ["evaluate", "--dataset", "tiny", "--predictions", tmp_path / "scores.csv", "--resamples", 50, "--out", tmp_path / "out"]
     told_by(*options, "--audit", tmp_path / "audit", "--by", "sex", "--figure", "auc", workspace=workspace)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "What the audit says of the data" in page and "AUC of mel by sex" in page

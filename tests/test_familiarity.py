@@ -147,9 +147,16 @@ def fitted(real_data: Path, name: str) -> tuple[Classifier, Dataset, Reference]:
 
 def test_far_pictures_are_told_from_real_photographs_by_the_command(real_data: Path, tmp_path: Path) -> None:
     told = as_json(
-        "ood", "--model", real_data / "models" / "cnn64_sigmoid.h5", "--fitted-on", real_data / "ham10000",
-        "--against", real_data / "isic_uda1", "--out", tmp_path,
-    )  # fmt: skip
+        "ood",
+        "--model",
+        real_data / "models" / "cnn64_sigmoid.h5",
+        "--fitted-on",
+        real_data / "ham10000",
+        "--against",
+        real_data / "isic_uda1",
+        "--out",
+        tmp_path,
+    )
     kinds = {k["kind"]: k for k in told["kinds"]}
     assert set(kinds) == {*FAR, *NEAR, "isic_uda1"} and json.loads((tmp_path / "ood.json").read_text()) == told
     for name in FAR:

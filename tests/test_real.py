@@ -51,13 +51,19 @@ def test_other_layouts_open(real_data: Path, folder: str, images: int) -> None:
 def test_the_published_report_is_reproduced_to_the_printed_digits(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "predictions" / "convnext_ensemble"
     told = as_json(
-        "evaluate", "--predictions", folder / "predictions.csv", "--dataset", folder / "test_split.csv",
-        "--classes", "nv,mel,bkl,bcc,akiec,vasc,df", "--row-order", "--out", tmp_path,
-    )  # fmt: skip
+        "evaluate",
+        "--predictions",
+        folder / "predictions.csv",
+        "--dataset",
+        folder / "test_split.csv",
+        "--classes",
+        "nv,mel,bkl,bcc,akiec,vasc,df",
+        "--row-order",
+        "--out",
+        tmp_path,
+    )
     report = (folder / "test_results.txt").read_text()
-    numbers = [
-        (*map(float, found[:3]), int(found[3])) for found in re.findall(r"(\d\.\d{4}) +(\d\.\d{4}) +(\d\.\d{4}) +(\d+)", report)
-    ]
+    numbers = [(*map(float, found[:3]), int(found[3])) for found in re.findall(r"(\d\.\d{4}) +(\d\.\d{4}) +(\d\.\d{4}) +(\d+)", report)]
     assert len(numbers) == 9  # seven classes, macro and weighted average
     for (ppv, sensitivity, f1, support), figures in zip(numbers[:7], told["per_class"], strict=True):
         ours = [round(figures[k]["value"], 4) for k in ("ppv", "sensitivity", "f1")]
@@ -109,10 +115,7 @@ def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path:
     assert set(key["blurred"]) <= set(found["blurred photographs"]["image_ids"])
     assert len(found["blurred photographs"]["image_ids"]) <= 1.3 * len(key["blurred"])
     assert set(found["missing values"]["image_ids"]) == set(key["missing age"])
-    assert (
-        found["goes with the diagnosis"]["evidence"]["column"] == "ink"
-        and found["goes with the diagnosis"]["severity"] == "grave"
-    )
+    assert found["goes with the diagnosis"]["evidence"]["column"] == "ink" and found["goes with the diagnosis"]["severity"] == "grave"
     assert "25 lesions" in found["lesions in several splits"]["summary"] and len(key["lesion in two splits"]) == 25
     doubted = found["labels that may be wrong"]["image_ids"]
     swapped = set(key["swapped label"])
@@ -213,13 +216,19 @@ def test_memory_does_not_grow_with_the_number_of_images(real_data: Path, tmp_pat
 def test_a_run_that_is_killed_outright_goes_on_and_gives_the_same(real_data: Path, tmp_path: Path) -> None:
     """SIGKILL in the middle of HAM10000, then the same command again."""
     command = [
-        sys.executable, "cli.py", "explain", "--model", str(real_data / "models" / "cnn64_sigmoid.h5"),
-        "--dataset", str(real_data / "ham10000"), "--engine", "tensorflow", "--out",
-    ]  # fmt: skip
+        sys.executable,
+        "cli.py",
+        "explain",
+        "--model",
+        str(real_data / "models" / "cnn64_sigmoid.h5"),
+        "--dataset",
+        str(real_data / "ham10000"),
+        "--engine",
+        "tensorflow",
+        "--out",
+    ]
     subprocess.run([*command, str(tmp_path / "whole")], cwd=PROJECT, check=True, capture_output=True)
-    killed = subprocess.Popen(
-        [*command, str(tmp_path / "killed")], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    killed = subprocess.Popen([*command, str(tmp_path / "killed")], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not list((tmp_path / "killed").glob(".explaining-*/00003.scores.parquet")):
         assert killed.poll() is None
         time.sleep(0.01)
@@ -276,10 +285,12 @@ def test_accuracy_agrees_with_an_independent_check(real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "verdict", "scaling"),
     [
-        ("cnn32_softmax7", "found", "0..1"), ("cnn64_sigmoid", "found", "0..1"), ("resizing256_softmax9", "found", "0..255"),
+        ("cnn32_softmax7", "found", "0..1"),
+        ("cnn64_sigmoid", "found", "0..1"),
+        ("resizing256_softmax9", "found", "0..255"),
         ("nested_mobilenet224_softmax2", "can't tell", None),
     ],
-)  # fmt: skip
+)
 def test_the_card_check_on_published_networks(real_data: Path, name: str, verdict: str, scaling: str | None) -> None:
     classifier = network(real_data, name)
     data = open_dataset(real_data / "ham10000")

@@ -23,9 +23,7 @@ def test_names_and_paths(workspace: Workspace, small_dataset: Path) -> None:
 
 def test_a_dataset_may_have_splits_of_its_own(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
     ids = workspace.open_dataset("tiny").table["image_id"]
-    (tmp_path / "split.csv").write_text(
-        "image_id,split\n" + "".join(f"{i},{'test' if k < 5 else 'train'}\n" for k, i in enumerate(ids))
-    )
+    (tmp_path / "split.csv").write_text("image_id,split\n" + "".join(f"{i},{'test' if k < 5 else 'train'}\n" for k, i in enumerate(ids)))
     workspace.register_dataset("tiny (split of x)", small_dataset, tmp_path / "split.csv")
     split = workspace.open_dataset("tiny (split of x)")
     assert (split.table["split"] == "test").sum() == 5 and split.sha256 != workspace.open_dataset("tiny").sha256

@@ -46,9 +46,7 @@ def check_augmentation(asked: Mapping[str, float], size: tuple[int, int]) -> Non
         operation = OPERATIONS[name]
         most = min(operation.most, min(size) - 1) if name == "cutout" else operation.most
         if not 0 < amount <= most:
-            raise TrainingError(
-                f"{name} of {amount:g} is out of bounds.", "Training", f"Between 0 and {most:g}: {operation.what}."
-            )
+            raise TrainingError(f"{name} of {amount:g} is out of bounds.", "Training", f"Between 0 and {most:g}: {operation.what}.")
 
 
 def draw(asked: Mapping[str, float], n: int, size: tuple[int, int], rng: np.random.Generator) -> Drawn:
@@ -79,9 +77,13 @@ def apply(images: Any, drawn: Mapping[str, Any], cutout: float = 0) -> Any:
     height, width = images.shape[1], images.shape[2]
     if "transform" in drawn:
         images = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images, transforms=drawn["transform"], output_shape=(height, width), interpolation="BILINEAR",
-            fill_mode="REFLECT", fill_value=0.0,
-        )  # fmt: skip
+            images=images,
+            transforms=drawn["transform"],
+            output_shape=(height, width),
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
+            fill_value=0.0,
+        )
     if "gain" in drawn:
         gain, offset = (drawn[k][:, None, None, None] for k in ("gain", "offset"))
         images = tf.clip_by_value((images - 127.5) * gain + 127.5 + offset, 0.0, 255.0)

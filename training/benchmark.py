@@ -72,9 +72,7 @@ def _one(name: str, data: Dataset, folder: Path) -> list[Row]:
     return [
         compare_costs(f"{told}: augmented and brought, over its steps", pictures, steps, PAIRS, 1.0, warm=1),
         compare_costs(f"{told}: a whole epoch over its steps alone", epoch, steps, PAIRS, warm=1),
-        compare_costs(
-            f"{told}: read from JPEG {SIZE[1]} × {SIZE[0]}, once, over one epoch's steps", read, steps, PAIRS, 1.0, warm=1
-        ),
+        compare_costs(f"{told}: read from JPEG {SIZE[1]} × {SIZE[0]}, once, over one epoch's steps", read, steps, PAIRS, 1.0, warm=1),
     ]
 
 

@@ -24,9 +24,7 @@ def build_network(preset: Preset, recipe: Recipe, n_classes: int, donor: Classif
     import keras
 
     if preset.sigmoid and n_classes != 2:
-        raise TrainingError(
-            f"{preset.name} tells two classes apart, not {n_classes}.", "Training", "Give two: --classes benign,malignant."
-        )
+        raise TrainingError(f"{preset.name} tells two classes apart, not {n_classes}.", "Training", "Give two: --classes benign,malignant.")
     keras.utils.set_random_seed(recipe.seed)
     with _policy(recipe.precision):
         base = _base(preset, recipe, donor)
@@ -61,9 +59,7 @@ def freeze(network: Any, base: Base | None, phase: Phase) -> None:
 def _base(preset: Preset, recipe: Recipe, donor: Classifier | None) -> Base | None:
     if not preset.bases:
         if donor is not None or recipe.base:
-            raise TrainingError(
-                f"{preset.name} has no base to exchange.", "Training", "Leave out --base, and --weights of a classifier."
-            )
+            raise TrainingError(f"{preset.name} has no base to exchange.", "Training", "Leave out --base, and --weights of a classifier.")
         return None
     name = recipe.base or preset.bases[0]
     if name not in preset.bases:
@@ -80,9 +76,7 @@ def _load_whole(network: Any, weights: str) -> None:
     try:
         network.load_weights(weights)
     except (ValueError, OSError, KeyError) as error:
-        raise ModelFileError(
-            f"holds no weights of this network ({str(error).splitlines()[0][:160]}).", Path(weights).name
-        ) from error
+        raise ModelFileError(f"holds no weights of this network ({str(error).splitlines()[0][:160]}).", Path(weights).name) from error
 
 
 @contextmanager

@@ -36,9 +36,7 @@ def read_history(path: Path) -> list[Epoch]:
 def restore(variables: Sequence[Any], path: Path) -> None:
     """Give variables the values they had; raises TrainingError if the file is of another network or optimiser."""
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        if len(content.files) != len(variables) + 1 or any(
-            content[f"v{k}"].shape != tuple(v.shape) for k, v in enumerate(variables)
-        ):
+        if len(content.files) != len(variables) + 1 or any(content[f"v{k}"].shape != tuple(v.shape) for k, v in enumerate(variables)):
             raise TrainingError("fits another network.", str(path), "Delete the folder of this training and begin anew.")
         for k, variable in enumerate(variables):
             variable.assign(content[f"v{k}"])

@@ -106,17 +106,16 @@ class Folder:
         make_folder(self.path)
         state = self.state()
         if state is not None and state.alive and state.pid != os.getpid():
-            raise TrainingError(
-                f"is being trained already (process {state.pid}).", str(self.path), "Stop it, or choose another --out."
-            )
+            raise TrainingError(f"is being trained already (process {state.pid}).", str(self.path), "Stop it, or choose another --out.")
         before = self.asked()
         told = plain(asked)
         if before is not None and _what_matters(before) != _what_matters(told):
             differing = sorted(k for k in told if _what_matters(before).get(k) != _what_matters(told).get(k))
             raise TrainingError(
-                f"holds a training of something else ({', '.join(differing)} differ).", str(self.path),
+                f"holds a training of something else ({', '.join(differing)} differ).",
+                str(self.path),
                 "Choose another --out, or delete the folder.",
-            )  # fmt: skip
+            )
         if before is None:
             write_bytes(self.path / "asked.json", json.dumps(told, indent=1).encode())
         (self.path / "stop").unlink(missing_ok=True)
@@ -148,9 +147,7 @@ class Folder:
         """How far this process is, for whoever looks on."""
         self.say_for(doing, psutil.Process(), done, total, ended, message)
 
-    def say_for(
-        self, doing: str, process: psutil.Process, done: int = 0, total: int = 0, ended: str = "", message: str = ""
-    ) -> None:
+    def say_for(self, doing: str, process: psutil.Process, done: int = 0, total: int = 0, ended: str = "", message: str = "") -> None:
         """How far a process is."""
         before = self.state()
         same = before is not None and before.pid == process.pid and not before.ended

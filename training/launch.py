@@ -29,14 +29,29 @@ def launch(preset: str, recipe: Recipe, dataset: str, network: Path, workspace: 
         raise TrainingError("a classifier of that name is there already.", network.stem, "Choose another name.")
     write_bytes(folder.path / SETTINGS, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).encode())
     command = [
-        sys.executable, str(PROJECT / "cli.py"), "train", preset, "--settings", str(folder.path / SETTINGS), "--dataset", dataset,
-        "--out", network.stem, "--workspace", str(workspace),
-    ]  # fmt: skip
+        sys.executable,
+        str(PROJECT / "cli.py"),
+        "train",
+        preset,
+        "--settings",
+        str(folder.path / SETTINGS),
+        "--dataset",
+        dataset,
+        "--out",
+        network.stem,
+        "--workspace",
+        str(workspace),
+    ]
     with (folder.path / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            command,
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )  # fmt: skip
+        )
     folder.say_for("getting ready", psutil.Process(process.pid))
     return folder
 
@@ -46,6 +61,4 @@ def last_words(folder: Folder) -> str:
     file = folder.path / OUTPUT
     lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines() if file.exists() else []
     errors = [line for line in lines if line.startswith("Error: ")]
-    return (errors or lines or ["Its process ended without a word; it may have run out of memory."])[-1].removeprefix("Error: ")[
-        :600
-    ]
+    return (errors or lines or ["Its process ended without a word; it may have run out of memory."])[-1].removeprefix("Error: ")[:600]

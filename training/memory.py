@@ -42,9 +42,11 @@ def check_memory(network: Any, batch: int, optimiser: str) -> None:
     fitting = batch
     while fitting > 1 and wanted_bytes(network, fitting, optimiser) > free:
         fitting //= 2
-    smaller = f"A batch of {fitting} would fit: --batch {fitting}." if wanted_bytes(network, fitting, optimiser) <= free else (
-        "Not even one picture at a time would fit: choose a smaller network or size."
-    )  # fmt: skip
+    smaller = (
+        f"A batch of {fitting} would fit: --batch {fitting}."
+        if wanted_bytes(network, fitting, optimiser) <= free
+        else ("Not even one picture at a time would fit: choose a smaller network or size.")
+    )
     raise TrainingError(
         f"it takes about {wanted / 2**30:.1f} GB with batches of {batch}; {free / 2**30:.1f} GB are free.", "Training", smaller
     )

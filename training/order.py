@@ -78,7 +78,10 @@ def asked(order: Order) -> dict[str, Any]:
         "dataset_sha256": order.dataset.sha256,
         "donor_sha256": order.donor.facts.sha256 if order.donor else None,
         "versions": {
-            "lesionlens": __version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__,
+            "lesionlens": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
             "python": platform.python_version(),
         },
-    }  # fmt: skip
+    }

@@ -86,14 +86,21 @@ def _epoch(work: Work, number: int, taught: Taught, done: int, total: int) -> Ru
     train = yield from _asked(work, _sample(work.samples, recipe.seed), doing, now, total)
     val = yield from _asked(work, work.samples.rows("val"), doing, now, total)
     if not np.isfinite(loss + val.loss):
-        raise TrainingError(
-            f"the loss became {loss} in epoch {epoch}.", "Training", "Begin anew with a lower --rate, in another --out."
-        )
+        raise TrainingError(f"the loss became {loss} in epoch {epoch}.", "Training", "Begin anew with a lower --rate, in another --out.")
     rate = float(np.asarray(network.optimizer.learning_rate))
     return Epoch(
-        number, epoch, rate, time.monotonic() - start, loss, train.loss, train.accuracy, train.balanced_accuracy, val.loss, val.accuracy,
+        number,
+        epoch,
+        rate,
+        time.monotonic() - start,
+        loss,
+        train.loss,
+        train.accuracy,
+        train.balanced_accuracy,
+        val.loss,
+        val.accuracy,
         val.balanced_accuracy,
-    )  # fmt: skip
+    )
 
 
 def _asked(work: Work, rows: np.ndarray, doing: str, done: int, total: int) -> Run[Figures]:
@@ -116,9 +123,7 @@ def _sample(samples: Samples, seed: int) -> np.ndarray:
     rng, train = np.random.default_rng([seed, 4]), samples.rows("train")
     counts = np.bincount(samples.labels[samples.rows("val")])
     of_class = [train[samples.labels[train] == c] for c in range(len(counts))]
-    return np.sort(
-        np.concatenate([rng.choice(rows, min(len(rows), n), replace=False) for rows, n in zip(of_class, counts, strict=True)])
-    )
+    return np.sort(np.concatenate([rng.choice(rows, min(len(rows), n), replace=False) for rows, n in zip(of_class, counts, strict=True)]))
 
 
 def _all_state(network: Any) -> list[Any]:

@@ -28,9 +28,7 @@ def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return fit_image(image, size, RESIZE.geometry, RESIZE.interpolation)
 
 
-def load_pixels(
-    dataset: Dataset, image_ids: Sequence[str], size: tuple[int, int], file: Path
-) -> Run[tuple[np.ndarray, dict[str, str]]]:
+def load_pixels(dataset: Dataset, image_ids: Sequence[str], size: tuple[int, int], file: Path) -> Run[tuple[np.ndarray, dict[str, str]]]:
     """uint8 (N, H, W, 3), fitted, and image_id → why it cannot be read (its row is black).
 
     Larger ones than `SHARE` of the free memory lie in the file. Raises TrainingError where that does not fit either.
@@ -59,6 +57,7 @@ def _room(shape: tuple[int, ...], file: Path) -> np.ndarray:
     if wanted > shutil.disk_usage(file.parent).free * 0.9:
         raise TrainingError(
             f"the pictures take {wanted / 2**30:.1f} GB at {shape[1]} × {shape[2]} pixels, more than memory and disk have free.",
-            str(file.parent), "Train on fewer (--images) or smaller ones (--size), or free some space.",
-        )  # fmt: skip
+            str(file.parent),
+            "Train on fewer (--images) or smaller ones (--size), or free some space.",
+        )
     return np.lib.format.open_memmap(file, "w+", np.uint8, shape)

@@ -52,10 +52,7 @@ def contact_sheet(originals: list[np.ndarray], made: np.ndarray) -> np.ndarray:
     cell = (height * scale, width * scale)
     rows = []
     for original, shown in zip(originals, made, strict=True):
-        pictures = [
-            scale_image(original, cell),
-            *(cv2.resize(v, cell[::-1], interpolation=cv2.INTER_NEAREST) for v in shown),
-        ]
+        pictures = [scale_image(original, cell), *(cv2.resize(v, cell[::-1], interpolation=cv2.INTER_NEAREST) for v in shown)]
         rows.append(np.concatenate([np.pad(p, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for p in pictures], 1))
     sheet = np.concatenate(rows)
     band = np.full((BAND, sheet.shape[1], 3), 255, np.uint8)

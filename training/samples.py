@@ -49,9 +49,7 @@ class Samples:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """split → class → images."""
-        return {
-            s: {c: int((self.labels[self.rows(s)] == k).sum()) for k, c in enumerate(self.classes)} for s in SPLITS
-        }  # fmt: skip
+        return {s: {c: int((self.labels[self.rows(s)] == k).sum()) for k, c in enumerate(self.classes)} for s in SPLITS}
 
     def without(self, unreadable: Sequence[str]) -> Samples:
         """The same without images that could not be read."""
@@ -84,9 +82,7 @@ def choose_samples(dataset: Dataset, recipe: Recipe) -> Samples:
         raise TrainingError(f"all its images are {classes[seen[0]]}.", dataset.name, "A classifier needs at least two classes.")
     missing = [classes[k] for k in range(len(classes)) if k not in seen]
     if missing:
-        raise TrainingError(
-            f"has no image of class {', '.join(missing)}.", dataset.name, "Leave it out: --classes with those there are."
-        )
+        raise TrainingError(f"has no image of class {', '.join(missing)}.", dataset.name, "Leave it out: --classes with those there are.")
     groups = _groups(dataset, recipe.split.by)[kept]
     if recipe.images and recipe.images < len(kept):
         some = _some(labels, groups, recipe.images, recipe.seed)
@@ -95,9 +91,7 @@ def choose_samples(dataset: Dataset, recipe: Recipe) -> Samples:
     fractions = dict(zip(SPLITS, recipe.split.fractions, strict=True))
     splits = resplit(pd.Series(labels.astype(str)), groups, fractions, recipe.seed).astype(str)
     lesions = table["lesion_id"].to_numpy(object)[kept]
-    found = Samples(
-        table["image_id"].to_numpy(str)[kept], labels, splits, classes, {k: v for k, v in left_out.items() if v}, lesions
-    )
+    found = Samples(table["image_id"].to_numpy(str)[kept], labels, splits, classes, {k: v for k, v in left_out.items() if v}, lesions)
     _no_class_empty(found, recipe.split.by)
     return found
 
@@ -125,9 +119,10 @@ def _classes(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
     unknown = [c for c in asked if diagnoses.code_or_name(c) not in reached]
     if unknown:
         raise TrainingError(
-            f"no image is of class {', '.join(unknown)}.", dataset.name,
+            f"no image is of class {', '.join(unknown)}.",
+            dataset.name,
             f"It holds: {', '.join(map(str, dataset.classes[:20])) or 'no diagnoses'}. Choose with --classes.",
-        )  # fmt: skip
+        )
     return tuple(asked)
 
 
@@ -135,9 +130,7 @@ def _groups(dataset: Dataset, by: By) -> np.ndarray:
     """int (N,): images that stay together. Raises TrainingError where the data do not say."""
     columns = {"image": (), "lesion": ("lesion_id",), "patient": ("patient_id", "lesion_id")}[by]
     if columns and dataset.table[columns[0]].isna().all():
-        raise TrainingError(
-            f"names no {by}s, so it cannot be split by {by}.", dataset.name, "Split by image: --by image."
-        )  # fmt: skip
+        raise TrainingError(f"names no {by}s, so it cannot be split by {by}.", dataset.name, "Split by image: --by image.")
     return together([dataset.table[c].to_numpy(object) for c in columns], len(dataset))
 
 

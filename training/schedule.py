@@ -27,9 +27,7 @@ def rate_schedule(phase: Phase, steps: int) -> Any:
         return schedules.ExponentialDecay(phase.rate, DECAY_STEPS, DECAY)
     if phase.schedule == "one-cycle":
         up = max(1, round(WARM * steps))
-        return schedules.CosineDecay(
-            phase.rate * START, max(1, steps - up), alpha=END, warmup_target=phase.rate, warmup_steps=up
-        )  # fmt: skip
+        return schedules.CosineDecay(phase.rate * START, max(1, steps - up), alpha=END, warmup_target=phase.rate, warmup_steps=up)
     return phase.rate
 
 
@@ -71,9 +69,7 @@ def overfitting(history: Sequence[Epoch], window: int = 5) -> str:
     last = history[-1]
     gap = last.train_balanced_accuracy - last.val_balanced_accuracy
     points = round(100 * abs(gap))
-    side, than = (
-        (f"{points} point{'s' * (points > 1)} {'higher' if gap > 0 else 'lower'}", "than") if points else ("the same", "and")
-    )
+    side, than = (f"{points} point{'s' * (points > 1)} {'higher' if gap > 0 else 'lower'}", "than") if points else ("the same", "and")
     told = [f"In the last epoch balanced accuracy is {side} on images it learned from {than} in validation."]
     recent = history[-window:]
     slope = float(np.polyfit(range(len(recent)), [e.train_balanced_accuracy - e.val_balanced_accuracy for e in recent], 1)[0])

@@ -63,9 +63,7 @@ def make_space(content: Mapping[str, Any], preset: Preset, where: str = "search 
         try:
             space[str(name)] = Range(**given)
         except (ValidationError, TypeError) as error:
-            raise TrainingError(
-                f"{name}: {in_words(error)}", where, "Give {low: …, high: …}, or a list of two or more."
-            ) from error
+            raise TrainingError(f"{name}: {in_words(error)}", where, "Give {low: …, high: …}, or a list of two or more.") from error
     return space
 
 

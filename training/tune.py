@@ -70,20 +70,33 @@ def told(study: optuna.Study, search: Search) -> dict[str, Any]:
     rows = []
     for t in study.get_trials(deepcopy=False):
         curve = [v for _, v in sorted(t.intermediate_values.items())]
-        rows.append({
-            "number": t.number, "state": t.state.name.lower(), "balanced_accuracy": t.value if t.state == TrialState.COMPLETE else None,
-            "settings": dict(t.params), "epochs": len(curve), "curve": curve, "reason": t.user_attrs.get("reason", ""),
-        })  # fmt: skip
+        rows.append(
+            {
+                "number": t.number,
+                "state": t.state.name.lower(),
+                "balanced_accuracy": t.value if t.state == TrialState.COMPLETE else None,
+                "settings": dict(t.params),
+                "epochs": len(curve),
+                "curve": curve,
+                "reason": t.user_attrs.get("reason", ""),
+            }
+        )
     complete = [r for r in rows if r["state"] == "complete"]
     best = max(complete, key=lambda r: (r["balanced_accuracy"], -r["number"]), default=None)
     importance, reason = _importance(study, len(complete))
     return {
-        "preset": search.order.preset.name, "dataset": search.order.dataset.name, "dataset_sha256": search.order.dataset.sha256,
-        "recipe": search.order.recipe.model_dump(mode="json"), "space": _plain_space(search.space), "trials": rows, "best": best,
+        "preset": search.order.preset.name,
+        "dataset": search.order.dataset.name,
+        "dataset_sha256": search.order.dataset.sha256,
+        "recipe": search.order.recipe.model_dump(mode="json"),
+        "space": _plain_space(search.space),
+        "trials": rows,
+        "best": best,
         "best_recipe": with_values(search.order.recipe, best["settings"]).model_dump(mode="json") if best else None,
         "best_network": network_of(search.folder, best["number"]).name if best else None,
-        "importance": importance, "importance_reason": reason,
-    }  # fmt: skip
+        "importance": importance,
+        "importance_reason": reason,
+    }
 
 
 def _write(study: optuna.Study, search: Search) -> dict[str, Any]:
@@ -107,14 +120,15 @@ def _study(search: Search) -> optuna.Study:
     wanted.pop("versions")
     file = search.folder / ASKED
     if file.exists() and json.loads(file.read_text(encoding="utf-8")) != wanted:
-        raise TrainingError(
-            "holds a search for something else.", str(search.folder), "Choose another --out, or delete the folder."
-        )
+        raise TrainingError("holds a search for something else.", str(search.folder), "Choose another --out, or delete the folder.")
     write_bytes(file, json.dumps(wanted, indent=1).encode())
     return optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(search.folder / JOURNAL))), study_name="search", direction="maximize",
-        load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=RANDOM, n_warmup_steps=WARMUP),
-    )  # fmt: skip
+        storage=JournalStorage(JournalFileBackend(str(search.folder / JOURNAL))),
+        study_name="search",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=RANDOM, n_warmup_steps=WARMUP),
+    )
 
 
 def _ended(study: optuna.Study) -> int:

@@ -75,15 +75,23 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
         target = choice.target("Class to explain", classes)
     with two:
         contrast = choice.optional(
-            "contrast", "… and not", [c for c in classes if c != target], "nothing: the class alone", lesion_name,
+            "contrast",
+            "… and not",
+            [c for c in classes if c != target],
+            "nothing: the class alone",
+            lesion_name,
             help="Shows what speaks for the first class rather than this one: the difference of their maps.",
-        )  # fmt: skip
+        )
     with one:
         default = METHODS[opened.description.default_method].name
         method = choice.optional(
-            choice.METHOD, "Method", list(METHODS), f"{default} (default)",
-            lambda m: _method_label(m, unsupported_by(opened.description.layers, m)), help=_method_help(opened),
-        )  # fmt: skip
+            choice.METHOD,
+            "Method",
+            list(METHODS),
+            f"{default} (default)",
+            lambda m: _method_label(m, unsupported_by(opened.description.layers, m)),
+            help=_method_help(opened),
+        )
     with two:
         layer = _layer_choice(opened, method or opened.description.default_method)
     with st.expander("How it is shown", key="fold-view", icon=":material/tune:"):
@@ -97,9 +105,7 @@ def attribution(opened: services.OpenModel, chosen: Chosen, wish: Wish) -> Shown
     reason = unsupported_by(opened.description.layers, method)
     if reason:
         fallback = opened.description.default_method
-        st.info(
-            f"{METHODS[method].name} is not possible here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:"
-        )
+        st.info(f"{METHODS[method].name} is not possible here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:")
         method = fallback
     layer = wish.layer if wish.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
     classes = opened.card.classes
@@ -127,13 +133,14 @@ def method_table(opened: services.OpenModel) -> None:
         reason = unsupported_by(opened.description.layers, m.key)
         rows.append(
             {
-                "method": m.name, "here": f"not possible: {reason}" if reason else "yes", "needs": NEEDS[m.needs],
-               
+                "method": m.name,
+                "here": f"not possible: {reason}" if reason else "yes",
+                "needs": NEEDS[m.needs],
                 "forward passes": f"{m.cost(channels):,}",
                 "shows": ("evidence for and against" if m.opposing else "evidence for") if m.reads == "evidence" else "sensitivity",
                 "source": m.paper,
             }
-        )  # fmt: skip
+        )
     st.dataframe(rows, hide_index=True, height="content", alt="Methods of explanation, what they need and cost")
     st.caption(
         "A backward pass counts as two forward passes; Integrated Gradients take at least so many, more until they add up. "
@@ -168,16 +175,28 @@ def _layer_choice(opened: services.OpenModel, method: str) -> str | None:
         return f"{path.rsplit('/', maxsplit=1)[-1]} · {x.height} × {x.width}"
 
     return choice.optional(
-        choice.LAYER, "Layer", list(layers), f"{say(default.path)} (default)", say,
+        choice.LAYER,
+        "Layer",
+        list(layers),
+        f"{say(default.path)} (default)",
+        say,
         help="The default is the last layer of at least 5 × 5 cells that computes something. Early layers are finer and know less.",
-    )  # fmt: skip
+    )
 
 
 def _view(masked: bool) -> View:
     one, two, three = st.columns(3)
     opacity = one.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
-    contour = two.slider("Line around the strongest", 0, 95, 0, 5, format="%d %%", key="contour",
-                         help="A line where the map reaches this share of full colour; 0: no line.")  # fmt: skip
+    contour = two.slider(
+        "Line around the strongest",
+        0,
+        95,
+        0,
+        5,
+        format="%d %%",
+        key="contour",
+        help="A line where the map reaches this share of full colour; 0: no line.",
+    )
     zoom = three.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
     x = y = 0.5
     if zoom > 1:
@@ -194,20 +213,11 @@ def _slow(opened: services.OpenModel, chosen: Chosen, target: int, method: str, 
     """One class's map by a method that takes its time."""
     key = f"map {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {method} {layer}"
     return computed(
-        key,
-        METHODS[method].name,
-        "attribute_image",
-        spec=opened.spec,
-        image=chosen.image,
-        target=target,
-        method=method,
-        layer=layer,
+        key, METHODS[method].name, "attribute_image", spec=opened.spec, image=chosen.image, target=target, method=method, layer=layer
     )
 
 
-def small_maps(
-    opened: services.OpenModel, chosen: Chosen, target: int, cells: Sequence[tuple[str, str | None]]
-) -> list[np.ndarray] | None:
+def small_maps(opened: services.OpenModel, chosen: Chosen, target: int, cells: Sequence[tuple[str, str | None]]) -> list[np.ndarray] | None:
     """Maps of one class by (method, layer), for quick methods; each new one has to be compiled first."""
     key = f"grid {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {cells}"
     return computed(key, "Maps", "grid", spec=opened.spec, image=chosen.image, target=target, cells=list(cells))

@@ -39,9 +39,10 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         bins = {told: reliability(s, positive, groups) for told, s in shown.items()}
         worst = max(bins["as they are"], key=lambda b: abs(b.share.value - b.score))
         st.altair_chart(
-            reliability_chart(bins["as they are"], bins.get("corrected")), width="stretch",
+            reliability_chart(bins["as they are"], bins.get("corrected")),
+            width="stretch",
             alt=f"Reliability of the scores of {name}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}",
-        )  # fmt: skip
+        )
         for told, s in shown.items():
             parts = brier(s, positive)
             st.markdown(
@@ -54,8 +55,11 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
             "classifier is surer than it is right. On another mix of patients it is off again."
         )
     with right:
-        curves = {"by the score": net_benefit(shown["as they are"], positive), "treat all": treat_all(positive),
-                  "treat nobody": np.zeros(len(THRESHOLDS))}  # fmt: skip
+        curves = {
+            "by the score": net_benefit(shown["as they are"], positive),
+            "treat all": treat_all(positive),
+            "treat nobody": np.zeros(len(THRESHOLDS)),
+        }
         if corrected is not None:
             curves["by the corrected score"] = net_benefit(shown["corrected"], positive)
         best = THRESHOLDS[curves["by the score"] > np.maximum(curves["treat all"], 0)]

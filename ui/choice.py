@@ -23,9 +23,7 @@ def sidebar() -> None:
         with st.expander("Network process", key="fold-process"):
             pid = services.worker().pid
             st.caption("Networks run in a process of their own." + ("" if pid else " It starts with the next request."))
-            if st.button(
-                "Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."
-            ):
+            if st.button("Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."):
                 services.worker().stop()
                 st.rerun()
 
@@ -69,15 +67,7 @@ def optional(
     elif st.session_state.get(key) not in options:
         st.session_state[key] = None
     return st.selectbox(
-        label,
-        options,
-        index=None,
-        key=key,
-        placeholder=placeholder,
-        format_func=say,
-        on_change=_to_address,
-        args=(key,),
-        help=help,
+        label, options, index=None, key=key, placeholder=placeholder, format_func=say, on_change=_to_address, args=(key,), help=help
     )
 
 

@@ -21,12 +21,12 @@ def add_model() -> None:
     """Upload a network file; it is checked before it is kept."""
     with st.expander("Add a classifier", key="fold-add", icon=":material/add:"):
         file = st.file_uploader(
-            f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)", [s.lstrip(".") for s in MODEL_SUFFIXES],
-            max_upload_size=MAX_MB, key="model-upload",
-        )  # fmt: skip
-        st.caption(
-            "Larger files and SavedModel folders: put them into the workspace's models folder. Code inside a file never runs."
+            f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)",
+            [s.lstrip(".") for s in MODEL_SUFFIXES],
+            max_upload_size=MAX_MB,
+            key="model-upload",
         )
+        st.caption("Larger files and SavedModel folders: put them into the workspace's models folder. Code inside a file never runs.")
         if file is not None and st.button("Check and keep it", type="primary"):
             with show_errors():
                 space = services.workspace()
@@ -55,9 +55,7 @@ def layers(opened: services.OpenModel) -> None:
     """What can be explained, and where the default is."""
     default = opened.description.default_layer
     if default is None:
-        st.info(
-            "This network shows no layers that keep a picture: it predicts, but cannot be explained by class activation maps."
-        )
+        st.info("This network shows no layers that keep a picture: it predicts, but cannot be explained by class activation maps.")
         return
     st.write(f"Default: `{default.path}`, {default.height} × {default.width}. {opened.description.method_reason}")
     rows = [
@@ -105,9 +103,7 @@ def _show_check(check: CardCheck, opened: services.OpenModel) -> None:
         (st.success if check.agrees else st.warning)(f"{check.reason} {agrees}")
     else:
         st.info(f"Can't tell. {check.reason}")
-    st.caption(
-        f"{check.n_images:,} images tried; judged on {check.n_lesions:,} lesions held out. “?”: an output hardly ever decided for."
-    )
+    st.caption(f"{check.n_images:,} images tried; judged on {check.n_lesions:,} lesions held out. “?”: an output hardly ever decided for.")
     numbers = {c: st.column_config.NumberColumn(format="%.3f") for c in ("mean AUC", "low", "high", "mean AUC, diagnoses equal")}
     st.dataframe(as_table(check), hide_index=True, column_config=numbers, alt="Cards tried, the best first")
     st.caption(f"Output order of the card in use: {', '.join(opened.card.codes)}")

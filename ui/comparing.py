@@ -21,12 +21,7 @@ from ui.predictions import PredictionSet
 
 NONE = "none"
 SHOWN = 6
-OVERALL = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "kappa": "Cohen's kappa",
-    "mcc": "Matthews",
-}
+OVERALL = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "kappa": "Cohen's kappa", "mcc": "Matthews"}
 
 
 def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
@@ -68,25 +63,27 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
     for column, (key, title) in zip(columns, OVERALL.items(), strict=True):
         figure = found.differences[key]
         column.metric(
-            title, f"{figure.value:+.3f}" if figure.defined else "undefined",
+            title,
+            f"{figure.value:+.3f}" if figure.defined else "undefined",
             f"[{figure.low:+.3f}, {figure.high:+.3f}]" if not np.isnan(figure.low) else figure.reason,
-            delta_color="off", delta_arrow="off", border=True,
-        )  # fmt: skip
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
     left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(
-            difference_heatmap(found.matrix, assessment.evaluation.classes), width="stretch",
+            difference_heatmap(found.matrix, assessment.evaluation.classes),
+            width="stretch",
             alt=f"Confusion matrix of {second} less that of {first}; {int(np.trace(found.matrix)):+,} right decisions",
-        )  # fmt: skip
+        )
         st.caption("Images more or less in each cell. Blue is a gain: more on the diagonal, fewer beside it. Orange is a loss.")
     with right:
         names = list(next(iter(found.per_class.values())))
         rows = {who: [_cell(figures[n]) for n in names] for who, figures in found.per_class.items()}
         shown = pd.DataFrame.from_dict(rows, orient="index", columns=[FIGURES[n][0] for n in names])
         st.dataframe(shown, alt=f"Differences class by class, {second} less {first}")
-        st.caption(
-            "Differences with 95 % intervals: both are resampled together, by lesion. An interval beyond 0 is a difference."
-        )
+        st.caption("Differences with 95 % intervals: both are resampled together, by lesion. An interval beyond 0 is a difference.")
 
 
 def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:

@@ -38,9 +38,7 @@ def page_title(title: str, what: str) -> None:
 def need(chosen: str | None, what: str) -> str:
     """The chosen name, or an empty state that says how to get one."""
     if chosen is None:
-        st.info(
-            f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page."
-        )
+        st.info(f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page.")
         st.stop()
     return chosen
 
@@ -92,9 +90,11 @@ def gallery(
                     content = encode_jpeg(shown, 88) if isinstance(shown, np.ndarray) else shown
                     st.image(content, width="stretch", alt=f"{image_ids[k]}: {captions[k]}")
                 st.page_link(
-                    navigation.page("inspect"), label=captions[k], help=f"Inspect {image_ids[k]}",
+                    navigation.page("inspect"),
+                    label=captions[k],
+                    help=f"Inspect {image_ids[k]}",
                     query_params={**_choice(elsewhere[k]), "image": image_ids[k]},
-                )  # fmt: skip
+                )
 
 
 def _choice(dataset: str | None) -> dict[str, str]:

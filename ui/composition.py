@@ -129,13 +129,9 @@ def _bars(data: Dataset, table: pd.DataFrame, column: str, kept: pd.Series) -> N
 def _ages(data: Dataset, kept: pd.Series) -> None:
     edges = np.arange(0, 101, AGE_STEP)
     ages = data.table["age"]
-    frame = pd.DataFrame(
-        {"from": edges[:-1], "to": edges[1:], "all": _histogram(ages, edges), "shown": _histogram(ages[kept], edges)}
-    )
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "all": _histogram(ages, edges), "shown": _histogram(ages[kept], edges)})
     told = ", ".join(f"{r['from']}–{r['to']}: {r['shown']}" for _, r in frame.iterrows())
-    st.altair_chart(
-        age_histogram(frame, "age"), width="stretch", on_select="rerun", key=_key(data, "age"), alt=f"Images by age: {told}"
-    )
+    st.altair_chart(age_histogram(frame, "age"), width="stretch", on_select="rerun", key=_key(data, "age"), alt=f"Images by age: {told}")
     st.caption(f"{int(ages.isna().sum()):,} ages are missing.")
 
 
@@ -213,9 +209,7 @@ def details(data: Dataset) -> None:
     with age:
         ages = age_by_class(data)
         if ages["n"].sum():
-            st.altair_chart(
-                age_boxes(ages, order), width="stretch", alt="Quartiles of age by diagnosis; the table below holds the numbers"
-            )
+            st.altair_chart(age_boxes(ages, order), width="stretch", alt="Quartiles of age by diagnosis; the table below holds the numbers")
             st.dataframe(ages, hide_index=True, alt="Age by diagnosis in years")
         else:
             st.info("The dataset names no ages.")

@@ -31,18 +31,32 @@ def how_judged(classes: Sequence[str]) -> How:
     """The decision rule, β and a prevalence, as chosen; what most people want is chosen already."""
     with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
         one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
-        rule = one.segmented_control(
-            "An image is decided for", list(RULES), default="argmax", format_func=RULE_NAMES.__getitem__, key="rule",
-            bind="query-params", width="stretch",
-            help="The class with the highest score; or, as in the ISIC challenge's table, every class that scores above 0.5: none, "
-            "one or several.",
-        ) or "argmax"  # fmt: skip
+        rule = (
+            one.segmented_control(
+                "An image is decided for",
+                list(RULES),
+                default="argmax",
+                format_func=RULE_NAMES.__getitem__,
+                key="rule",
+                bind="query-params",
+                width="stretch",
+                help="The class with the highest score; or, as in the ISIC challenge's table, every class that scores above 0.5: none, "
+                "one or several.",
+            )
+            or "argmax"
+        )
         beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more sensitivity weighs than PPV.")
         name = three.selectbox("Prevalence of", classes, index=None, key="prevalence-of", placeholder="choose a class")
         share = four.number_input(
-            "is, in percent,", 0.01, 99.99, 2.0, 0.5, key="prevalence", disabled=name is None,
+            "is, in percent,",
+            0.01,
+            99.99,
+            2.0,
+            0.5,
+            key="prevalence",
+            disabled=name is None,
             help="Of the people you have in mind. PPV and NPV there are in the table then.",
-        )  # fmt: skip
+        )
     return How(RULES[rule], float(beta), prevalence={name: share / 100} if name else {})
 
 
@@ -93,9 +107,7 @@ def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment)
         cell_gallery(judged, data, assessment, *picked)
 
 
-def _metric(
-    place: st.delta_generator.DeltaGenerator, name: str, figure: Figure, told: str | None = None, form: str = ".1%"
-) -> None:
+def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure, told: str | None = None, form: str = ".1%") -> None:
     value = f"{figure.value:{form}}" if figure.defined else "undefined"
     interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
     place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=told)
@@ -142,9 +154,7 @@ def class_figures(assessment: Assessment) -> None:
     )
     told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
     st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
-    st.caption(
-        f"{FIGURES[name][0]}: {FIGURES[name][1]}. Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals."
-    )
+    st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
 
 
 def figure_table(assessment: Assessment) -> None:

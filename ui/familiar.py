@@ -32,9 +32,12 @@ def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None)
         return
     left, right = st.columns(2)
     fitted_on = left.selectbox(
-        "Fitted on", names, index=names.index(name) if name in names else 0, key="fitted-on",
+        "Fitted on",
+        names,
+        index=names.index(name) if name in names else 0,
+        key="fitted-on",
         help="The dataset that stands for what the classifier learned from.",
-    )  # fmt: skip
+    )
     data = services.dataset(fitted_on)
     with right:
         split = _split(data, "fitted-split")
@@ -43,9 +46,7 @@ def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None)
     if under_way(key, "Learning what its images look like", path):
         return
     if not path.exists():
-        st.caption(
-            f"The classifier has to run over up to {MOST:,} images of **{data.name}** once; what it finds is kept for all pictures."
-        )
+        st.caption(f"The classifier has to run over up to {MOST:,} images of **{data.name}** once; what it finds is kept for all pictures.")
         if st.button("Learn what they look like", icon=":material/school:", key="fit-reference"):
             services.start(key, "fit_reference", spec=opened.spec, data=data, split=split, path=path)
             st.rerun()
@@ -70,7 +71,7 @@ def warn_if_unlike(opened: services.OpenModel, chosen: Chosen, name: str | None)
         st.warning(
             f"To {opened.card.name} this picture is unlike the images of {data.name}. Its scores and maps below may mean nothing.",
             icon=":material/wrong_location:",
-        )  # fmt: skip
+        )
 
 
 def unlike(opened: services.OpenModel, data: Dataset) -> None:
@@ -94,9 +95,7 @@ def unlike(opened: services.OpenModel, data: Dataset) -> None:
     except LesionLensError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    found = computed(
-        key, "Telling apart", "judge_kinds", spec=opened.spec, data=data, split=split, others=datasets, path=path
-    )  # fmt: skip
+    found = computed(key, "Telling apart", "judge_kinds", spec=opened.spec, data=data, split=split, others=datasets, path=path)
     if found is not None:
         reference, kinds = found
         _separations(reference, kinds, data)
@@ -189,8 +188,9 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
                 "warned of": [_cell(s.flagged) for _, s in judged],
             }
         ),
-        hide_index=True, alt="How well each kind of picture is told from the dataset's images",
-    )  # fmt: skip
+        hide_index=True,
+        alt="How well each kind of picture is told from the dataset's images",
+    )
     unread = [f"{k.name}: {k.unread:,}" for k in kinds if k.unread]
     st.caption(
         f"FPR: share that pass where {FAMILIAR:.0%} of the dataset's own images pass. Fitted on {len(reference.of):,} images. "

@@ -75,9 +75,10 @@ def _judged(data: Dataset) -> pd.DataFrame | None:
     if name is None:
         return None
     if not st.checkbox(
-        f"Doubt labels that the predictions of {name} contradict", key="audit-judged",
+        f"Doubt labels that the predictions of {name} contradict",
+        key="audit-judged",
         help="Only if it did not learn from these images. Predict them on the Evaluate page first.",
-    ):  # fmt: skip
+    ):
         return None
     try:
         opened = services.model(name)
@@ -101,9 +102,12 @@ def _second(data: Dataset) -> Dataset | None:
 
 def _fractions() -> str:
     chosen = st.selectbox(
-        "Make a clean new split (training/validation/test, in percent)", [NOTHING, *SPLITS], key="audit-split", accept_new_options=True,
+        "Make a clean new split (training/validation/test, in percent)",
+        [NOTHING, *SPLITS],
+        key="audit-split",
+        accept_new_options=True,
         help="Lesions, patients and photographs that are the same stay together; every class in about the same share.",
-    )  # fmt: skip
+    )
     if chosen in (None, NOTHING):
         return ""
     try:
@@ -145,10 +149,7 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int, against: str |
         shown = bool(ids) and right.toggle(f"{len(ids):,} images", key=f"finding-{data.sha256[:8]}-{number}")
         if detected:
             right.page_link(
-                navigation.page("review"),
-                label="Review",
-                icon=":material/rule:",
-                query_params={"dataset": data.name, "marker": marker},
+                navigation.page("review"), label="Review", icon=":material/rule:", query_params={"dataset": data.name, "marker": marker}
             )
         if shown:
             _images(data, finding, number, against)

@@ -76,8 +76,7 @@ def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Ch
         image = thumbnail(chosen.image, 640)
         mean = mean_of_maps([_over(o, image, s.heatmap) for o, s in drawn])
         show_picture(
-            overlay(image, mean, _top(np.nan_to_num(mean), view.signed), view.opacity, view.signed),
-            f"Mean heatmap for {next(iter(named))}",
+            overlay(image, mean, _top(np.nan_to_num(mean), view.signed), view.opacity, view.signed), f"Mean heatmap for {next(iter(named))}"
         )
         st.caption(f"Mean of the maps for {next(iter(named))}, each relative to its own strongest value.")
 
@@ -122,17 +121,20 @@ def _layers(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View
 
 
 def _draw(
-    opened: services.OpenModel, chosen: Chosen, maps: Sequence[np.ndarray], tops: Sequence[float], captions: Sequence[str],
-    signed: bool, view: View,
-) -> None:  # fmt: skip
+    opened: services.OpenModel,
+    chosen: Chosen,
+    maps: Sequence[np.ndarray],
+    tops: Sequence[float],
+    captions: Sequence[str],
+    signed: bool,
+    view: View,
+) -> None:
     image = thumbnail(chosen.image, SIDE)
     for start in range(0, len(maps), COLUMNS):
         for cell, k in zip(st.columns(COLUMNS), range(start, min(start + COLUMNS, len(maps))), strict=False):
             with cell:
                 empty = " (empty)" if tops[k] <= 0 or not (maps[k] > 0).any() else ""
-                show_picture(
-                    overlay(image, _over(opened, image, maps[k]), tops[k], view.opacity, signed), f"Heatmap, {captions[k]}"
-                )
+                show_picture(overlay(image, _over(opened, image, maps[k]), tops[k], view.opacity, signed), f"Heatmap, {captions[k]}")
                 st.caption(captions[k] + empty)
 
 

@@ -50,9 +50,8 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         (f"Too small to be judged: {'; '.join(few)}. " if few else "")
         + (f"{unknown:,} images are in no group, because their value is not known. " if unknown else "")
         + f"Decision rule: {e.decision_rule}. Intervals are 95 %, by lesion; q is p adjusted over these groups (Benjamini–Hochberg). "
-        "A gap may come from what else differs between the groups, such as how hard their lesions are. "
-        + grouping.caution
-    )  # fmt: skip
+        "A gap may come from what else differs between the groups, such as how hard their lesions are. " + grouping.caution
+    )
     if audits.images(data) is None:
         st.caption("Audit the dataset to group by markers the detectors find and by skin tone as well.")
 

@@ -110,13 +110,19 @@ def _table(data: Dataset) -> None:
     frame = shown[["image_id", "diagnosis", "age", "sex", "site", "split", "lesion_id"]].dropna(axis=1, how="all")
     frame.insert(0, "picture", thumbnail_urls(data, shown["image_id"].tolist()))
     event = st.dataframe(
-        frame, hide_index=True, row_height=56, height=330, on_select="rerun", selection_mode="single-row",
+        frame,
+        hide_index=True,
+        row_height=56,
+        height=330,
+        on_select="rerun",
+        selection_mode="single-row",
         column_config={
             "picture": st.column_config.ImageColumn("picture", width="small"),
             "age": st.column_config.NumberColumn(format="%d"),
         },
-        key=f"rows-{data.name}-{page}-{len(rows)}-{search}", alt="Images that fit the search; select a row to inspect it",
-    )  # fmt: skip
+        key=f"rows-{data.name}-{page}-{len(rows)}-{search}",
+        alt="Images that fit the search; select a row to inspect it",
+    )
     selected = event["selection"]["rows"]
     last = (data.name, page, search, tuple(selected))
     if selected and st.session_state.get("last-row") != last:
@@ -138,17 +144,17 @@ def _filter(values: pd.Series, column: str) -> object:
 def _upload() -> Chosen | None:
     file = st.file_uploader(
         f"A dermoscopy photograph (JPEG, PNG, TIFF, BMP, WebP, HEIC; up to {MAX_UPLOAD_MB} MB)",
-        [s.lstrip(".") for s in SUFFIXES], max_upload_size=MAX_UPLOAD_MB, key="upload",
-    )  # fmt: skip
+        [s.lstrip(".") for s in SUFFIXES],
+        max_upload_size=MAX_UPLOAD_MB,
+        key="upload",
+    )
     st.caption("It stays in memory, for you alone, and is gone when you leave. Location and camera data are dropped.")
     if file is None:
         return None
     with show_errors():
         content = file.getvalue()
         image = services.uploaded_picture(services.sha256(content), content)
-        if st.button(
-            "Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."
-        ):
+        if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."):
             kept = services.workspace().keep_image(image)
             st.success(f"Kept as {kept} in the dataset “kept-images”.")
         return Chosen(image, file.name)

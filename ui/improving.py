@@ -45,19 +45,20 @@ def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
         with two:
             way, fitted_on = _way(bool(also), splits)
         views = one.toggle(
-            "Nine views of each image", key="views", bind="query-params",
+            "Nine views of each image",
+            key="views",
+            bind="query-params",
             help="Test-time augmentation after Steppan & Hanke 2020: the image itself (weight .4) and eight views, cut at the corners of "
             "an image enlarged by 5 % and mirrored. Takes nine times as long.",
-        )  # fmt: skip
+        )
         prior = None
         if two.toggle(
-            "Divide by share in training", key="prior",
+            "Divide by share in training",
+            key="prior",
             help="Steppan & Hanke 2020: brings up rare classes. Scores then say nothing about how common a diagnosis is.",
-        ):  # fmt: skip
+        ):
             places = [*splits, ALL]
-            prior = two.selectbox(
-                "Trained on", places, index=places.index("train") if "train" in places else 0, key="prior-split"
-            )
+            prior = two.selectbox("Trained on", places, index=places.index("train") if "train" in places else 0, key="prior-split")
     return Recipe(tuple(also), way, fitted_on, views, prior)
 
 
@@ -93,9 +94,7 @@ def told(made: PredictionSet, recipe: Recipe) -> None:
         return
     words = []
     if len(made.members) > 1:
-        who = [
-            f"{m.name} ({w:.2f})" if recipe.way == "weighted" else m.name for m, w in zip(made.members, made.weights, strict=True)
-        ]
+        who = [f"{m.name} ({w:.2f})" if recipe.way == "weighted" else m.name for m, w in zip(made.members, made.weights, strict=True)]
         words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(who)}")
         if recipe.way == "weighted":
             words.append(f"weights fitted on {recipe.fitted_on}: judge them on other images")
@@ -108,16 +107,24 @@ def told(made: PredictionSet, recipe: Recipe) -> None:
 
 def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
     way = st.segmented_control(
-        "put together by", list(WAYS), default="mean", format_func=WAY_NAMES.__getitem__, key="ensemble-way", disabled=not several,
+        "put together by",
+        list(WAYS),
+        default="mean",
+        format_func=WAY_NAMES.__getitem__,
+        key="ensemble-way",
+        disabled=not several,
         help="Mean of the scores; mean with weights fitted where nobody learned; or the share of classifiers that decide for a class.",
-    )  # fmt: skip
+    )
     if way != "weighted" or not several:
         return way or "mean", None
     places = [*splits, ALL]
     return "weighted", st.selectbox(
-        "Weights fitted on", places, index=places.index("val") if "val" in places else 0, key="weights-split",
+        "Weights fitted on",
+        places,
+        index=places.index("val") if "val" in places else 0,
+        key="weights-split",
         help="Choose images that no member learned from, and that you do not judge on.",
-    )  # fmt: skip
+    )
 
 
 def _weights(tables: Sequence[PredictionTable], data: Dataset, fitted_on: str | None) -> np.ndarray:
@@ -147,6 +154,4 @@ def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) 
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {key}"):
         predictions.start(member, data, views)
         st.rerun()
-    st.caption(
-        "A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data."
-    )
+    st.caption("A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data.")

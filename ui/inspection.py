@@ -58,10 +58,15 @@ def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view
     name = card.classes[shown.target]
     signed = view.signed or shown.signed_only
     read_map(
-        view.crop(drawn), f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}", shown.heatmap,
-        _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2]), _visible(view),
-        shown.scale, entry.reads, key=f"viewer-{opened.name}",
-    )  # fmt: skip
+        view.crop(drawn),
+        f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}",
+        shown.heatmap,
+        _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2]),
+        _visible(view),
+        shown.scale,
+        entry.reads,
+        key=f"viewer-{opened.name}",
+    )
     _legend(signed, entry.reads, shown.contrast is not None)
     height, width = shown.heatmap.shape
     place = f"at layer `{found.layer.path}`" if found.layer else "on the picture itself"
@@ -88,15 +93,14 @@ def _warnings(explanation: Explanation, contrast: str | None) -> None:
     if explanation.empty:
         rather = f" rather than for {contrast}" if contrast else ""
         st.warning(
-            f"Empty map: nothing in it speaks for {explanation.target}{rather}. That is a result, not an error.",
-            icon=":material/grid_off:",
-        )  # fmt: skip
+            f"Empty map: nothing in it speaks for {explanation.target}{rather}. That is a result, not an error.", icon=":material/grid_off:"
+        )
     if explanation.coarse:
         h, w = explanation.heatmap.shape
         st.warning(
             f"Too coarse to read: {h} × {w} cells say hardly more than left or right. Occlusion does not depend on the layer.",
             icon=":material/grid_view:",
-        )  # fmt: skip
+        )
 
 
 def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
@@ -138,8 +142,9 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
     if guessed:
         st.warning(
             f"Guessed, not known: {', '.join(guessed).replace('_', ' ')}. The names of the classes and the scores may be wrong; "
-            "check them on the Classifier page.", icon=":material/help:",
-        )  # fmt: skip
+            "check them on the Classifier page.",
+            icon=":material/help:",
+        )
     policy = services.policy(opened)
     if policy is not None:
         with st.container(border=True):
@@ -156,13 +161,19 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
     card, found = opened.card, shown.found
     name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
     about = {
-        "software": f"LesionLens {__version__}", "model": opened.facts.path.name, "model_sha256": opened.facts.sha256,
-        "card_sha256": card.sha256, "image": chosen.name,
+        "software": f"LesionLens {__version__}",
+        "model": opened.facts.path.name,
+        "model_sha256": opened.facts.sha256,
+        "card_sha256": card.sha256,
+        "image": chosen.name,
         "image_pixels_sha256": services.sha256(np.ascontiguousarray(chosen.image).tobytes()),
-        "dataset_sha256": chosen.data.sha256 if chosen.data else "", "method": found.method, "layer": found.place,
-        "target": name, "scale": repr(shown.scale),
+        "dataset_sha256": chosen.data.sha256 if chosen.data else "",
+        "method": found.method,
+        "layer": found.place,
+        "target": name,
+        "scale": repr(shown.scale),
         "note": "Not a medical device; a score is not a chance of disease.",
-    }  # fmt: skip
+    }
     content = {
         "about": about,
         "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
@@ -173,17 +184,30 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
     left, middle, right = st.columns(3)
     stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"
     left.download_button(
-        "Overlay (PNG)", lambda: encode_png_with(drawn_over(opened, chosen.image, shown, view), about),
-        f"{stem}.png", "image/png", width="stretch", key=f"png-{opened.name}",
-    )  # fmt: skip
+        "Overlay (PNG)",
+        lambda: encode_png_with(drawn_over(opened, chosen.image, shown, view), about),
+        f"{stem}.png",
+        "image/png",
+        width="stretch",
+        key=f"png-{opened.name}",
+    )
     middle.download_button(
-        "Raw map (NPY)", lambda: _npy(shown.heatmap), f"{stem}.npy", "application/octet-stream", width="stretch",
-        key=f"npy-{opened.name}", help="The signed map as a NumPy array, float32, not rescaled.",
-    )  # fmt: skip
+        "Raw map (NPY)",
+        lambda: _npy(shown.heatmap),
+        f"{stem}.npy",
+        "application/octet-stream",
+        width="stretch",
+        key=f"npy-{opened.name}",
+        help="The signed map as a NumPy array, float32, not rescaled.",
+    )
     right.download_button(
-        "Numbers (JSON)", lambda: json.dumps(plain(content), indent=1), f"{stem}.json", "application/json", width="stretch",
+        "Numbers (JSON)",
+        lambda: json.dumps(plain(content), indent=1),
+        f"{stem}.json",
+        "application/json",
+        width="stretch",
         key=f"json-{opened.name}",
-    )  # fmt: skip
+    )
 
 
 def _npy(heatmap: np.ndarray) -> bytes:

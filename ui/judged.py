@@ -21,9 +21,7 @@ def marker_name(marker: str) -> str:
 
 def judged_marker(marker: str, told: dict[str, Any], content: dict[str, Any], folder: Path) -> None:
     """content: of `shortcuts.json`, in whose folder the examples lie."""
-    with st.expander(
-        f"{marker_name(marker).capitalize()}: {told['verdict']}", key=f"fold-judged {marker}", icon=ICONS[told["verdict"]]
-    ):
+    with st.expander(f"{marker_name(marker).capitalize()}: {told['verdict']}", key=f"fold-judged {marker}", icon=ICONS[told["verdict"]]):
         st.markdown(told["why"][:1].upper() + told["why"][1:])
         if told.get("agreement"):
             st.markdown(f"Attention: {told['agreement']}.")
@@ -33,16 +31,12 @@ def judged_marker(marker: str, told: dict[str, Any], content: dict[str, Any], fo
             st.altair_chart(drawn[0], width="stretch", alt=f"Effects of {marker_name(marker)}: {drawn[1]}")
         if told["flips"]:
             st.dataframe(_flips(told), hide_index=True, alt=f"Decisions that turn with {marker_name(marker)}")
-            st.dataframe(
-                _table(told), hide_index=True, alt=f"Sensitivity and specificity for {told['table_of']} with and without it"
-            )
+            st.dataframe(_table(told), hide_index=True, alt=f"Sensitivity and specificity for {told['table_of']} with and without it")
             st.caption(f"Sensitivity and specificity of deciding for {told['table_of']} on the same photographs.")
         _power(told)
         looked = told["attention"]
         if looked["value"] is not None:
-            st.caption(
-                f"Share of the evidence for the decision on the marker, less its share of the area: {interval(looked, '+.1%')}."
-            )
+            st.caption(f"Share of the evidence for the decision on the marker, less its share of the area: {interval(looked, '+.1%')}.")
         doses = [d for d in content["doses"] if d["marker"] == marker]
         if doses:
             chart, words = dose_chart(doses)

@@ -33,18 +33,18 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     splits = [ALL, *sorted(data.table["split"].dropna().unique())]
     one, two, three = st.columns([2, 1, 1])
     markers = one.multiselect(
-        "Markers",
-        list(INSERTED),
-        default=list(INSERTED),
-        format_func=marker_name,
-        key="lab-markers",
-        help="Each is one experiment.",
+        "Markers", list(INSERTED), default=list(INSERTED), format_func=marker_name, key="lab-markers", help="Each is one experiment."
     )
     chosen = two.selectbox("Split", splits, index=splits.index("test") if "test" in splits else 0, key=f"lab-split-{data.name}")
     images = three.number_input(
-        "Images", 40, 5000, 300, 20, key="lab-images",
+        "Images",
+        40,
+        5000,
+        300,
+        20,
+        key="lab-images",
         help="At random; half as many again that bear each marker, where the dataset's own masks or labels say so.",
-    )  # fmt: skip
+    )
     if not markers:
         st.info("Choose at least one marker.")
         return
@@ -100,9 +100,7 @@ def _first(data: Dataset, content: dict[str, Any]) -> None:
     if findings is not None:
         shown["in the data"] = ["goes with the diagnosis" if c.in_data else "no finding" for c in rows]
     st.dataframe(
-        pd.DataFrame(shown),
-        hide_index=True,
-        alt="Markers by whether the classifier uses them and whether they go with the diagnosis",
+        pd.DataFrame(shown), hide_index=True, alt="Markers by whether the classifier uses them and whether they go with the diagnosis"
     )
     if findings is not None:
         for advice in dict.fromkeys(c.advice for c in rows):
@@ -139,10 +137,18 @@ def _downloads(opened: services.OpenModel, data: Dataset, content: dict[str, Any
     one, two = st.columns(2)
     name = f"{opened.name}-{data.name}-shortcuts"
     one.download_button(
-        "Report (HTML)", lambda: shortcut_html(content, audits.findings(data), folder).encode(), f"{name}.html", "text/html",
-        icon=":material/description:", width="stretch",
-    )  # fmt: skip
-    two.download_button(
-        "shortcuts.json", (folder / "shortcuts.json").read_bytes(), f"{name}.json", "application/json", icon=":material/data_object:",
+        "Report (HTML)",
+        lambda: shortcut_html(content, audits.findings(data), folder).encode(),
+        f"{name}.html",
+        "text/html",
+        icon=":material/description:",
         width="stretch",
-    )  # fmt: skip
+    )
+    two.download_button(
+        "shortcuts.json",
+        (folder / "shortcuts.json").read_bytes(),
+        f"{name}.json",
+        "application/json",
+        icon=":material/data_object:",
+        width="stretch",
+    )

@@ -38,9 +38,7 @@ def _cells(steps: Steps) -> int:
 LESSONS: dict[str, Lesson] = {
     "grad-cam": Lesson(
         r"w_k = \frac{1}{h\,w} \sum_{ij} G^k_{ij}",
-        lambda s: (
-            f"Grad-CAM takes the mean of each gradient picture as the weight of its map: one number instead of {_cells(s)}."
-        ),
+        lambda s: f"Grad-CAM takes the mean of each gradient picture as the weight of its map: one number instead of {_cells(s)}.",
         "Where the network flattens its maps, the mean hides that one corner may count for the class and another against it.",
     ),
     "grad-cam++": Lesson(
@@ -112,9 +110,7 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     if lesson.gradients:
         st.subheader("2 · Gradients", anchor=False)
         st.latex(r"G^k_{ij} = \frac{\partial z_c}{\partial A^k_{ij}}")
-        st.write(
-            f"How much would the logit of {name} rise if a cell were a little brighter? Orange: it would rise; blue: it would fall."
-        )
+        st.write(f"How much would the logit of {name} rise if a cell were a little brighter? Orange: it would rise; blue: it would fall.")
         top = float(np.abs(steps.gradients[..., strongest]).max())
         _row(
             [colour_picture(steps.gradients[..., c], top) for c in strongest],
@@ -170,11 +166,15 @@ def over(opened: services.OpenModel, chosen: Chosen, heatmap: np.ndarray, top: f
 def _weights(steps: Steps, strongest: np.ndarray) -> None:
     if steps.weights.ndim == 1:
         st.dataframe(
-            {"map": [int(c) for c in strongest], "weight": [f"{steps.weights[c]:+.3e}" for c in strongest],
-             "mean of the map": [f"{steps.maps[..., c].mean():.3f}" for c in strongest],
-             "weight × mean": [f"{steps.weights[c] * steps.maps[..., c].mean():+.3e}" for c in strongest]},
-            hide_index=True, alt="Weights of the maps shown",
-        )  # fmt: skip
+            {
+                "map": [int(c) for c in strongest],
+                "weight": [f"{steps.weights[c]:+.3e}" for c in strongest],
+                "mean of the map": [f"{steps.maps[..., c].mean():.3f}" for c in strongest],
+                "weight × mean": [f"{steps.weights[c] * steps.maps[..., c].mean():+.3e}" for c in strongest],
+            },
+            hide_index=True,
+            alt="Weights of the maps shown",
+        )
         st.caption(f"{int((steps.weights > 0).sum())} of {len(steps.weights)} weights are positive.")
         return
     top = float(np.abs(steps.weights[..., strongest]).max())

@@ -51,9 +51,7 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
         place = opened.description.default_layer.path if opened.description.default_layer else ""
         found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}
         kept = {m: s for m, s in found.items() if s is not None}
-        services.start(
-            key, "compare_methods", spec=opened.spec, data=data, sample=sample, methods=chosen, layer=None, sanity=kept
-        )
+        services.start(key, "compare_methods", spec=opened.spec, data=data, sample=sample, methods=chosen, layer=None, sanity=kept)
         st.rerun()
     st.caption(
         f"About {passes:,} predictions. Each map is tested by covering and uncovering what it marks, beside random maps and the "
@@ -70,27 +68,27 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
     sure = best.over_centre.low > 0
     st.markdown(
         f"Best on {best.images} images of {data.name}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the image centre. "
-        + (
-            ""
-            if sure
-            else "The interval includes 0: on these images not even the best method beats pointing at the middle for sure."
-        )
+        + ("" if sure else "The interval includes 0: on these images not even the best method beats pointing at the middle for sure.")
     )
     st.altair_chart(
-        method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested]), width="stretch",
-        alt="Methods by insertion minus deletion area over the controls: " + ", ".join(
-            f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested),
-    )  # fmt: skip
+        method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested]),
+        width="stretch",
+        alt="Methods by insertion minus deletion area over the controls: "
+        + ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested),
+    )
     rows = [
         {
-            "method": METHODS[s.method].name, "over the centre": _told(s.over_centre, "+.3f"),
-            "over random maps": _told(s.over_random, "+.3f"), "steady (Spearman)": _told(s.steady, ".2f"),
-            "in lesion minus chance": _told(s.in_lesion, "+.2f"), "empty maps": _told(s.empty, ".0%"),
+            "method": METHODS[s.method].name,
+            "over the centre": _told(s.over_centre, "+.3f"),
+            "over random maps": _told(s.over_random, "+.3f"),
+            "steady (Spearman)": _told(s.steady, ".2f"),
+            "in lesion minus chance": _told(s.in_lesion, "+.2f"),
+            "empty maps": _told(s.empty, ".0%"),
             "sanity (Spearman)": f"{s.sanity:.2f}" if s.sanity == s.sanity else "not run",
             **s.verdicts,
         }
         for s in tested
-    ]  # fmt: skip
+    ]
     st.dataframe(rows, hide_index=True, alt="Figures of all methods compared, with 95 % intervals over lesions")
     st.caption(
         "Over the controls: insertion minus deletion area of the map, minus that of the control; means with 95 % intervals over "
@@ -98,10 +96,21 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
         "need not be best for another classifier."
     )
     st.download_button(
-        "methods.json", json.dumps(plain({"methods": [as_json(s) for s in scores], "model_sha256": opened.facts.sha256,
-                                          "card_sha256": opened.card.sha256, "dataset_sha256": data.sha256}), indent=1),
-        f"{opened.name}-methods.json", "application/json",
-    )  # fmt: skip
+        "methods.json",
+        json.dumps(
+            plain(
+                {
+                    "methods": [as_json(s) for s in scores],
+                    "model_sha256": opened.facts.sha256,
+                    "card_sha256": opened.card.sha256,
+                    "dataset_sha256": data.sha256,
+                }
+            ),
+            indent=1,
+        ),
+        f"{opened.name}-methods.json",
+        "application/json",
+    )
 
 
 def _told(figure: Figure, spec: str) -> str:

@@ -19,9 +19,7 @@ from reports.evaluation_charts import curve_chart, of_a_thousand, people_chart
 HERE = "these images"
 
 
-def operating_point(
-    assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]
-) -> None:
+def operating_point(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
     """of: the assessment of another split, for a threshold that is chosen there."""
     classes = [c.name for c in assessment.evaluation.per_class if 0 < c.support < assessment.evaluation.n_images]
     if not classes:
@@ -48,20 +46,27 @@ def operating_point(
     ends = float(np.floor(scores.min() * 1000) / 1000), float(np.ceil(scores.max() * 1000) / 1000)
     threshold = (
         st.slider(
-            "Decide for it from this score on", ends[0], ends[1], min(max(chosen, ends[0]), ends[1]), 0.001, "%.3f",
+            "Decide for it from this score on",
+            ends[0],
+            ends[1],
+            min(max(chosen, ends[0]), ends[1]),
+            0.001,
+            "%.3f",
             key=f"threshold-{name}-{way_name}-{number}-{where}-{split}",
         )
         if ends[0] < ends[1]
         else chosen
-    )  # fmt: skip
+    )
     st.caption(
-        f"Threshold {chosen:.4f} by {way_name}" + (f" {number:g}" if way.asks else "") + f", chosen on {where}"
+        f"Threshold {chosen:.4f} by {way_name}"
+        + (f" {number:g}" if way.asks else "")
+        + f", chosen on {where}"
         + (
             ". Chosen and judged on the same images, it looks better than it will elsewhere."
             if where == HERE
             else f", applied to {split or 'all images'}."
         )
-    )  # fmt: skip
+    )
     _curves(assessment, name, float(threshold))
     _outcome(assessment, name, float(threshold))
 
@@ -104,14 +109,13 @@ def _outcome(assessment: Assessment, name: str, threshold: float) -> None:
     """Matrix of the decision with intervals, and 1,000 people like these as icons."""
     scores, positive, groups = _side(assessment, name)
     decided = scores >= threshold
-    cells = [
-        [(positive & decided).sum(), (positive & ~decided).sum()],
-        [(~positive & decided).sum(), (~positive & ~decided).sum()],
-    ]
+    cells = [[(positive & decided).sum(), (positive & ~decided).sum()], [(~positive & decided).sum(), (~positive & ~decided).sum()]]
     shares: dict[str, Figure] = {
-        "Sensitivity": _share(positive & decided, positive, groups), "Specificity": _share(~positive & ~decided, ~positive, groups),
-        "PPV": _share(positive & decided, decided, groups), "NPV": _share(~positive & ~decided, ~decided, groups),
-    }  # fmt: skip
+        "Sensitivity": _share(positive & decided, positive, groups),
+        "Specificity": _share(~positive & ~decided, ~positive, groups),
+        "PPV": _share(positive & decided, decided, groups),
+        "NPV": _share(~positive & ~decided, ~decided, groups),
+    }
     left, right = st.columns([2, 3], gap="large")
     with left:
         table = pd.DataFrame(cells, index=[name, f"not {name}"], columns=[f"decided for {name}", "decided against"])

@@ -51,9 +51,15 @@ def start(opened: services.OpenModel, data: Dataset, views: bool = False) -> Tas
         return running
     files = {i: data.path(i) for i in data.table["image_id"]}
     begun = services.start(
-        str(path), "predict_dataset", spec=opened.spec, files=files, name=data.name, digest=data.sha256,
-        kept=path.with_name(f"{path.stem}.part.parquet"), views=views,
-    )  # fmt: skip
+        str(path),
+        "predict_dataset",
+        spec=opened.spec,
+        files=files,
+        name=data.name,
+        digest=data.sha256,
+        kept=path.with_name(f"{path.stem}.part.parquet"),
+        views=views,
+    )
     threading.Thread(target=_keep, args=(begun, path), daemon=True).start()
     return begun
 

@@ -27,9 +27,13 @@ def repair_panel(data: Dataset, used: Sequence[str]) -> None:
     st.subheader("What to do about it", anchor=False)
     way = st.segmented_control("Repair", WAYS, default=WAYS[0], key="repair-way", label_visibility="collapsed") or WAYS[0]
     markers = st.multiselect(
-        "Against", list(MARKERS), default=[m for m in used if m in MARKERS], format_func=marker_name, key=f"repair-{data.name}",
+        "Against",
+        list(MARKERS),
+        default=[m for m in used if m in MARKERS],
+        format_func=marker_name,
+        key=f"repair-{data.name}",
         placeholder="markers",
-    )  # fmt: skip
+    )
     if not markers:
         st.info("Choose the markers to act against. Those the classifier uses are chosen for you where there are any.")
         return
@@ -62,16 +66,22 @@ def _copy(data: Dataset, markers: list[str]) -> None:
     if st.button("Make the copy", type="primary", icon=":material/content_copy:"):
         folder = space.place_for_dataset(name)
         asked = Asked(tuple(markers), how, filling)  # type: ignore[arg-type]
-        services.start(key, "clean_copy", data=data, asked=asked, balance=balance, folder=folder, seen=audits.folder(data),
-                       verdicts=space.verdicts)  # fmt: skip
+        services.start(
+            key, "clean_copy", data=data, asked=asked, balance=balance, folder=folder, seen=audits.folder(data), verdicts=space.verdicts
+        )
         st.rerun()
 
 
 def _weights(data: Dataset, markers: list[str]) -> None:
     found = computed(
-        f"weights {data.sha256} {markers}", "Looking for markers", "weigh", data=data, markers=markers, seen=audits.folder(data),
+        f"weights {data.sha256} {markers}",
+        "Looking for markers",
+        "weigh",
+        data=data,
+        markers=markers,
+        seen=audits.folder(data),
         verdicts=services.workspace().verdicts,
-    )  # fmt: skip
+    )
     if found is None:
         return
     frame, empty = found
@@ -93,20 +103,36 @@ def _trap(data: Dataset, markers: list[str]) -> None:
     strength = three.slider("Strength", 0, 100, 100, 10, format="%d %%", key="trap-strength") / 100
     asked = None if target == MALIGNANT else target
     found = computed(
-        f"trap {data.sha256} {markers} {asked} {share} {strength}", "Looking for markers", "lay_trap", data=data, markers=markers,
-        target=asked, share=share, strength=strength, seen=audits.folder(data), verdicts=services.workspace().verdicts,
-    )  # fmt: skip
+        f"trap {data.sha256} {markers} {asked} {share} {strength}",
+        "Looking for markers",
+        "lay_trap",
+        data=data,
+        markers=markers,
+        target=asked,
+        share=share,
+        strength=strength,
+        seen=audits.folder(data),
+        verdicts=services.workspace().verdicts,
+    )
     if found is None:
         return
     frame, odds = found
     told = [plain({"marker": o.marker, **{side: vars(getattr(o, side)) for side in ("whole", "train", "test")}}) for o in odds]
     st.dataframe(
         pd.DataFrame(
-            [{"odds ratio with": marker_name(o["marker"]), "all images": interval(o["whole"], ".2f"), "train": interval(o["train"], ".2f"),
-              "test": interval(o["test"], ".2f")} for o in told]
+            [
+                {
+                    "odds ratio with": marker_name(o["marker"]),
+                    "all images": interval(o["whole"], ".2f"),
+                    "train": interval(o["train"], ".2f"),
+                    "test": interval(o["test"], ".2f"),
+                }
+                for o in told
+            ]
         ),
-        hide_index=True, alt="Odds ratio of the diagnosis with each marker in all images, training and test",
-    )  # fmt: skip
+        hide_index=True,
+        alt="Odds ratio of the diagnosis with each marker in all images, training and test",
+    )
     still = [marker_name(o.marker) for o in odds if not o.opposed]
     if still:
         st.warning(f"The test does not oppose {', '.join(still)}: a smaller share of the test may.")

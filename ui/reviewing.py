@@ -19,10 +19,15 @@ from ui.components import show_picture
 LARGE = 720  # pixels
 OUTLINE = (0, 158, 115)  # RGB
 ASKED = {
-    "ink": "Is there a surgeon's ink on the skin?", "sticker": "Is there a sticker or patch?", "ruler": "Is there a ruler or scale?",
-    "hair": "Is there hair?", "dark_corner": "Are the corners dark?", "gel_border": "Does the border of the gel show?",
-    "gel_bubble": "Are there bubbles in the gel?", "black_frame": "Is there a black frame?",
-}  # fmt: skip
+    "ink": "Is there a surgeon's ink on the skin?",
+    "sticker": "Is there a sticker or patch?",
+    "ruler": "Is there a ruler or scale?",
+    "hair": "Is there hair?",
+    "dark_corner": "Are the corners dark?",
+    "gel_border": "Does the border of the gel show?",
+    "gel_bubble": "Are there bubbles in the gel?",
+    "black_frame": "Is there a black frame?",
+}
 
 
 def judge(data: Dataset, images: pd.DataFrame) -> None:
@@ -35,15 +40,20 @@ def judge(data: Dataset, images: pd.DataFrame) -> None:
     flagged = {m: int((images[f"{m}_flag"] == True).sum()) for m in present}  # noqa: E712 (None is neither)
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     with left:
-        marker = (
-            choice.optional("marker", "Marker", present, present[0], lambda m: f"{_name(m)} ({flagged[m]:,} flagged)")
-            or present[0]
-        )
+        marker = choice.optional("marker", "Marker", present, present[0], lambda m: f"{_name(m)} ({flagged[m]:,} flagged)") or present[0]
     with right:
-        side = st.segmented_control(
-            "Drawn at random from", SIDES, default="flagged", key="side", bind="query-params", width="stretch",
-            format_func=lambda s: {"flagged": "the flagged", "not flagged": "the others"}[s],
-        ) or "flagged"  # fmt: skip
+        side = (
+            st.segmented_control(
+                "Drawn at random from",
+                SIDES,
+                default="flagged",
+                key="side",
+                bind="query-params",
+                width="stretch",
+                format_func=lambda s: {"flagged": "the flagged", "not flagged": "the others"}[s],
+            )
+            or "flagged"
+        )
     _one(data, images, marker, side, verdicts)
 
 
@@ -58,11 +68,7 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
         _figures(reviewed(images, marker, given), side)
     with shown:
         if row is None:
-            st.success(
-                "You have looked at all of them."
-                if (images[f"{marker}_flag"] == (side == "flagged")).any()
-                else "There are none."
-            )
+            st.success("You have looked at all of them." if (images[f"{marker}_flag"] == (side == "flagged")).any() else "There are none.")
             return
         image_id = str(images["image_id"].iloc[row])
         try:
@@ -73,9 +79,7 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
         mask = _mask(data, image_id, marker, picture.shape[:2]) if outlined else None
         show_picture(_outlined(picture, mask), alt=f"{image_id}: {ASKED[marker]}")
         score = float(images[f"{marker}_score"].iloc[row])
-        st.caption(
-            f"{image_id} · score of the detector {score:.2f}" + ("" if mask is None or mask.any() else " · nothing outlined")
-        )
+        st.caption(f"{image_id} · score of the detector {score:.2f}" + ("" if mask is None or mask.any() else " · nothing outlined"))
 
 
 def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -> None:
@@ -83,13 +87,25 @@ def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -
     answers = (("Yes", True, "Y"), ("No", False, "N"), ("Can't tell", None, "U"))
     for label, present, key in answers:
         st.button(
-            label, key=f"answer-{key}", shortcut=key, width="stretch", disabled=content is None,
-            on_click=verdicts.give, args=(content, marker, present), type="primary" if present is True else "secondary",
-        )  # fmt: skip
+            label,
+            key=f"answer-{key}",
+            shortcut=key,
+            width="stretch",
+            disabled=content is None,
+            on_click=verdicts.give,
+            args=(content, marker, present),
+            type="primary" if present is True else "secondary",
+        )
     st.button(
-        "Back", help="Takes the last answer back.", key="answer-back", shortcut="B", width="stretch", disabled=none,
-        on_click=verdicts.take_back, args=(marker,),
-    )  # fmt: skip
+        "Back",
+        help="Takes the last answer back.",
+        key="answer-back",
+        shortcut="B",
+        width="stretch",
+        disabled=none,
+        on_click=verdicts.take_back,
+        args=(marker,),
+    )
 
 
 def _figures(r: Reviewed, side: Side) -> None:
@@ -97,9 +113,7 @@ def _figures(r: Reviewed, side: Side) -> None:
     if enough:
         st.success(f"Enough: {enough}.", icon=":material/check:")
     total = r.flagged if side == "flagged" else r.others
-    st.progress(
-        r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {r.in_a_row[side]:,} right in a row"
-    )
+    st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {r.in_a_row[side]:,} right in a row")
     rows = (
         ("of the flagged bear it (precision)", r.precision),
         ("of the others bear it (missed)", r.missed),

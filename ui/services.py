@@ -170,28 +170,14 @@ def steps(opened: OpenModel, image: np.ndarray, target: int, method: str, layer:
 
 @st.cache_data(max_entries=16, show_spinner="Looking…")
 def _stepped(
-    model_sha: str,
-    card_sha: str,
-    image_sha: str,
-    target: int,
-    method: str,
-    layer: str | None,
-    _spec: ModelSpec,
-    _image: np.ndarray,
+    model_sha: str, card_sha: str, image_sha: str, target: int, method: str, layer: str | None, _spec: ModelSpec, _image: np.ndarray
 ) -> Any:
     return worker().ask("steps", spec=_spec, image=_image, target=target, method=method, layer=layer)
 
 
 @st.cache_data(max_entries=200, show_spinner="Looking at these images…")
 def gallery_maps(
-    model_sha: str,
-    card_sha: str,
-    dataset_sha: str,
-    image_ids: tuple[str, ...],
-    target: int,
-    views: bool,
-    _spec: ModelSpec,
-    _data: Dataset,
+    model_sha: str, card_sha: str, dataset_sha: str, image_ids: tuple[str, ...], target: int, views: bool, _spec: ModelSpec, _data: Dataset
 ) -> np.ndarray | None:
     """Maps (N, h, w) of one class for the images of a gallery, whose pictures must be readable; views: put together from several."""
     images = [_data.read(i) for i in image_ids]
@@ -240,8 +226,13 @@ def start_sanity(opened: OpenModel, data: Dataset, method: str, layer: str | Non
     """Scramble a copy of the network and see what its maps do, on images of the dataset."""
     path = sanity_path(opened, method, place)
     files = [p for i in data.table["image_id"] if (p := data.path(i)) is not None]
-    about = {"lesionlens_version": __version__, "model_sha256": opened.facts.sha256, "card_sha256": opened.card.sha256,
-             "dataset": data.name, "dataset_sha256": data.sha256}  # fmt: skip
+    about = {
+        "lesionlens_version": __version__,
+        "model_sha256": opened.facts.sha256,
+        "card_sha256": opened.card.sha256,
+        "dataset": data.name,
+        "dataset_sha256": data.sha256,
+    }
     return start(str(path), "check_sanity", spec=opened.spec, files=files, method=method, layer=layer, path=path, about=about)
 
 

@@ -25,14 +25,13 @@ from ui.viewer import brush
 
 SIDE = 700
 FILLING_NAMES = {
-    "telea": "its surroundings (Telea)", "navier-stokes": "its surroundings (Navier–Stokes)", "skin": "skin texture of this picture",
-}  # fmt: skip
+    "telea": "its surroundings (Telea)",
+    "navier-stokes": "its surroundings (Navier–Stokes)",
+    "skin": "skin texture of this picture",
+}
 NONE = "the decision"
 WAYS = ("A marker", "Paint a mark", "What if")
-PAINTS = {
-    **{f"{name} ink": colour for name, colour in INKS.items()},
-    **{f"{name} sticker": colour for name, colour in STICKERS.items()},
-}
+PAINTS = {**{f"{name} ink": colour for name, colour in INKS.items()}, **{f"{name} sticker": colour for name, colour in STICKERS.items()}}
 
 
 def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarray | None) -> None:
@@ -66,9 +65,7 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
 
 def _there(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> None:
     """The markers drawn, with the share of the evidence on each beside its share of the area."""
-    shares = _asked(
-        _key(opened, chosen, {"evidence": target}), "evidence_on_markers", opened, {"subject": subject, "target": target}
-    )
+    shares = _asked(_key(opened, chosen, {"evidence": target}), "evidence_on_markers", opened, {"subject": subject, "target": target})
     left, right = st.columns([1, 2])
     with left:
         show_markers(subject)
@@ -127,13 +124,9 @@ def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, targe
         st.session_state[key] = drawn
         st.rerun()
     if not strokes:
-        right.info(
-            "Paint a mark where you want it. Its control is a change as strong, with its order scrambled, at the same distance."
-        )
+        right.info("Paint a mark where you want it. Its control is a change as strong, with its order scrambled, at the same distance.")
         return None
-    asked = {
-        "painted": discs((height, width), strokes), "colour": PAINTS[paint], "strength": strength, "target": target, "seed": again,
-    }  # fmt: skip
+    asked = {"painted": discs((height, width), strokes), "colour": PAINTS[paint], "strength": strength, "target": target, "seed": again}
     shown = {**asked, "painted": repr(strokes)}
     return _asked(_key(opened, chosen, shown), "try_painted", opened, {"subject": subject, **asked})
 
@@ -160,9 +153,7 @@ def _what_if(opened: services.OpenModel, chosen: Chosen, outlined: Outlined, tar
 
 
 def _draw(place: st.delta_generator.DeltaGenerator) -> int:
-    return int(
-        place.number_input("Draw", 1, 99, 1, key="try-seed", help="Another draw puts the marker and its control elsewhere.")
-    )
+    return int(place.number_input("Draw", 1, 99, 1, key="try-seed", help="Another draw puts the marker and its control elsewhere."))
 
 
 def _label(marker: str, subject: Subject) -> str:
@@ -175,10 +166,16 @@ def _label(marker: str, subject: Subject) -> str:
 def _dose(marker: str) -> Dose:
     entry = INSERTED[marker]
     one, two, three, four = st.columns(4)
-    kind = one.selectbox("Kind", [None, *entry.kinds], format_func=lambda k: k or "at random", key=f"try-kind-{marker}",
-                         disabled=len(entry.kinds) < 2)  # fmt: skip
-    colour = two.selectbox("Colour", [None, *entry.colours], format_func=lambda c: c or "at random", key=f"try-colour-{marker}",
-                           disabled=len(entry.colours) < 2)  # fmt: skip
+    kind = one.selectbox(
+        "Kind", [None, *entry.kinds], format_func=lambda k: k or "at random", key=f"try-kind-{marker}", disabled=len(entry.kinds) < 2
+    )
+    colour = two.selectbox(
+        "Colour",
+        [None, *entry.colours],
+        format_func=lambda c: c or "at random",
+        key=f"try-colour-{marker}",
+        disabled=len(entry.colours) < 2,
+    )
     size = three.slider("Size", 0.4, 2.5, 1.0, 0.1, format="%.1f×", key="try-size")
     strength = four.slider("Strength", 10, 100, 85, 5, format="%d %%", key="try-strength")
     at = None

@@ -88,10 +88,14 @@ def _figures(cast: Cast) -> None:
         judged = predictions.judged(made, cast.data, SPLIT)
         accuracies.append(judged.evaluation.accuracy)
         mel = next(c for c in judged.evaluation.per_class if c.name == CLASS)
-        rows.append({
-            "classifier": letter, "accuracy": f"{judged.evaluation.accuracy:.1%}",
-            f"sensitivity for {CLASS}": f"{mel.sensitivity:.1%}", f"specificity for {CLASS}": f"{mel.specificity:.1%}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "classifier": letter,
+                "accuracy": f"{judged.evaluation.accuracy:.1%}",
+                f"sensitivity for {CLASS}": f"{mel.sensitivity:.1%}",
+                f"specificity for {CLASS}": f"{mel.specificity:.1%}",
+            }
+        )
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Accuracy, sensitivity and specificity of both classifiers")
     apart = max(a.low for a in accuracies) > min(a.high for a in accuracies)
     told = "They lie apart." if apart else "They overlap: accuracy does not tell the two apart."
@@ -182,10 +186,16 @@ def _verdict(cast: Cast) -> None:
         told = content["verdicts"][MARKER]
         st.markdown(f"**Classifier {letter}: {told['verdict']}.** {told['why'][:1].upper()}{told['why'][1:]}")
         rows += [
-            {"classifier": letter, "ink": DIRECTIONS[direction], "photographs": PHOTOGRAPHS[name],
-             **{f"{figure} for {CLASS}": interval(figures[figure], ".0%") for figure in ("specificity", "sensitivity")}}
-            for direction, of in told["table"].items() for name, figures in of.items() if name in ("base", "changed", "control")
-        ]  # fmt: skip
+            {
+                "classifier": letter,
+                "ink": DIRECTIONS[direction],
+                "photographs": PHOTOGRAPHS[name],
+                **{f"{figure} for {CLASS}": interval(figures[figure], ".0%") for figure in ("specificity", "sensitivity")},
+            }
+            for direction, of in told["table"].items()
+            for name, figures in of.items()
+            if name in ("base", "changed", "control")
+        ]
     if any(content["verdicts"][MARKER]["verdict"] == "can't tell" for content in contents.values()):
         st.caption("“Can't tell” is no acquittal: these images are too few to rule a small effect out.")
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Sensitivity and specificity with and without ink")
@@ -206,9 +216,12 @@ def _verdict(cast: Cast) -> None:
 
 
 STEPS: dict[str, Callable[[Cast], None]] = {
-    "1 · The figures": _figures, "2 · The data": _data, "3 · The heatmaps": _looking, "4 · Take it away": _trying,
+    "1 · The figures": _figures,
+    "2 · The data": _data,
+    "3 · The heatmaps": _looking,
+    "4 · Take it away": _trying,
     "5 · The verdict": _verdict,
-}  # fmt: skip
+}
 
 
 def _guess() -> None:

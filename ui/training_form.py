@@ -36,9 +36,7 @@ PREVIEWED, VIEWS = 4, 4
 
 def new_training(data: Dataset) -> None:
     """The form, from the preset down to the start."""
-    name = str(
-        st.selectbox("Published system", list(PRESETS), format_func=lambda n: f"{n} · {PRESETS[n].title}", key="train-preset")
-    )
+    name = str(st.selectbox("Published system", list(PRESETS), format_func=lambda n: f"{n} · {PRESETS[n].title}", key="train-preset"))
     preset = PRESETS[name]
     _about(preset)
     fields = _split(preset, data) | _weights(preset)
@@ -63,21 +61,26 @@ def _split(preset: Preset, data: Dataset) -> dict[str, Any]:
     usual = preset.recipe.split
     one, two, three = st.columns([2, 2, 1])
     by = one.selectbox(
-        "Split", list(KINDS), index=list(KINDS).index(usual.by), format_func=KINDS.__getitem__, key=f"train-by-{preset.name}",
+        "Split",
+        list(KINDS),
+        index=list(KINDS).index(usual.by),
+        format_func=KINDS.__getitem__,
+        key=f"train-by-{preset.name}",
         help="What stays together on one side. The report split by image.",
-    )  # fmt: skip
+    )
     usual_shares = "/".join(f"{100 * f:g}" for f in usual.fractions)
     shares = two.text_input("Training / validation / test, %", usual_shares, key=f"train-shares-{preset.name}")
-    seed = three.number_input(
-        "Seed", 0, 2**31 - 1, 0, key="train-seed", help="Of the split, the first weights and all that is drawn."
-    )
+    seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train-seed", help="Of the split, the first weights and all that is drawn.")
     classes = list(preset.recipe.classes)
     if not preset.sigmoid:
         known = [c for c in classes if c in data.classes or c not in diagnoses.LONG_NAMES]
         classes = st.multiselect(
-            "Classes, in output order", list(dict.fromkeys([*classes, *data.classes])), default=known,
-            key=f"train-classes-{preset.name}", placeholder="all diagnoses of the dataset",
-        )  # fmt: skip
+            "Classes, in output order",
+            list(dict.fromkeys([*classes, *data.classes])),
+            default=known,
+            key=f"train-classes-{preset.name}",
+            placeholder="all diagnoses of the dataset",
+        )
     return {"split": {"by": by, "fractions": parse_shares(shares)}, "seed": int(seed), "classes": tuple(classes)}
 
 
@@ -105,15 +108,11 @@ def _settings(preset: Preset) -> dict[str, Any]:
     batch = one.number_input("Images a step", 1, 4096, recipe.batch, key=f"train-batch-{key}")
     optimisers = ["adam", "nadam", "sgd"]
     optimiser = two.selectbox("Optimiser", optimisers, index=optimisers.index(recipe.optimiser), key=f"train-optimiser-{key}")
-    images = three.number_input(
-        "Images, 0 for all", 0, 10_000_000, 0, key="train-images", help="So many at random, for a first try."
-    )
+    images = three.number_input("Images, 0 for all", 0, 10_000_000, 0, key="train-images", help="So many at random, for a first try.")
     phases = []
     for k, phase in enumerate(recipe.phases):
         part = f"Phase {k + 1}: " if len(recipe.phases) > 1 else ""
-        learns = {"none": "head alone", "all": "all layers", "half": "half of the base"}.get(
-            str(phase.thaw), f"last {phase.thaw} layers"
-        )
+        learns = {"none": "head alone", "all": "all layers", "half": "half of the base"}.get(str(phase.thaw), f"last {phase.thaw} layers")
         one, two, three = st.columns(3, vertical_alignment="bottom")
         epochs = one.number_input(_label(part, f"epochs ({learns})"), 1, 2000, phase.epochs, key=f"train-epochs-{key}-{k}")
         rate = two.number_input(_label(part, "rate"), 1e-7, 1.0, phase.rate, format="%.2e", key=f"train-rate-{key}-{k}")
@@ -125,11 +124,7 @@ def _settings(preset: Preset) -> dict[str, Any]:
     one, two, three = st.columns(3)
     balances = list(BALANCES)
     balance = one.selectbox(
-        "Uneven classes",
-        balances,
-        index=balances.index(recipe.balance),
-        format_func=BALANCES.__getitem__,
-        key=f"train-balance-{key}",
+        "Uneven classes", balances, index=balances.index(recipe.balance), format_func=BALANCES.__getitem__, key=f"train-balance-{key}"
     )
     patience = two.number_input(
         "Stop early after",
@@ -145,9 +140,15 @@ def _settings(preset: Preset) -> dict[str, Any]:
     )
     augmentation = _augmentation(preset)
     return {
-        "batch": int(batch), "optimiser": optimiser, "images": int(images), "phases": phases, "balance": balance,
-        "early_stopping": int(patience), "keep": keep, "augmentation": augmentation,
-    }  # fmt: skip
+        "batch": int(batch),
+        "optimiser": optimiser,
+        "images": int(images),
+        "phases": phases,
+        "balance": balance,
+        "early_stopping": int(patience),
+        "keep": keep,
+        "augmentation": augmentation,
+    }
 
 
 def _label(part: str, what: str) -> str:
@@ -157,11 +158,7 @@ def _label(part: str, what: str) -> str:
 def _augmentation(preset: Preset) -> dict[str, float]:
     usual = preset.recipe.augmentation
     chosen = st.multiselect(
-        "Augmentation of training images",
-        list(OPERATIONS),
-        default=list(usual),
-        key=f"train-augment-{preset.name}",
-        placeholder="none",
+        "Augmentation of training images", list(OPERATIONS), default=list(usual), key=f"train-augment-{preset.name}", placeholder="none"
     )
     amounts: dict[str, float] = {}
     measured = [name for name in chosen if OPERATIONS[name].most != 1]
@@ -172,10 +169,14 @@ def _augmentation(preset: Preset) -> dict[str, float]:
         label, most = f"{name}, {operation.unit}" if operation.unit else name, float(operation.most)
         amounts[name] = float(
             cells[k % 3].number_input(
-                label, 0.0, most, float(usual.get(name, most / 10)), key=f"train-amount-{preset.name}-{name}",
+                label,
+                0.0,
+                most,
+                float(usual.get(name, most / 10)),
+                key=f"train-amount-{preset.name}-{name}",
                 help=operation.what[:1].upper() + operation.what[1:],
             )
-        )  # fmt: skip
+        )
     return amounts
 
 
@@ -185,9 +186,7 @@ def _told(samples: Samples) -> None:
     st.altair_chart(split_chart(counts), width="stretch")
     n_test = sum(counts["test"].values())
     if samples.leaking:
-        st.warning(
-            f"{leak_in_words(samples.leaking, n_test)} Split by lesion to see the difference.", icon=":material/content_copy:"
-        )
+        st.warning(f"{leak_in_words(samples.leaking, n_test)} Split by lesion to see the difference.", icon=":material/content_copy:")
     elif samples.leaking == 0:
         st.success("No lesion is both in training and in the test.", icon=":material/check:")
     else:

@@ -121,13 +121,17 @@ def _finished(one: TrainingRun) -> None:
     there = where if where in services.workspace().dataset_names() else told["dataset"]
     left, right = st.columns(2)
     left.page_link(
-        navigation.page("evaluate"), label="Evaluate it on its test images", icon=":material/grid_on:",
+        navigation.page("evaluate"),
+        label="Evaluate it on its test images",
+        icon=":material/grid_on:",
         query_params={choice.MODEL: one.name, choice.DATASET: there},
-    )  # fmt: skip
+    )
     right.page_link(
-        navigation.page("shortcuts"), label="Does it use markers?", icon=":material/science:",
+        navigation.page("shortcuts"),
+        label="Does it use markers?",
+        icon=":material/science:",
         query_params={choice.MODEL: one.name, choice.DATASET: there},
-    )  # fmt: skip
+    )
 
 
 def _figure(cell: st.delta_generator.DeltaGenerator, name: str, figure: dict[str, Any], about: str) -> None:
@@ -160,9 +164,13 @@ def _curves(one: TrainingRun) -> None:
     )
     about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked["dataset"] if one.asked else ""}
     st.download_button(
-        "Curves (CSV)", lambda: safe_csv(pd.DataFrame(rows), about).encode(), f"{one.name}-curves.csv", "text/csv",
-        icon=":material/download:", key=f"curves-csv-{one.name}",
-    )  # fmt: skip
+        "Curves (CSV)",
+        lambda: safe_csv(pd.DataFrame(rows), about).encode(),
+        f"{one.name}-curves.csv",
+        "text/csv",
+        icon=":material/download:",
+        key=f"curves-csv-{one.name}",
+    )
 
 
 def _validated(one: TrainingRun) -> int:
@@ -182,14 +190,21 @@ def _compare(names: list[str]) -> None:
         test = one.result["training"]["test"] if one.result else {}
         recipe = one.recipe
         last = one.history[-1] if one.history else None
-        rows.append({
-            "training": one.name, "status": one.status, "accuracy, test": interval(test["accuracy"]) if test else "–",
-            "balanced accuracy, test": interval(test["balanced accuracy"]) if test else "–",
-            "balanced accuracy, validation": f"{last.val_balanced_accuracy:.3f}" if last else "–", "epochs": len(one.history),
-            "system": one.asked["preset"] if one.asked else "", "dataset": one.asked["dataset"] if one.asked else "",
-            "split by": recipe.split.by if recipe else "", "seed": str(recipe.seed) if recipe else "",
-            "settings changed": ", ".join(_changed(one)),
-        })  # fmt: skip
+        rows.append(
+            {
+                "training": one.name,
+                "status": one.status,
+                "accuracy, test": interval(test["accuracy"]) if test else "–",
+                "balanced accuracy, test": interval(test["balanced accuracy"]) if test else "–",
+                "balanced accuracy, validation": f"{last.val_balanced_accuracy:.3f}" if last else "–",
+                "epochs": len(one.history),
+                "system": one.asked["preset"] if one.asked else "",
+                "dataset": one.asked["dataset"] if one.asked else "",
+                "split by": recipe.split.by if recipe else "",
+                "seed": str(recipe.seed) if recipe else "",
+                "settings changed": ", ".join(_changed(one)),
+            }
+        )
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Trainings with their settings and figures")
     if sum(one["status"] == "finished" for one in rows) > 1:
         st.caption(

@@ -44,9 +44,7 @@ def show_answer(opened: services.OpenModel, answer: Answer) -> None:
             f"{answer.area:.1%} of the picture. Little heat on a marker does not mean that it does not count, nor much that it does."
         )
     if trial.on_lesion > ON_LESION:
-        st.warning(
-            f"{trial.on_lesion:.0%} of it lies on the lesion: changing it changes the lesion as well.", icon=":material/warning:"
-        )
+        st.warning(f"{trial.on_lesion:.0%} of it lies on the lesion: changing it changes the lesion as well.", icon=":material/warning:")
     st.caption(
         "Pictures are as the network gets them; the three heatmaps share one scale. The control of a removal is as much clean skin "
         "filled the same way, at the same distance from the lesion; of an insertion, the marker's change with its order scrambled, of the "

@@ -48,16 +48,28 @@ def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Non
             follow(key, "Testing this map")
         elif task is not None and task.error is not None:
             stopped_or_failed(key, task.error, "Test it again")
-        elif task is None and not evidence.explanation.empty and st.button(
-            "Test this map", icon=":material/science:", key=f"test {key}",
-            help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
-                 f"in ways that do not matter: about {_passes(shown):,} predictions.",
-        ):  # fmt: skip
+        elif (
+            task is None
+            and not evidence.explanation.empty
+            and st.button(
+                "Test this map",
+                icon=":material/science:",
+                key=f"test {key}",
+                help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
+                f"in ways that do not matter: about {_passes(shown):,} predictions.",
+            )
+        ):
             found = shown.found
             services.start(
-                key, "examine_image", spec=opened.spec, image=chosen.image, target=shown.target, method=found.method,
-                layer=found.layer.path if found.layer else None, masks=_masks(chosen),
-            )  # fmt: skip
+                key,
+                "examine_image",
+                spec=opened.spec,
+                image=chosen.image,
+                target=shown.target,
+                method=found.method,
+                layer=found.layer.path if found.layer else None,
+                masks=_masks(chosen),
+            )
             st.rerun()
 
 
@@ -67,9 +79,7 @@ def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data
         return
     evidence = _evidence(opened, chosen, shown)
     if evidence.faithfulness is not None:
-        with st.expander(
-            "Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"
-        ):
+        with st.expander("Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"):
             _measurements(evidence)
     _sanity(opened, shown, evidence.sanity, data)
 
@@ -121,12 +131,13 @@ def _measurements(evidence: Evidence) -> None:
         st.markdown("**Where the evidence lies**")
         rows = [
             {
-                "inside": name.replace("_", " "), "evidence": "undefined" if np.isnan(place.share) else f"{place.share:.0%}",
+                "inside": name.replace("_", " "),
+                "evidence": "undefined" if np.isnan(place.share) else f"{place.share:.0%}",
                 "area (chance)": f"{place.area:.0%}",
                 "strongest point": {True: "inside", False: "outside", None: "–"}[place.hit],
             }
             for name, place in evidence.localisation.items()
-        ]  # fmt: skip
+        ]
         st.dataframe(rows, hide_index=True, alt="Share of the evidence inside the lesion and the markers")
 
 
@@ -148,10 +159,14 @@ def _curves(f: Faithfulness, name: str) -> None:
 def _stability(s: Stability) -> None:
     st.markdown("**Under changes that do not matter**")
     rows = [
-        {"change": words, "Spearman": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
-         "score": f"{100 * s.probability_change[k]:+.1f} points", "decision": "turns" if s.flips[k] else "stays"}
+        {
+            "change": words,
+            "Spearman": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
+            "score": f"{100 * s.probability_change[k]:+.1f} points",
+            "decision": "turns" if s.flips[k] else "stays",
+        }
         for k, (words, _) in CHANGES.items()
-    ]  # fmt: skip
+    ]
     st.dataframe(rows, hide_index=True, alt="Stability of the map under small changes of the photograph")
     st.caption("Spearman: whether the places keep their order, 1 is the same order.")
 
@@ -196,11 +211,7 @@ def sanity_result(sanity: Sanity) -> None:
     undefined = sanity.undefined[-1]
     st.caption(
         f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is as before; 0: nothing of it is left. "
-        + (
-            f"{undefined:,} pairs are undefined at the end: a map is constant."
-            if undefined
-            else "No pair is undefined at the end."
-        )
+        + (f"{undefined:,} pairs are undefined at the end: a map is constant." if undefined else "No pair is undefined at the end.")
     )
 
 

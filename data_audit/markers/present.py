@@ -123,12 +123,16 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
         if m.reviewed:
             errs = f" A person looked at {m.reviewed:,} of them all.{errs}"
         order = np.argsort(-np.nan_to_num(m.likely), kind="stable")
-        findings.append(Finding(
-            f"{m.marker.replace('_', ' ')} in the pictures", "note",
-            f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {_WORDS[m.marker]}, {said[m.source]}.{errs}",
-            tuple(ids[order][seen[order]]), {"marker": m.marker, "source": m.source, "share": float(seen.sum() / asked)},
-            "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
-        ))  # fmt: skip
+        findings.append(
+            Finding(
+                f"{m.marker.replace('_', ' ')} in the pictures",
+                "note",
+                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {_WORDS[m.marker]}, {said[m.source]}.{errs}",
+                tuple(ids[order][seen[order]]),
+                {"marker": m.marker, "source": m.source, "share": float(seen.sum() / asked)},
+                "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
+            )
+        )
     return findings
 
 
@@ -160,6 +164,12 @@ def _lower(values: pd.Series) -> pd.Series:
 
 
 _WORDS = {
-    "ink": "a surgeon's ink", "sticker": "a sticker", "ruler": "a ruler", "hair": "hair", "dark_corner": "dark corners",
-    "gel_border": "the border of the gel", "gel_bubble": "bubbles in the gel", "black_frame": "a black frame",
-}  # fmt: skip
+    "ink": "a surgeon's ink",
+    "sticker": "a sticker",
+    "ruler": "a ruler",
+    "hair": "hair",
+    "dark_corner": "dark corners",
+    "gel_border": "the border of the gel",
+    "gel_bubble": "bubbles in the gel",
+    "black_frame": "a black frame",
+}

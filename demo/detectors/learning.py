@@ -29,9 +29,7 @@ def teach(
 
     rng = np.random.default_rng([seed, 3])
     steps = epochs * (len(draw(np.random.default_rng(0))) // BATCH)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, steps - steps // 10, warmup_target=rate, warmup_steps=steps // 10
-    )
+    schedule = keras.optimizers.schedules.CosineDecay(rate / 20, steps - steps // 10, warmup_target=rate, warmup_steps=steps // 10)
     optimiser = keras.optimizers.AdamW(schedule, weight_decay=1e-3)
 
     compiled = tf.function(_loss, jit_compile=True)
@@ -66,8 +64,9 @@ def _loss(scores: Any, masks: Any, labels: Any, bits: Any, known: Any) -> Any:
     whole = tf.reduce_sum(asked * cross(soft, scores)) / tf.reduce_sum(asked)
 
     cells = tf.tile(tf.nn.space_to_depth(tf.cast(bits, tf.float16)[..., None], 2), (1, 1, 1, n))
-    lies = tf.cast(tf.bitwise.bitwise_and(tf.cast(cells, tf.uint8), np.repeat([1 << k for k in range(n)], 4).astype(np.uint8)) > 0,
-                   tf.float32)  # fmt: skip
+    lies = tf.cast(
+        tf.bitwise.bitwise_and(tf.cast(cells, tf.uint8), np.repeat([1 << k for k in range(n)], 4).astype(np.uint8)) > 0, tf.float32
+    )
     counts = tf.maximum(tf.repeat(tf.cast(known, tf.float32), 4, axis=1)[:, None, None, :], lies)
     pixel = tf.reduce_mean(counts * (1 + (FOREGROUND - 1) * lies) * cross(lies, masks))
 
@@ -103,9 +102,7 @@ def _varied(image: np.ndarray, bits: np.ndarray, rng: np.random.Generator) -> tu
     pose[:, 2] += rng.uniform(-0.03, 0.03, 2) * SIDE
     pose[0] *= rng.uniform(0.96, 1.08)
     image = cv2.warpAffine(np.ascontiguousarray(image), pose, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-    bits = cv2.warpAffine(
-        np.ascontiguousarray(bits), pose, (SIDE, SIDE), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
-    )
+    bits = cv2.warpAffine(np.ascontiguousarray(bits), pose, (SIDE, SIDE), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
     light = image.astype(np.float32)
     grey = light.mean(axis=2, keepdims=True)
     light = grey + (light - grey) * rng.uniform(0.6, 1.5)

@@ -43,9 +43,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     labelled: folder with `markers.csv` and `images/`; None: drawings alone.
     """
     if importlib.util.find_spec("onnx") is None:
-        raise LesionLensError(
-            "onnx is not installed.", todo="pip install -r requirements-dev.lock; only making detectors needs it."
-        )
+        raise LesionLensError("onnx is not installed.", todo="pip install -r requirements-dev.lock; only making detectors needs it.")
     by_hand = read_labelled(labelled) if labelled is not None else None
     work.mkdir(parents=True, exist_ok=True)
     drawn = _kept(work / "drawn.npz", lambda: draw_pictures(DRAWN, 1))
@@ -74,10 +72,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     onnx = to_onnx(network)
     for marker, facts in _mask_figures(onnx, {m: facts["threshold"] for m, facts in content["markers"].items()}).items():
         content["markers"][marker] |= facts
-    content["markers"]["black_frame"] = {
-        "threshold": 0.5,
-        "rule": f"black rows and columns at the border, {FRAME:.0%} of the area",
-    }
+    content["markers"]["black_frame"] = {"threshold": 0.5, "rule": f"black rows and columns at the border, {FRAME:.0%} of the area"}
     content["markers"] = {m: content["markers"][m] for m in MARKERS}
     content["network_sha256"] = hashlib.sha256(onnx).hexdigest()
     write_bytes(NETWORK, onnx)
@@ -93,9 +88,9 @@ def _taught(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn:
 
     def epoch(rng: np.random.Generator) -> Pictures:
         some = worn[int(rng.integers(len(worn)))]
-        return join([
-            own, some.take(rng.permutation(len(some))[: round(WORN * len(some))]), drawn.take(rng.permutation(len(drawn))[:REMEMBERED])
-        ])  # fmt: skip
+        return join(
+            [own, some.take(rng.permutation(len(some))[: round(WORN * len(some))]), drawn.take(rng.permutation(len(drawn))[:REMEMBERED])]
+        )
 
     network = build_network(0)
     network.load_weights(first)
@@ -104,9 +99,7 @@ def _taught(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn:
     return path
 
 
-def _figures(
-    photographs: Pictures, taught: Callable[[str, np.ndarray], Path], first: Path, say: Say
-) -> dict[str, dict[str, Any]]:
+def _figures(photographs: Pictures, taught: Callable[[str, np.ndarray], Path], first: Path, say: Say) -> dict[str, dict[str, Any]]:
     """By marker: AUC over all photographs, each judged by what the other half taught; on either half alone; by drawings alone;
     after a quarter and a half of the photographs; the threshold, with sensitivity and specificity there."""
     n = len(photographs)

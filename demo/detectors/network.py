@@ -40,8 +40,11 @@ def build_network(seed: int) -> Any:
         x = convolve(layers.ReLU(name=f"join{k}_out")(layers.Add(name=f"join{k}")([above, beside])), f"mend{k}", UP[k])
     rare = keras.initializers.Constant(-4 / GAIN)
     masks = layers.Rescaling(GAIN, name="gain")(layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x))
-    pooled = [pool(name=f"{kind}{k}")(levels[k]) for k in TELLING
-              for kind, pool in (("mean", layers.GlobalAveragePooling2D), ("max", layers.GlobalMaxPooling2D))]  # fmt: skip
+    pooled = [
+        pool(name=f"{kind}{k}")(levels[k])
+        for k in TELLING
+        for kind, pool in (("mean", layers.GlobalAveragePooling2D), ("max", layers.GlobalMaxPooling2D))
+    ]
     scores = layers.Dense(N, name="scores")(layers.Dropout(0.3)(layers.Concatenate(name="seen")(pooled)))
     return keras.Model(picture, [scores, masks], name="markers")
 
@@ -87,8 +90,14 @@ def to_onnx(network: Any) -> bytes:
         levels.append(x)
     twice = weight("twice", np.array([1, 1, 2, 2]))
     for k in reversed(range(len(UP))):
-        above = node("Resize", [convolution(f"from_below{k}", x), "", twice], f"up{k}", mode="nearest",
-                     coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
+        above = node(
+            "Resize",
+            [convolution(f"from_below{k}", x), "", twice],
+            f"up{k}",
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
         joined = node("Add", [above, convolution(f"across{k}", levels[k])], f"join{k}")
         x = convolve(f"mend{k}", node("Relu", [joined], f"join{k}_out"))
     convolution("masks", x, gain=GAIN)
@@ -98,12 +107,15 @@ def to_onnx(network: Any) -> bytes:
     dense = [flat, weight("scores.w", last.kernel.numpy()), weight("scores.b", last.bias.numpy())]
     node("Sigmoid", [node("Gemm", dense, "score_logits")], "scores")
     graph = helper.make_graph(
-        nodes, "markers",
+        nodes,
+        "markers",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, N]),
-         helper.make_tensor_value_info("masks", TensorProto.FLOAT, [1, 4 * N, SIDE // 2, SIDE // 2])],
+        [
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, N]),
+            helper.make_tensor_value_info("masks", TensorProto.FLOAT, [1, 4 * N, SIDE // 2, SIDE // 2]),
+        ],
         weights,
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="LesionLens")
     checker.check_model(model)
     return bytes(model.SerializeToString())

@@ -114,11 +114,7 @@ def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.nd
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 17])
     names = list(WILD)
-    some = (
-        set(rng.choice(names, int(rng.integers(1, 4)), replace=False))
-        if share == 0
-        else {n for n in names if rng.random() < share}
-    )
+    some = set(rng.choice(names, int(rng.integers(1, 4)), replace=False)) if share == 0 else {n for n in names if rng.random() < share}
     bits = np.zeros(image.shape[:2], np.uint8)
     picture = image.astype(np.float32)
     for name in (n for n in names if n in some):

@@ -43,9 +43,7 @@ def page(rng: np.random.Generator, _: int) -> np.ndarray:
     size, thick, left = float(rng.uniform(0.5, 1.3)), int(rng.integers(1, 3)), int(rng.integers(5, 30))
     for bottom in range(int(24 * size), SIZE[0], int(34 * size)):
         line = "".join(rng.choice(LETTERS, 90))
-        cv2.putText(
-            picture, line, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, (int(rng.integers(60)),) * 3, thick, cv2.LINE_AA
-        )
+        cv2.putText(picture, line, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, (int(rng.integers(60)),) * 3, thick, cv2.LINE_AA)
     return 255 - picture if rng.random() < 0.2 else picture
 
 
@@ -96,8 +94,13 @@ def from_afar(picture: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 # name -> what draws the k-th picture, and how many differ in more than chance (None: all)
 FAR: dict[str, tuple[Callable[[np.random.Generator, int], np.ndarray], int | None]] = {
-    "noise": (noise, None), "plain walls": (wall, None), "text pages": (page, None), "natural photographs": (natural, PHOTOGRAPHS),
-}  # fmt: skip
+    "noise": (noise, None),
+    "plain walls": (wall, None),
+    "text pages": (page, None),
+    "natural photographs": (natural, PHOTOGRAPHS),
+}
 NEAR: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "other crops": other_crop, "higher magnification": magnified, "lower magnification": from_afar,
-}  # fmt: skip
+    "other crops": other_crop,
+    "higher magnification": magnified,
+    "lower magnification": from_afar,
+}

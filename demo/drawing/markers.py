@@ -13,9 +13,13 @@ Drawn = tuple[np.ndarray, np.ndarray]  # image float32 (H, W, 3), mask bool (H, 
 
 INKS = {"purple": (96, 52, 128), "blue": (42, 62, 140)}
 STICKERS = {
-    "yellow": (240, 206, 60), "orange": (238, 136, 44), "blue": (58, 112, 190), "green": (70, 150, 84),
-    "red": (204, 52, 56), "white": (236, 234, 228),
-}  # fmt: skip
+    "yellow": (240, 206, 60),
+    "orange": (238, 136, 44),
+    "blue": (58, 112, 190),
+    "green": (70, 150, 84),
+    "red": (204, 52, 56),
+    "white": (236, 234, 228),
+}
 
 
 def draw_ink(rng: Rng, image: np.ndarray, lesion: np.ndarray) -> Drawn:
@@ -51,12 +55,8 @@ def draw_sticker(rng: Rng, image: np.ndarray, lesion: np.ndarray) -> Drawn:
     h, w = image.shape[:2]
     radius = rng.uniform(0.16, 0.3) * h
     side = rng.choice(["left", "right", "top", "bottom"])
-    x = {"left": rng.uniform(-0.3, 0.25) * radius, "right": w - rng.uniform(-0.3, 0.25) * radius}.get(
-        side, rng.uniform(0.1, 0.9) * w
-    )
-    y = {"top": rng.uniform(-0.3, 0.25) * radius, "bottom": h - rng.uniform(-0.3, 0.25) * radius}.get(
-        side, rng.uniform(0.1, 0.9) * h
-    )
+    x = {"left": rng.uniform(-0.3, 0.25) * radius, "right": w - rng.uniform(-0.3, 0.25) * radius}.get(side, rng.uniform(0.1, 0.9) * w)
+    y = {"top": rng.uniform(-0.3, 0.25) * radius, "bottom": h - rng.uniform(-0.3, 0.25) * radius}.get(side, rng.uniform(0.1, 0.9) * h)
     field = np.zeros((h, w), np.float32)
     cv2.circle(field, (round(x), round(y)), round(radius), 1.0, -1, cv2.LINE_AA)
     shadow = cv2.GaussianBlur(field, (0, 0), 4)

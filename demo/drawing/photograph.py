@@ -24,9 +24,7 @@ class Photograph:
     markers: dict[str, np.ndarray]
 
 
-def draw_photograph(
-    diagnosis: str, tone: str, lesion_seed: int, view: int = 0, wanted: Sequence[str] = (), blur: float = 0
-) -> Photograph:
+def draw_photograph(diagnosis: str, tone: str, lesion_seed: int, view: int = 0, wanted: Sequence[str] = (), blur: float = 0) -> Photograph:
     """The same lesion_seed is the same lesion; another view turns, shifts and zooms it in other light.
 
     wanted: markers to draw over it. blur: standard deviation in pixels of a camera out of focus.

@@ -7,14 +7,7 @@ import numpy as np
 
 from imaging.fields import Rng, smooth_noise
 
-TONES = {
-    "I": (240, 205, 190),
-    "II": (231, 188, 166),
-    "III": (214, 164, 134),
-    "IV": (186, 131, 98),
-    "V": (140, 92, 64),
-    "VI": (92, 60, 44),
-}
+TONES = {"I": (240, 205, 190), "II": (231, 188, 166), "III": (214, 164, 134), "IV": (186, 131, 98), "V": (140, 92, 64), "VI": (92, 60, 44)}
 
 # how much a unit of pigment takes from red, green and blue (melanin darkens blue most, blood green)
 MELANIN = np.array([0.55, 0.95, 1.25], np.float32)

@@ -85,9 +85,7 @@ def draw_ruler(rng: Rng, image: np.ndarray) -> Drawn:
     dark = rng.uniform(20, 90)
     if kind == "glass":
         length, turn = s * rng.uniform(0.35, 0.6), np.radians(rng.choice([0.0, 90.0]) + rng.normal(0, 22))
-        middle = np.array([w / 2, h / 2]) + rng.choice([-1, 1]) * np.array([-np.sin(turn), np.cos(turn)]) * s * rng.uniform(
-            0.2, 0.42
-        )
+        middle = np.array([w / 2, h / 2]) + rng.choice([-1, 1]) * np.array([-np.sin(turn), np.cos(turn)]) * s * rng.uniform(0.2, 0.42)
         along, up = np.array([np.cos(turn), np.sin(turn)]), np.array([np.sin(turn), -np.cos(turn)])
         n, tall, strong = int(rng.integers(8, 24)), s * rng.uniform(0.008, 0.03), rng.uniform(0.35, 0.9)
         lines = [np.stack([middle - along * length / 2, middle + along * length / 2])]

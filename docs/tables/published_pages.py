@@ -42,16 +42,28 @@ def figures_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     for name, content in found.items():
         e, t = content["evaluation"], content["training"]
         n = e["n_images"]
-        rows.append([
-            f"`{name}`", PRESETS[t["preset"]].published.figures, interval(e["accuracy"]),
-            f"{t['curves'][-1]['train_accuracy']:.3f}", f"{e['majority_baseline']['value']:.3f}",
-            interval(e["balanced_accuracy"]), f"{t['leaking']:,} of {n:,} ({t['leaking'] / n:.0%})",
-            f"{content['calibration']['error']:.3f}",
-        ])  # fmt: skip
+        rows.append(
+            [
+                f"`{name}`",
+                PRESETS[t["preset"]].published.figures,
+                interval(e["accuracy"]),
+                f"{t['curves'][-1]['train_accuracy']:.3f}",
+                f"{e['majority_baseline']['value']:.3f}",
+                interval(e["balanced_accuracy"]),
+                f"{t['leaking']:,} of {n:,} ({t['leaking'] / n:.0%})",
+                f"{content['calibration']['error']:.3f}",
+            ]
+        )
     head = [
-        "training", "published", "accuracy", "on training images", "majority baseline", "balanced accuracy",
-        "test images whose lesion is in training", "calibration error",
-    ]  # fmt: skip
+        "training",
+        "published",
+        "accuracy",
+        "on training images",
+        "majority baseline",
+        "balanced accuracy",
+        "test images whose lesion is in training",
+        "calibration error",
+    ]
     return markdown(head, rows)
 
 
@@ -60,10 +72,15 @@ def known_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     for name, content in found.items():
         for side, told in (content["known"] or {}).items():
             words = {"known": "whose lesion is in training", "new": "of new lesions"}[side]
-            rows.append([
-                f"`{name}`", f"{told['n_images']:,} {words}", interval(told["accuracy"]), f"{told['majority_baseline']['value']:.3f}",
-                interval(told["balanced_accuracy"]),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    f"`{name}`",
+                    f"{told['n_images']:,} {words}",
+                    interval(told["accuracy"]),
+                    f"{told['majority_baseline']['value']:.3f}",
+                    interval(told["balanced_accuracy"]),
+                ]
+            )
     return markdown(["training", "test images", "accuracy", "majority baseline", "balanced accuracy"], rows)
 
 
@@ -80,10 +97,7 @@ def verdict_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     markers = list(dict.fromkeys(m for c in found.values() for m in c["shortcuts"]))
     rows = [[f"`{n}`", *(SHORT[c["shortcuts"][m]["verdict"]] for m in markers)] for n, c in found.items()]
     used = [
-        f"- `{n}`, {m.replace('_', ' ')}: {v['why']}"
-        for n, c in found.items()
-        for m, v in c["shortcuts"].items()
-        if v["verdict"] == "used"
+        f"- `{n}`, {m.replace('_', ' ')}: {v['why']}" for n, c in found.items() for m, v in c["shortcuts"].items() if v["verdict"] == "used"
     ]
     return "\n".join([markdown(["training", *(m.replace("_", " ") for m in markers)], rows), "", *used])
 
@@ -105,9 +119,7 @@ def worst_list(found: Mapping[str, Mapping[str, Any]]) -> str:
             if "map" in entry:
                 picture = MAPS / f"{name}-{entry['class']}.png"
                 write_bytes(picture, encode_png(_picture(entry)))
-                told += (
-                    f"<br>![mean map of {entry['class']}](images/published/{picture.name})<br>{entry['with_mask']} with a mask"
-                )
+                told += f"<br>![mean map of {entry['class']}](images/published/{picture.name})<br>{entry['with_mask']} with a mask"
             cells.append(told)
         rows.append([f"`{name}`", *cells, *[""] * (len(PLACES) - len(cells))])
     return markdown(["training", *PLACES], rows)
@@ -130,17 +142,22 @@ def transfer_table(found: Mapping[str, Mapping[str, Any]]) -> str:
             continue
         t, published = content["training"], PRESETS[content["training"]["preset"]].published
         printed = (
-            f"{published.parameters:,}; {published.trainable:,} learn while the base is frozen"
-            if published.parameters
-            else "not printed"
+            f"{published.parameters:,}; {published.trainable:,} learn while the base is frozen" if published.parameters else "not printed"
         )
         recipe = t["recipe"]
         n = sum(sum(c.values()) for c in t["images"].values())
         seconds = " + ".join(f"{sum(e['seconds'] for e in t['curves'] if e['phase'] == p):.0f} s" for p in (1, 2))
-        rows.append([
-            f"`{t['preset']}`, {recipe['base']}", printed, f"{content['parameters']:,}",
-            f"{recipe['height']} × {recipe['width']}", f"{n} images, batches of {recipe['batch']}", seconds, f"`{content['layer']}`",
-        ])  # fmt: skip
+        rows.append(
+            [
+                f"`{t['preset']}`, {recipe['base']}",
+                printed,
+                f"{content['parameters']:,}",
+                f"{recipe['height']} × {recipe['width']}",
+                f"{n} images, batches of {recipe['batch']}",
+                seconds,
+                f"`{content['layer']}`",
+            ]
+        )
     head = ["system", "parameters printed", "parameters", "pixels", "tried on", "two phases took", "explained at"]
     return markdown(head, rows)
 

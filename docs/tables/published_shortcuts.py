@@ -54,9 +54,7 @@ def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
         alarms = content["false_alarms"]["intervals"]
         lines.append("| " + " | ".join([f"`{network}`", f"{dataset} ({content['images']:,})", *cells, f"{alarms:.1%}"]) + " |")
         used += [
-            f"- `{network}` on {dataset}, {m.replace('_', ' ')}: {verdicts[m]['why']}"
-            for m in markers
-            if verdicts[m]["verdict"] == "used"
+            f"- `{network}` on {dataset}, {m.replace('_', ' ')}: {verdicts[m]['why']}" for m in markers if verdicts[m]["verdict"] == "used"
         ]
     return "\n".join([*lines, "", "Every *used*, with its numbers:", "", *used])
 

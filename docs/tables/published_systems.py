@@ -41,9 +41,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 KEPT, MADE = PROJECT / "docs" / "published", PROJECT / "build" / "published"
 WORST, MAP_SIDE = 3, 20
 FIGURES = (
-    "accuracy", "balanced_accuracy", "majority_baseline", "kappa", "per_class", "confusion_matrix", "classes", "n_images",
+    "accuracy",
+    "balanced_accuracy",
+    "majority_baseline",
+    "kappa",
+    "per_class",
+    "confusion_matrix",
+    "classes",
+    "n_images",
     "n_lesions_or_images",
-)  # fmt: skip
+)
 LEAKS = ("lesions in several splits", "patients in several splits", "the same photograph in several splits")
 
 
@@ -118,7 +125,7 @@ def judge(network: Path, whole: Dataset) -> dict[str, Any]:
         "leakage": [{"kind": f.kind, "summary": f.summary} for f in audit.findings if f.kind in LEAKS],
         "shortcuts": {m: {"verdict": v["verdict"], "why": v["why"]} for m, v in shortcut["verdicts"].items()},
         "worst": worst(classifier, data, judged),
-    }  # fmt: skip
+    }
 
 
 def known_lesions(table: PredictionTable, data: Dataset) -> dict[str, Any] | None:
@@ -131,9 +138,7 @@ def known_lesions(table: PredictionTable, data: Dataset) -> dict[str, Any] | Non
         return None
     apart = with_splits(data, dict(zip(tested["image_id"], known.map({True: "known", False: "new"}), strict=True)))
     told = {side: as_json(assess(table, apart, split=side)) for side in ("known", "new")}
-    return {
-        side: {k: t[k] for k in ("accuracy", "balanced_accuracy", "majority_baseline", "n_images")} for side, t in told.items()
-    }
+    return {side: {k: t[k] for k in ("accuracy", "balanced_accuracy", "majority_baseline", "n_images")} for side, t in told.items()}
 
 
 def small(network: Path) -> dict[str, Any]:
@@ -171,8 +176,12 @@ def worst(classifier: Classifier, data: Dataset, judged: Assessment) -> list[dic
         entry: dict[str, Any] = {"class": figures.name, "images": figures.support, "sensitivity": vars(figures.sensitivity)}
         if items:
             mean = finish(mean_centred_map(classifier, items, classifier.target_index(figures.name)))
-            entry |= {"with_mask": mean.images, "method": mean.method, "map": np.round(_coarse(mean.heatmap), 3).tolist(),
-                      "lesion": np.round(_coarse(mean.lesion), 2).tolist()}  # fmt: skip
+            entry |= {
+                "with_mask": mean.images,
+                "method": mean.method,
+                "map": np.round(_coarse(mean.heatmap), 3).tolist(),
+                "lesion": np.round(_coarse(mean.lesion), 2).tolist(),
+            }
         told.append(entry)
     return told
 

@@ -27,18 +27,27 @@ PRESET = Preset(
     source="Alexanderson & Fredin 2024, degree project on skin-lesion classification with pretrained networks",
     published=Published("85.5 % accuracy in test; malignant: precision .822, recall .877, F1 .849, F-beta .865"),
     recipe=Recipe(
-        height=224, width=224, classes=("benign", "malignant"), split=Split(by="image", fractions=(0.64, 0.16, 0.2)),
-        balance="undersample", batch=256,
+        height=224,
+        width=224,
+        classes=("benign", "malignant"),
+        split=Split(by="image", fractions=(0.64, 0.16, 0.2)),
+        balance="undersample",
+        batch=256,
         phases=(
             Phase(epochs=15, rate=1e-3, schedule="plateau", thaw="none", batch_norm=False),
             Phase(epochs=35, rate=1e-4, schedule="plateau", thaw="half", batch_norm=False),
         ),
-        early_stopping=8, keep="best", weights="imagenet", options={"dropout": 0.3, "dense": 1024},
+        early_stopping=8,
+        keep="best",
+        weights="imagenet",
+        options={"dropout": 0.3, "dense": 1024},
     ),
     build=build,
     space={
-        "rate": {"low": 1e-4, "high": 3e-3, "log": True}, "optimiser": ["adam", "nadam", "sgd"],
-        "options.dropout": {"low": 0.1, "high": 0.6}, "options.dense": [256, 512, 1024],
+        "rate": {"low": 1e-4, "high": 3e-3, "log": True},
+        "optimiser": ["adam", "nadam", "sgd"],
+        "options.dropout": {"low": 0.1, "high": 0.6},
+        "options.dense": [256, 512, 1024],
     },
     chosen=(
         "Under-sampling makes the training classes equal (the report: 54.1 to 45.9 %).",
@@ -47,4 +56,4 @@ PRESET = Preset(
     ),
     bases=("EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2L", "ResNet152V2", "DenseNet201"),
     sigmoid=True,
-)  # fmt: skip
+)

@@ -26,17 +26,23 @@ PRESET = Preset(
     source="Ben Brahim 2020, report on skin cancer classification with a convolutional network trained from scratch on HAM10000",
     published=Published("94.06 % accuracy in validation, 93.93 % in test, split at random by image", 788_551, 788_551),
     recipe=Recipe(
-        height=75, width=100, classes=("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"),
+        height=75,
+        width=100,
+        classes=("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"),
         split=Split(by="image", fractions=(0.8, 0.1, 0.1)),
-        phases=(Phase(epochs=25, rate=1e-3),), options={"dropout": 0.5, "dense": 512},
+        phases=(Phase(epochs=25, rate=1e-3),),
+        options={"dropout": 0.5, "dense": 512},
     ),
     build=build,
     space={
-        "rate": {"low": 1e-4, "high": 3e-3, "log": True}, "batch": [16, 32, 64], "optimiser": ["adam", "nadam", "sgd"],
-        "options.dropout": {"low": 0.1, "high": 0.7}, "options.dense": [128, 256, 512],
+        "rate": {"low": 1e-4, "high": 3e-3, "log": True},
+        "batch": [16, 32, 64],
+        "optimiser": ["adam", "nadam", "sgd"],
+        "options.dropout": {"low": 0.1, "high": 0.7},
+        "options.dense": [128, 256, 512],
     },
     chosen=(
         "The printed shapes after the first pooling mean unpadded convolutions, though the first row prints 75 × 100.",
         "Pixels are brought to −1…1; dropout .5, batches of 32 and Adam at .001 are chosen here.",
     ),
-)  # fmt: skip
+)

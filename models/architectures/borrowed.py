@@ -79,9 +79,7 @@ def _keeps_picture(layer: Any) -> bool:
 def _cut(network: Any, card: ModelCard) -> Any:
     kept = [layer for layer in getattr(network, "layers", ()) if hasattr(layer, "output") and len(layer.output.shape) == 4]
     if not kept:
-        raise TrainingError(
-            "shows no layer that keeps a picture, so there is no base to take.", card.name, "Choose other --weights."
-        )
+        raise TrainingError("shows no layer that keeps a picture, so there is no base to take.", card.name, "Choose other --weights.")
     library = importlib.import_module(type(network).__module__.split(".", maxsplit=1)[0])  # keras or tf_keras
     return library.Model(network.inputs[0], kept[-1].output)
 
@@ -102,9 +100,7 @@ def _in_keras3(base: Any, card: ModelCard) -> Any:
             rebuilt = keras.models.load_model(file, compile=False)
         except (TypeError, ValueError) as error:
             first = str(error).strip().splitlines()[0][:160]
-            raise TrainingError(
-                f"its base cannot be rebuilt in Keras 3 ({first}).", card.name, "Choose other --weights."
-            ) from error
+            raise TrainingError(f"its base cannot be rebuilt in Keras 3 ({first}).", card.name, "Choose other --weights.") from error
     rebuilt = keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=rebuilt.name)  # old files keep both as lists
     pictures = np.random.default_rng(0).random((2, *card.size, 3), np.float32)
     before, after = (np.asarray(n(pictures, training=False)).reshape(2, -1) for n in (base, rebuilt))

@@ -40,12 +40,17 @@ PRESET = Preset(
     source="Hitta 2023, report on melanoma detection by transfer learning with Inception-ResNet-v2",
     published=Published("79.85 % accuracy with the base frozen, 89.19 % fine-tuned", 57_961_378, 3_624_642),
     recipe=Recipe(
-        height=256, width=256, classes=("not mel", "mel"), split=Split(by="image", fractions=(0.8, 0.1, 0.1)), batch=64,
+        height=256,
+        width=256,
+        classes=("not mel", "mel"),
+        split=Split(by="image", fractions=(0.8, 0.1, 0.1)),
+        batch=64,
         phases=(
             Phase(epochs=200, rate=1e-3, schedule="exponential", thaw="none", batch_norm=False),
             Phase(epochs=40, rate=1e-4, thaw=30, batch_norm=False),
         ),
-        weights="imagenet", options={"dropout": 0.3},
+        weights="imagenet",
+        options={"dropout": 0.3},
     ),
     build=build,
     inside=augment,
@@ -55,4 +60,4 @@ PRESET = Preset(
         "Their 9,522 images are not published; any dataset with melanomas serves.",
     ),
     bases=("InceptionResNetV2",),
-)  # fmt: skip
+)

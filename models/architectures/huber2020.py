@@ -27,16 +27,17 @@ PRESET = Preset(
     source="Huber 2020, report on skin lesion classification on HAM10000, own networks beside AutoML",
     published=Published("77 % accuracy against a majority baseline of 69 %; AutoML 91 %"),
     recipe=Recipe(
-        height=90, width=120, classes=("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"),
+        height=90,
+        width=120,
+        classes=("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"),
         split=Split(by="image", fractions=(0.7, 0.1, 0.2)),
-        augmentation={
-            "flip-horizontal": 1, "flip-vertical": 1, "rotation": 20, "shift": 0.1, "zoom": 0.1, "shear": 10,
-        },
-        phases=(Phase(epochs=50, rate=1e-3),), options={"dropout": 0.25, "dense": 128},
+        augmentation={"flip-horizontal": 1, "flip-vertical": 1, "rotation": 20, "shift": 0.1, "zoom": 0.1, "shear": 10},
+        phases=(Phase(epochs=50, rate=1e-3),),
+        options={"dropout": 0.25, "dense": 128},
     ),
     build=build,
     chosen=(
         "The report prints no structure: four 3 × 3 convolutions (32, 32, 64, 64), a dense layer of 128 and dropout .25 are chosen here.",
         "How far pictures are turned, moved, zoomed and sheared is chosen here; of the rates .01 to .001 the lowest is used.",
     ),
-)  # fmt: skip
+)

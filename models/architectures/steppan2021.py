@@ -26,15 +26,17 @@ PRESET = Preset(
     source="Steppan & Hanke 2021, Analysis of skin lesion images with deep learning, arXiv:2101.03814",
     published=Published("balanced accuracy .634 of the ensemble, .600 of the best single network"),
     recipe=Recipe(
-        height=380, width=380, split=Split(by="image", fractions=(0.85, 0.05, 0.1)),
-        augmentation={
-            "rotation": 180, "flip-horizontal": 1, "flip-vertical": 1, "zoom": 0.05, "lighting": 0.2, "cutout": 16,
-        },
+        height=380,
+        width=380,
+        split=Split(by="image", fractions=(0.85, 0.05, 0.1)),
+        augmentation={"rotation": 180, "flip-horizontal": 1, "flip-vertical": 1, "zoom": 0.05, "lighting": 0.2, "cutout": 16},
         phases=(
             Phase(epochs=1, rate=1e-3, schedule="one-cycle", thaw="none"),
             Phase(epochs=20, rate=1e-3, schedule="one-cycle", thaw="all"),
         ),
-        keep="best", weights="imagenet", options={"dropout": 0.4},
+        keep="best",
+        weights="imagenet",
+        options={"dropout": 0.4},
     ),
     build=build,
     chosen=(
@@ -47,4 +49,4 @@ PRESET = Preset(
     ),
     bases=("EfficientNetB4", "EfficientNetB5", "InceptionResNetV2"),
     sizes={"EfficientNetB5": 456, "InceptionResNetV2": 299},
-)  # fmt: skip
+)

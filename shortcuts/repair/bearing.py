@@ -31,9 +31,7 @@ class Bearing:
         return np.where(np.isnan(self.values).any(axis=1), np.nan, np.nan_to_num(self.values).max(axis=1))
 
 
-def bearing(
-    data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path | None = None, places: bool = False
-) -> Run[Bearing]:
+def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path | None = None, places: bool = False) -> Run[Bearing]:
     """By the dataset's masks or labels; the detectors look through the pictures only for what these do not say.
 
     places: whether it is also to be known where in the picture they lie, which labels do not say.

@@ -32,8 +32,11 @@ from shortcuts.subjects import outline
 
 How = Literal["fill", "crop", "trim", "leave"]
 HOWS: dict[str, str] = {
-    "fill": "markers filled with skin", "crop": "cropped to the lesion", "trim": "black borders cut off", "leave": "pictures as they are",
-}  # fmt: skip
+    "fill": "markers filled with skin",
+    "crop": "cropped to the lesion",
+    "trim": "black borders cut off",
+    "leave": "pictures as they are",
+}
 IMAGES, MASKS, NOTES, ABOUT = "images", "masks", ".done", "cleaned.json"
 QUALITY = 95
 AHEAD = 8
@@ -68,9 +71,7 @@ class _Copy:
     done: tuple[str, ...] | None  # what was done to it; None where it could not be read
 
 
-def write_cleaned(
-    data: Dataset, borne: np.ndarray, asked: Asked, folder: Path, seen: Path, about: Mapping[str, str]
-) -> Run[Cleaned]:
+def write_cleaned(data: Dataset, borne: np.ndarray, asked: Asked, folder: Path, seen: Path, about: Mapping[str, str]) -> Run[Cleaned]:
     """`images/`, lesion masks in `masks/`, `metadata.csv` and `cleaned.json`, the last last. A killed run goes on; one that ended is
     only read.
 
@@ -78,9 +79,7 @@ def write_cleaned(
     what was done to each image in `cleaned`. Raises DatasetError if the folder holds another copy or the dataset itself.
     """
     kept = "all" if asked.keep is None else hashlib.sha256(asked.keep.tobytes()).hexdigest()
-    stamp = {
-        **about, "markers": list(asked.markers), "how": asked.how, "filling": asked.filling, "seed": asked.seed, "kept": kept,
-    }  # fmt: skip
+    stamp = {**about, "markers": list(asked.markers), "how": asked.how, "filling": asked.filling, "seed": asked.seed, "kept": kept}
     before = _claim(folder, data, stamp)
     if before is not None:
         return before
@@ -137,9 +136,7 @@ def balanced(labels: pd.Series, bears: np.ndarray, seed: int = 0) -> np.ndarray:
         kept = [np.nanmin(np.stack([of[:, 0] / r, of[:, 1] / (1 - r)]), axis=0) for r in shares]  # 0/0 sets no limit
     usable = [k for k, counts in enumerate(kept) if (counts >= 1).all()]
     if not usable:
-        raise DatasetError(
-            "cannot be balanced: a diagnosis always bears the marker and another never does.", todo="Fill or crop instead."
-        )
+        raise DatasetError("cannot be balanced: a diagnosis always bears the marker and another never does.", todo="Fill or crop instead.")
     best = max(usable, key=lambda k: kept[k].sum())
     keep, rng = np.zeros(len(labels), bool), np.random.default_rng(seed)
     for kind, n in zip(kinds, kept[best], strict=True):

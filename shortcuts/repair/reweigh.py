@@ -49,6 +49,4 @@ def weigh_images(data: Dataset, borne: Bearing) -> tuple[pd.DataFrame, Weights]:
 
 
 def _words(pattern: tuple[int, ...], markers: tuple[str, ...]) -> str:
-    return " and ".join(
-        f"{'with' if there else 'without'} {m.replace('_', ' ')}" for there, m in zip(pattern, markers, strict=True)
-    )
+    return " and ".join(f"{'with' if there else 'without'} {m.replace('_', ' ')}" for there, m in zip(pattern, markers, strict=True))

@@ -44,9 +44,7 @@ class Trap:
     odds: tuple[Odds, ...]
 
 
-def set_trap(
-    data: Dataset, borne: Bearing, target: str | None, share: float, strength: float, seed: int
-) -> tuple[pd.DataFrame, Trap]:
+def set_trap(data: Dataset, borne: Bearing, target: str | None, share: float, strength: float, seed: int) -> tuple[pd.DataFrame, Trap]:
     """image_id and split of every image, and the odds. target: the diagnosis asked for, None for malignant or not. Images of a lesion or
     patient stay together."""
     kinds = data.table["diagnosis"].reset_index(drop=True)
@@ -57,9 +55,15 @@ def set_trap(
 
 
 def trap_split(
-    kinds: pd.Series, positive: np.ndarray, bears: np.ndarray, markers: tuple[str, ...], groups: np.ndarray, share: float = 0.3,
-    strength: float = 1.0, seed: int = 0,
-) -> Trap:  # fmt: skip
+    kinds: pd.Series,
+    positive: np.ndarray,
+    bears: np.ndarray,
+    markers: tuple[str, ...],
+    groups: np.ndarray,
+    share: float = 0.3,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Trap:
     """kinds: diagnosis a row, whose shares both sides keep; positive: float (N,), whether it is the one asked for, 1, 0 or NaN; bears:
     float (N, M); groups: int (N,), what must stay together; share: of the test; strength: 0 a split at random … 1 the strongest trap.
 
@@ -73,9 +77,7 @@ def trap_split(
     whole = [odds_ratio(exposed[:, k], event, group)[0] for k in range(len(markers))]
     usable = [k for k, f in enumerate(whole) if f.defined]
     if not usable or not event.any() or event.all():
-        raise DatasetError(
-            "no trap can be set: a side of the diagnosis or of the marker is empty.", todo="Choose another marker or class."
-        )
+        raise DatasetError("no trap can be set: a side of the diagnosis or of the marker is empty.", todo="Choose another marker or class.")
     pull = np.array([np.log(whole[k].value) for k in usable])
     centred = exposed[:, usable] - exposed[:, usable].mean(axis=0)
     agrees = (centred * pull).sum(axis=1) * np.where(event, 1, -1)

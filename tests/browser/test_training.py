@@ -38,12 +38,8 @@ def fill(page: Page, label: str, text: str) -> None:
 def test_from_the_form_to_figures_on_its_own_test_images(page: Page, server: Server) -> None:
     begin(page, server, "mine", 2)
     expect(page.get_by_text("Majority baseline", exact=True)).to_be_visible()
-    expect(
-        page.get_by_text("The dashed line is epoch 2, whose weights the classifier has: the last of its phase.")
-    ).to_be_visible()
-    expect(
-        page.get_by_text(re.compile("balanced accuracy is .* on images it learned from (than|and) in validation")).first
-    ).to_be_visible()
+    expect(page.get_by_text("The dashed line is epoch 2, whose weights the classifier has: the last of its phase.")).to_be_visible()
+    expect(page.get_by_text(re.compile("balanced accuracy is .* on images it learned from (than|and) in validation")).first).to_be_visible()
     tap(page.get_by_role("link", name=re.compile("Evaluate it on its test images")))
     press(page.get_by_role("button", name="Run it over the dataset"))
     expect(page.get_by_text("always nv", exact=True)).to_be_visible()

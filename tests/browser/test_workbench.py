@@ -136,9 +136,7 @@ def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: S
     canvas = page.locator(".viewer canvas").first
     canvas.hover()
     told = page.locator(".viewer .told").first
-    expect(told).to_have_text(
-        re.compile(r"Row \d+, column \d+ of 12 × 12: [+−][\d.e-]+, \d+ % of the strongest, (for|against) the class")
-    )
+    expect(told).to_have_text(re.compile(r"Row \d+, column \d+ of 12 × 12: [+−][\d.e-]+, \d+ % of the strongest, (for|against) the class"))
     before = told.inner_text()
     canvas.focus()
     for _ in range(4):

@@ -9,14 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.associations import (
-    association_findings,
-    associations,
-    cramers_v,
-    mean_difference,
-    odds_ratio,
-    turned_round,
-)
+from data_audit.associations import association_findings, associations, cramers_v, mean_difference, odds_ratio, turned_round
 from data_audit.opening import open_dataset
 
 
@@ -83,8 +76,10 @@ def test_a_paradox_is_seen() -> None:
 
 def test_ink_with_melanoma_comes_first(small_dataset, rng: np.random.Generator) -> None:
     data = open_dataset(small_dataset)
-    table = pd.concat([data.table.assign(image_id=data.table["image_id"] + f"-{k}", lesion_id=data.table["lesion_id"] + f"-{k}")
-                       for k in range(12)], ignore_index=True)  # fmt: skip
+    table = pd.concat(
+        [data.table.assign(image_id=data.table["image_id"] + f"-{k}", lesion_id=data.table["lesion_id"] + f"-{k}") for k in range(12)],
+        ignore_index=True,
+    )
     data = replace(data, table=table, order=())
     ink = ((table["diagnosis"] == "mel") & (rng.random(len(table)) < 0.8)).to_numpy() | (rng.random(len(table)) < 0.05)
     hair = rng.random(len(table)) < 0.3
@@ -104,13 +99,13 @@ def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: 
     parts = {"trunk": (40, 60, 25, 25), "face": (1, 49, 60, 640)}
     rows = [
         {"image_id": f"{site}-{cell}-{k}", "site": site, "sticker": cell in (0, 1), "diagnosis": "mel" if cell in (0, 2) else "nv"}
-        for site, cells in parts.items() for cell, n in enumerate(cells) for k in range(n)
-    ]  # fmt: skip
+        for site, cells in parts.items()
+        for cell, n in enumerate(cells)
+        for k in range(n)
+    ]
     table = pd.DataFrame(rows).reindex(columns=[*data.table.columns, "sticker"])
     table["lesion_id"] = table["image_id"]
-    found = associations(
-        replace(data, table=table.drop(columns="sticker"), order=()), {"sticker": table["sticker"].to_numpy(bool)}
-    )
+    found = associations(replace(data, table=table.drop(columns="sticker"), order=()), {"sticker": table["sticker"].to_numpy(bool)})
     odds = next(f for f in found if f.column == "sticker" and f.kind == "odds ratio")
     assert odds.strength.low > 1 and odds.reversed_in == "site"
     finding = next(f for f in association_findings(found, list(table["image_id"])) if f.evidence["column"] == "sticker")

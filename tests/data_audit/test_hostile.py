@@ -36,14 +36,7 @@ def png_header(width: int, height: int) -> bytes:
     content = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + b"IHDR" + content + struct.pack(">I", zlib.crc32(b"IHDR" + content))
     data = zlib.compress(b"\0" * 1000)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk
-        + struct.pack(">I", len(data))
-        + b"IDAT"
-        + data
-        + struct.pack(">I", zlib.crc32(b"IDAT" + data))
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", len(data)) + b"IDAT" + data + struct.pack(">I", zlib.crc32(b"IDAT" + data))
 
 
 @pytest.fixture
@@ -104,9 +97,7 @@ def test_everything_bad_is_listed_and_everything_else_is_audited(
     assert {"truncated", "corrupt", "bomb", "text"} <= set(kinds["unreadable images"].image_ids)
     written = {p for p in tmp_path.rglob("*") if p.is_file() and hostile not in p.parents}
     assert all(out in p.parents or p.name == "secret.jpg" for p in written)
-    assert "'=L" not in (out / "split.csv").read_text(encoding="utf-8") and json.loads(
-        (out / "audit.json").read_text(encoding="utf-8")
-    )
+    assert "'=L" not in (out / "split.csv").read_text(encoding="utf-8") and json.loads((out / "audit.json").read_text(encoding="utf-8"))
     page = audit_html(dataset, audit.content)
     assert "<script" not in page and "alert(" not in page.replace("&lt;script&gt;alert(", "")
 

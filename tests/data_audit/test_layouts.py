@@ -47,9 +47,7 @@ def test_isic_2019_one_hot_with_metadata(tmp_path: Path) -> None:
     truth = "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\nI_1,1.0,0,0,0,0,0,0,0,0\nI_2,0,0,0,1.0,0,0,0,0,0\n"
     meta = "image,age_approx,anatom_site_general,lesion_id,sex\nI_1,55,head/neck,L1,female\nI_2,30,,L2,male\n"
     files = {"ISIC_2019_Training_GroundTruth.csv": truth, "ISIC_2019_Training_Metadata.csv": meta}
-    data = open_dataset(
-        put(tmp_path, {**files, "ISIC_2019_Training_Input/I_1.jpg": None, "ISIC_2019_Training_Input/I_2.jpg": None})
-    )
+    data = open_dataset(put(tmp_path, {**files, "ISIC_2019_Training_Input/I_1.jpg": None, "ISIC_2019_Training_Input/I_2.jpg": None}))
     assert data.layout == "isic-challenge"
     assert data.table[["diagnosis", "age", "sex", "split"]].values.tolist() == [
         ["mel", 55, "female", "train"],
@@ -74,12 +72,8 @@ def test_isic_2016_has_no_header(tmp_path: Path) -> None:
 
 def test_isic_2020_takes_the_column_that_says_something(tmp_path: Path) -> None:
     head = "image_name,patient_id,sex,age_approx,anatom_site_general_challenge,diagnosis,benign_malignant,target\n"
-    rows = (
-        "I_1,P1,male,45,torso,unknown,benign,0\nI_2,P1,male,45,torso,unknown,malignant,1\nI_3,P2,female,,torso,nevus,benign,0\n"
-    )
-    data = open_dataset(
-        put(tmp_path, {"ISIC_2020_Training_GroundTruth.csv": head + rows, **{f"train/I_{k}.jpg": None for k in (1, 2, 3)}})
-    )
+    rows = "I_1,P1,male,45,torso,unknown,benign,0\nI_2,P1,male,45,torso,unknown,malignant,1\nI_3,P2,female,,torso,nevus,benign,0\n"
+    data = open_dataset(put(tmp_path, {"ISIC_2020_Training_GroundTruth.csv": head + rows, **{f"train/I_{k}.jpg": None for k in (1, 2, 3)}}))
     assert data.table["diagnosis"].tolist() == ["benign", "malignant", "benign"]
     assert data.table["patient_id"].tolist() == ["P1", "P1", "P2"] and data.groups.nunique() == 2
 
@@ -92,9 +86,7 @@ def test_isic_cli_download(tmp_path: Path) -> None:
 
 def test_isic_archive_json(tmp_path: Path) -> None:
     meta = {"_id": "5", "name": "I_1", "meta": {"clinical": {"age_approx": 55, "sex": "female", "diagnosis": "nevus"}}}
-    data = open_dataset(
-        put(tmp_path, {"a/I_1.jpg": None, "a/I_1.json": json.dumps(meta), "a/I_2.jpg": None, "a/I_2.json": "{broken"})
-    )
+    data = open_dataset(put(tmp_path, {"a/I_1.jpg": None, "a/I_1.json": json.dumps(meta), "a/I_2.jpg": None, "a/I_2.json": "{broken"}))
     assert (data.layout, len(data)) == ("isic-json", 2)
     assert data.row("I_1")["age"] == 55 and kinds(data)["unreadable metadata"] == ("a/I_2.json",)
 
@@ -104,8 +96,10 @@ def test_one_folder_a_class_with_splits(tmp_path: Path) -> None:
     data = open_dataset(put(tmp_path, files))
     assert data.layout == "class-folders"
     assert sorted(data.table[["image_id", "diagnosis", "split"]].values.tolist()) == [
-        ["Test/nevus/a.jpg", "nv", "test"], ["Train/melanoma/a.jpg", "mel", "train"], ["b", "nv", "train"],
-    ]  # fmt: skip
+        ["Test/nevus/a.jpg", "nv", "test"],
+        ["Train/melanoma/a.jpg", "mel", "train"],
+        ["b", "nv", "train"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +123,7 @@ def test_latin1_is_read(tmp_path: Path) -> None:
 
 def test_problems_are_listed_with_their_rows_and_the_rest_goes_on(tmp_path: Path) -> None:
     rows = [f"L{k},I_{k:03},nv,50,train" for k in range(30)]
-    rows += [
-        "L50,I_050,nv,-1,train",
-        "L51,I_051,nv,850,test",
-        "L52,I_052,wart,50,test",
-        "L53,I_053,,50,test",
-        "L0,I_000,nv,50,train",
-    ]
+    rows += ["L50,I_050,nv,-1,train", "L51,I_051,nv,850,test", "L52,I_052,wart,50,test", "L53,I_053,,50,test", "L0,I_000,nv,50,train"]
     rows += ["L1,I_054,mel,50,test", "X,other-source-1,nv,50,test", ",,nv,1,train"]
     text = "lesion_id,image_id,dx,age,split\n" + "\n".join(rows)
     names = {f"I_{k:03}.jpg": None for k in [*range(29), 50, 51, 52, 53, 54, 99]}

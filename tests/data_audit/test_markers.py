@@ -33,9 +33,7 @@ def photographs(n: int, seed: int) -> list[tuple[np.ndarray, dict[str, np.ndarra
     drawn = []
     for k in range(n):
         worn = [m for m in DRAWN if rng.random() < 0.33]
-        one = draw_photograph(
-            str(rng.choice(["nv", "mel", "bkl"])), str(rng.choice(list(TONES))), 77_000_000 + seed * 1000 + k, 0, worn
-        )
+        one = draw_photograph(str(rng.choice(["nv", "mel", "bkl"])), str(rng.choice(list(TONES))), 77_000_000 + seed * 1000 + k, 0, worn)
         drawn.append((one.image, one.markers))
     return drawn
 
@@ -57,12 +55,8 @@ CROWDED = pytest.mark.xfail(strict=True, reason="0.42 on the demo itself, 0.35 h
 
 
 @pytest.mark.parametrize(
-    ("marker", "least"),
-    [
-        ("sticker", 0.6), ("dark_corner", 0.6), ("ink", 0.6), pytest.param("ruler", 0.4, marks=CROWDED),
-        ("hair", 0.4),
-    ],
-)  # fmt: skip
+    ("marker", "least"), [("sticker", 0.6), ("dark_corner", 0.6), ("ink", 0.6), pytest.param("ruler", 0.4, marks=CROWDED), ("hair", 0.4)]
+)
 def test_masks_lie_on_what_was_drawn(drawn: list[tuple[np.ndarray, dict[str, np.ndarray]]], marker: str, least: float) -> None:
     common = either = 0
     for image, truth in drawn:

@@ -69,10 +69,13 @@ def test_too_few_lesions_or_equal_features_are_undefined_with_the_reason(small: 
 def test_shift_by_hand() -> None:
     rng = np.random.default_rng(2)
     second = np.arange(400) >= 200
-    features = pd.DataFrame({
-        "brightness": rng.normal(60, 10, 400) + 10 * second, "noise": rng.normal(0, 1, 400),
-        "sex": np.where(rng.random(400) < np.where(second, 0.8, 0.2), "male", "female"),
-    })  # fmt: skip
+    features = pd.DataFrame(
+        {
+            "brightness": rng.normal(60, 10, 400) + 10 * second,
+            "noise": rng.normal(0, 1, 400),
+            "sex": np.where(rng.random(400) < np.where(second, 0.8, 0.2), "male", "female"),
+        }
+    )
     found = {s.feature: s for s in shifts(features, second, np.arange(400))}
     assert found["brightness"].effect.low < 1 < found["brightness"].effect.high and found["brightness"].large
     assert found["sex"].effect.value == pytest.approx(0.6, abs=0.1) and found["sex"].large  # φ of .8 against .2 is .6
@@ -135,9 +138,7 @@ def test_swapped_labels_come_first() -> None:
 
 
 def test_consensus_is_counted_apart_from_histology(small: Dataset) -> None:
-    table = small.table.assign(
-        confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4)
-    )
+    table = small.table.assign(confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4))
     finding = label_findings(replace(small, table=table, order=()), None)[0]
     n = len(small) // 4
     assert f"{2 * n:,} of" in finding.summary and f"{n:,} rest on consensus alone" in finding.summary
@@ -165,5 +166,12 @@ def test_skin_is_found_beside_the_lesion_and_measured() -> None:
 
 def test_tone_groups() -> None:
     assert [tone_group(a) for a in (60, 55, 50, 30, 20, 0, -40, float("nan"))] == [
-        "very light", "light", "light", "intermediate", "tan", "brown", "dark", None,
-    ]  # fmt: skip
+        "very light",
+        "light",
+        "light",
+        "intermediate",
+        "tan",
+        "brown",
+        "dark",
+        None,
+    ]

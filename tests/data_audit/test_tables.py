@@ -11,12 +11,18 @@ from exports import neutral, safe_csv
 
 def test_formulas_are_neutralised_and_numbers_kept() -> None:
     assert [neutral(v) for v in ("=1+1", "+cmd", "-2+3", "@x", " =1", "-2.5", "+1e-3", "nv", 3)] == [
-        "'=1+1", "'+cmd", "'-2+3", "'@x", "' =1", "-2.5", "+1e-3", "nv", 3,
-    ]  # fmt: skip
+        "'=1+1",
+        "'+cmd",
+        "'-2+3",
+        "'@x",
+        "' =1",
+        "-2.5",
+        "+1e-3",
+        "nv",
+        3,
+    ]
 
 
 def test_tables_carry_what_they_were_made_from() -> None:
-    back = pd.read_csv(
-        io.StringIO(safe_csv(pd.DataFrame({"image_id": ["=x"], "mel": [0.5]}), {"model_sha256": "ab", "other": "no"}))
-    )
+    back = pd.read_csv(io.StringIO(safe_csv(pd.DataFrame({"image_id": ["=x"], "mel": [0.5]}), {"model_sha256": "ab", "other": "no"})))
     assert back.to_dict("records") == [{"image_id": "'=x", "mel": 0.5, "about_model_sha256": "ab"}]

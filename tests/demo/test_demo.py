@@ -75,9 +75,7 @@ def test_the_answer_key_names_every_fault() -> None:
     key = faulty.faults
     inked = frame["markers"].map(lambda m: "ink" in m)
     assert inked[frame["diagnosis"] == "mel"].mean() > 0.75 and inked[frame["diagnosis"] != "mel"].mean() < 0.08
-    assert set(key["ink with melanoma"]) == set(
-        frame["image_id"][inked & (frame["diagnosis"] == "mel") & frame["copy_of"].isna()]
-    )
+    assert set(key["ink with melanoma"]) == set(frame["image_id"][inked & (frame["diagnosis"] == "mel") & frame["copy_of"].isna()])
     torn = frame.groupby("lesion_id")["split"].nunique()
     assert set(torn[torn > 1].index) == set(key["lesion in two splits"])
     copies = frame["copy_of"].notna()

@@ -26,9 +26,7 @@ def test_differences_are_scikit_learns() -> None:
     found = compare(true, first, second, CLASSES, np.arange(300), resamples=200)
     a, b = first.argmax(1), second.argmax(1)
     assert found.differences["accuracy"].value == pytest.approx(metrics.accuracy_score(true, b) - metrics.accuracy_score(true, a))
-    assert found.differences["kappa"].value == pytest.approx(
-        metrics.cohen_kappa_score(true, b) - metrics.cohen_kappa_score(true, a)
-    )
+    assert found.differences["kappa"].value == pytest.approx(metrics.cohen_kappa_score(true, b) - metrics.cohen_kappa_score(true, a))
     area = [metrics.roc_auc_score(true == 1, p[:, 1]) for p in (first, second)]
     assert found.per_class["mel"]["auc"].value == pytest.approx(area[1] - area[0])
     np.testing.assert_array_equal(found.matrix, metrics.confusion_matrix(true, b) - metrics.confusion_matrix(true, a))

@@ -49,9 +49,7 @@ def judged(true: np.ndarray, score: np.ndarray, groups: np.ndarray, cut: float, 
 def test_sensitivity(n: int) -> None:
     """True sensitivity .9; n lesions of the class. At 100 the interval is the bootstrap's, below it is Wilson's."""
     cut = 1.5 - norm.ppf(0.9)
-    found = coverage(
-        lambda t, s, g: judged(t, s, g, cut, 1000 if n >= 100 else 0).per_class[1].sensitivity, np.array([5, n]), 1.5, 0.9, n
-    )
+    found = coverage(lambda t, s, g: judged(t, s, g, cut, 1000 if n >= 100 else 0).per_class[1].sensitivity, np.array([5, n]), 1.5, 0.9, n)
     print(f"sensitivity .9, {n} lesions: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert n < 30 or 0.93 <= found[0] <= 0.97
     assert found[1] < found[0]
@@ -89,11 +87,7 @@ def test_what_only_the_bootstrap_gives(name: str) -> None:
         true, score, group = study(rng, np.array([2000, 2000]), 1.5)
         known.append(getattr(judged(true, score, group, 0.75, 0).per_class[1], name).value)
     found = coverage(
-        lambda t, s, g: getattr(judged(t, s, g, 0.75, 500).per_class[1], name),
-        np.array([100, 100]),
-        1.5,
-        float(np.mean(known)),
-        300,
+        lambda t, s, g: getattr(judged(t, s, g, 0.75, 500).per_class[1], name), np.array([100, 100]), 1.5, float(np.mean(known)), 300
     )
     print(f"{name}, 100 lesions a class: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert 0.92 <= found[0] <= 0.975

@@ -28,12 +28,16 @@ def data(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 def test_each_group_is_the_figure_of_its_rows(figure: str) -> None:
     scores, positive, decided, sex = data(0)
     theirs = {
-        "sensitivity": lambda y, d, s: metrics.recall_score(y, d), "specificity": lambda y, d, s: metrics.recall_score(~y, ~d),
-        "ppv": lambda y, d, s: metrics.precision_score(y, d), "npv": lambda y, d, s: metrics.precision_score(~y, ~d),
-        "auc": lambda y, d, s: metrics.roc_auc_score(y, s), "average_precision": lambda y, d, s: metrics.average_precision_score(y, s),
-        "accuracy": lambda y, d, s: metrics.accuracy_score(y, d), "f1": lambda y, d, s: metrics.f1_score(y, d),
+        "sensitivity": lambda y, d, s: metrics.recall_score(y, d),
+        "specificity": lambda y, d, s: metrics.recall_score(~y, ~d),
+        "ppv": lambda y, d, s: metrics.precision_score(y, d),
+        "npv": lambda y, d, s: metrics.precision_score(~y, ~d),
+        "auc": lambda y, d, s: metrics.roc_auc_score(y, s),
+        "average_precision": lambda y, d, s: metrics.average_precision_score(y, s),
+        "accuracy": lambda y, d, s: metrics.accuracy_score(y, d),
+        "f1": lambda y, d, s: metrics.f1_score(y, d),
         "f_beta": lambda y, d, s: metrics.fbeta_score(y, d, beta=2),
-    }  # fmt: skip
+    }
     found = by_group(scores, positive, decided, np.arange(400), list(sex), figure)
     assert [g.group for g in found] == ["f", "m"] and sum(g.images for g in found) == 400
     for g in found:

@@ -23,7 +23,7 @@ from evaluation.ood import (
     from_arrays,
     separation,
     split_parts,
-)  # fmt: skip
+)
 
 
 def features(n: int, shift: float = 0.0, seed: int = 0) -> Features:

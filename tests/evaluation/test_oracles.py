@@ -13,9 +13,16 @@ from evaluation.rules import ARGMAX, HALF, Rule
 
 CLASSES = ("bcc", "mel", "nv", "bkl")
 ISIC = {
-    "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "dice": "f1", "ppv": "ppv", "npv": "npv",
-    "auc": "auc", "auc_sens_80": "auc_sens_80", "ap": "average_precision",
-}  # fmt: skip
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "dice": "f1",
+    "ppv": "ppv",
+    "npv": "npv",
+    "auc": "auc",
+    "auc_sens_80": "auc_sens_80",
+    "ap": "average_precision",
+}
 OLD_PANDAS = pytest.mark.filterwarnings("ignore:The inplace keyword")  # that scoring is written for an older one
 
 
@@ -119,15 +126,10 @@ def test_intervals_of_shares_and_of_the_rest() -> None:
     true, scores, _ = predictions(8, 900)
     ours = evaluate(true, scores, CLASSES, np.arange(900))
     methods = {name: getattr(ours.per_class[0], name).method for name in ("sensitivity", "specificity", "f1", "auc")}
-    assert methods == {
-        "sensitivity": "Wilson, effective size", "specificity": "BCa bootstrap", "f1": "BCa bootstrap",
-        "auc": "Obuchowski",
-    }  # fmt: skip
+    assert methods == {"sensitivity": "Wilson, effective size", "specificity": "BCa bootstrap", "f1": "BCa bootstrap", "auc": "Obuchowski"}
     between = evaluate(true, scores, CLASSES, np.arange(900), interval="percentile").kappa
     assert between.method == "percentile bootstrap" and between.value == ours.kappa.value
-    assert (between.low, between.high) == pytest.approx(
-        (ours.kappa.low, ours.kappa.high), abs=0.02
-    ) and between.low != ours.kappa.low
+    assert (between.low, between.high) == pytest.approx((ours.kappa.low, ours.kappa.high), abs=0.02) and between.low != ours.kappa.low
     _, (low, high) = precision_score(true == 2, scores.argmax(1) == 2, average="binary", method="wilson")
     assert (ours.per_class[2].ppv.low, ours.per_class[2].ppv.high) == pytest.approx((low, high), abs=0.004)
     assert ours.per_class[0].prevalence.value == pytest.approx((true == 0).mean())

@@ -89,8 +89,6 @@ def test_undefined_resamples_are_counted_and_too_many_leave_no_interval() -> Non
     assert often.undefined(("x", "share")) == pytest.approx(1000, abs=110)  # one in four
     one = resample(lambda w: {("x", "one"): w.sum(axis=0) / w.sum(axis=0)}, 12, 200)
     certain = told(one, ("x", "one"), "")
-    assert certain.value == 1 and np.isnan(certain.low) and "same in every resample" in certain.reason, (
-        "no mistake is no certainty"
-    )
+    assert certain.value == 1 and np.isnan(certain.low) and "same in every resample" in certain.reason, "no mistake is no certainty"
     rare = resample(lambda w: {("x", "share"): np.where(w[0] > 2, w[0], np.nan)}, 30, 500)
     assert np.isnan(percentile(rare, ("x", "share"))[0]) and np.isnan(bca(rare, ("x", "share"))[1])

@@ -161,9 +161,13 @@ def tf_keras_vis_maps(network: Any, images: np.ndarray, targets: list[int], laye
         network, model_modifier=ReplaceToLinear(), clone=True
     )
     maps = gradcam(
-        CategoricalScore(targets), tf.constant(images), penultimate_layer=layer, seek_penultimate_conv_layer=False,
-        normalize_cam=False, expand_cam=False,
-    )  # fmt: skip
+        CategoricalScore(targets),
+        tf.constant(images),
+        penultimate_layer=layer,
+        seek_penultimate_conv_layer=False,
+        normalize_cam=False,
+        expand_cam=False,
+    )
     return np.asarray(maps)
 
 

@@ -91,9 +91,7 @@ def test_an_engine_that_is_off_is_not_used(classifier: Classifier, monkeypatch: 
     assert engine.name == "tensorflow" and "scores differ" in engine.note
 
 
-def test_without_openvino_auto_is_tensorflow_and_asking_for_it_says_so(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_openvino_auto_is_tensorflow_and_asking_for_it_says_so(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explain.engine.importlib.util.find_spec", lambda name: None)
     fresh = Classifier(classifier.network, classifier.card, classifier.facts)
     assert open_engine("auto", fresh, fresh.layer()).note == ""

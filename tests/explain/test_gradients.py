@@ -67,9 +67,7 @@ def test_noise_samples_and_seed_have_an_effect() -> None:
     ]
     assert np.abs(maps[0] - maps[1]).max() > 0 and np.abs(maps[1] - maps[3]).max() > 0
     assert maps[2].shape == maps[0].shape
-    np.testing.assert_allclose(
-        finish(smooth_grad(classifier, prepared, A, noise=0)), vanilla_gradient(classifier, prepared, A), atol=1e-6
-    )
+    np.testing.assert_allclose(finish(smooth_grad(classifier, prepared, A, noise=0)), vanilla_gradient(classifier, prepared, A), atol=1e-6)
 
 
 def test_the_gradient_equals_tf_keras_vis(shortcut: Path, small_dataset: Path) -> None:

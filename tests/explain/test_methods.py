@@ -82,19 +82,23 @@ def test_a_network_without_a_picture_inside_keeps_gradients() -> None:
 @pytest.mark.parametrize(
     ("name", "method"),
     [
-        (name, method) for name in [*networks.NETWORKS, "multi_label", "two_outputs"] for method in METHODS
+        (name, method)
+        for name in [*networks.NETWORKS, "multi_label", "two_outputs"]
+        for method in METHODS
         if method != "rise" or name in ("flat", "one_sigmoid")  # a thousand calls that do not depend on the inside
     ],
-)  # fmt: skip
+)
 def test_every_method_runs_on_every_kind_of_network(name: str, method: str) -> None:
     import keras
 
     keras.utils.set_random_seed(1)
     network = getattr(networks, name)(keras)
     card = {
-        "one_sigmoid": {"classes": ("benign", "malignant"), "output": "sigmoid"}, "bare_logits": {"output": "logits"},
-        "multi_label": {"output": "multi-label"}, "two_outputs": {"output_name": "lesion"},
-    }.get(name, {})  # fmt: skip
+        "one_sigmoid": {"classes": ("benign", "malignant"), "output": "sigmoid"},
+        "bare_logits": {"output": "logits"},
+        "multi_label": {"output": "multi-label"},
+        "two_outputs": {"output_name": "lesion"},
+    }.get(name, {})
     classifier = classifier_of(network, **card)
     images = np.random.default_rng(0).random((2, *networks.SIZE, 3), np.float32)
     found = attribute(classifier, images, np.array([0, 1]), method)
@@ -108,9 +112,11 @@ def test_settings_have_an_effect(planted: Classifier) -> None:
     prepared = planted.prepare(list(planted_pictures(1)[0]))
     targets = np.array([0])
     for method, other in (
-        ("occlusion", Settings("black")), ("integrated-gradients", Settings("mean")), ("rise", Settings("black")),
+        ("occlusion", Settings("black")),
+        ("integrated-gradients", Settings("mean")),
+        ("rise", Settings("black")),
         ("rise", Settings(seed=1)),
-    ):  # fmt: skip
+    ):
         one, two = (attribute(planted, prepared, targets, method, settings=s).maps for s in (Settings(), other))
         assert np.abs(one - two).max() > 1e-3 * np.abs(one).max()
 
@@ -133,9 +139,7 @@ def test_the_documentation_lists_every_method_with_its_cost_and_every_rule() -> 
     from tests.conftest import PROJECT
 
     text = (PROJECT / "docs" / "explanations.md").read_text(encoding="utf-8")
-    rows = {
-        cells[0].strip("` "): cells for line in text.splitlines() if (cells := line.strip("|").split("|")) and "`" in cells[0]
-    }
+    rows = {cells[0].strip("` "): cells for line in text.splitlines() if (cells := line.strip("|").split("|")) and "`" in cells[0]}
     for key, method in METHODS.items():
         assert method.name == rows[key][1].strip()
         assert (f"{method.passes:,}" if method.passes else "one a feature map") in rows[key][3]

@@ -70,9 +70,7 @@ def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path):
     broken = small_dataset / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff")
     files = {**dict(list(files.items())[:10]), "broken": broken, **dict(list(files.items())[10:])}
-    return lambda out, target=None: explain_dataset(
-        classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)
-    ), files
+    return lambda out, target=None: explain_dataset(classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)), files
 
 
 def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path, run) -> None:
@@ -114,9 +112,7 @@ def test_a_run_that_ends_early_leaves_no_half_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writer", ["write_table", "write_batch"])
-def test_a_full_disk_ends_in_a_message_and_the_run_goes_on_later(
-    tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, writer: str
-) -> None:
+def test_a_full_disk_ends_in_a_message_and_the_run_goes_on_later(tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, writer: str) -> None:
     begin, files = run
 
     def full(*given: object, **more: object) -> None:

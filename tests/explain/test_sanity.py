@@ -14,9 +14,7 @@ from runs import finish
 from tests.explain.planted import planted_classifier
 
 
-def test_scrambling_takes_the_map_apart_and_leaves_the_classifier_alone(
-    tmp_path: Path, honest: Path, small_dataset: Path
-) -> None:
+def test_scrambling_takes_the_map_apart_and_leaves_the_classifier_alone(tmp_path: Path, honest: Path, small_dataset: Path) -> None:
     classifier = open_classifier(honest)
     prepared = classifier.prepare([read_image(p) for p in sorted((small_dataset / "images").iterdir())[:24]])
     before = classifier.predict(prepared).logits

@@ -61,9 +61,15 @@ def test_equals_tf_keras_vis_on_the_flat_network_itself(shortcut: Path, small_da
     image = read_image(sorted((small_dataset / "images").iterdir())[0])
     prepared = classifier.prepare([image])
     theirs = Scorecam(classifier.network, ReplaceToLinear(), clone=True)(
-        CategoricalScore([4]), prepared, penultimate_layer=classifier.layer().path, seek_penultimate_conv_layer=False,
-        max_N=most, activation_modifier=None, expand_cam=False, normalize_cam=False,
-    )  # fmt: skip
+        CategoricalScore([4]),
+        prepared,
+        penultimate_layer=classifier.layer().path,
+        seek_penultimate_conv_layer=False,
+        max_N=most,
+        activation_modifier=None,
+        expand_cam=False,
+        normalize_cam=False,
+    )
     ours = finish(score_cam(classifier, prepared, np.array([4]), most=most))
     np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
 

@@ -129,9 +129,14 @@ def test_the_changes_are_small_and_what_they_say() -> None:
 # --- the badge
 
 GOOD = Faithfulness(
-    np.array([1, 0.2, 0.1]), np.array([0.1, 0.8, 1]), np.tile([1, 0.6, 0.1], (2, 1)), np.tile([0.1, 0.5, 1], (2, 1)),
-    np.array([1, 0.5, 0.1]), np.array([0.1, 0.6, 1]), "blur",
-)  # fmt: skip
+    np.array([1, 0.2, 0.1]),
+    np.array([0.1, 0.8, 1]),
+    np.tile([1, 0.6, 0.1], (2, 1)),
+    np.tile([0.1, 0.5, 1], (2, 1)),
+    np.array([1, 0.5, 0.1]),
+    np.array([0.1, 0.6, 1]),
+    "blur",
+)
 STEADY = Stability(dict.fromkeys(CHANGES, 0.95), dict.fromkeys(CHANGES, 0.0), dict.fromkeys(CHANGES, False))
 SANE = Sanity("grad-cam", "conv", ("a",), (0.05,), (0.1,), (0,), 100, 5)
 MAP = Explanation("grad-cam", "mel", "conv", np.eye(7, dtype=np.float32))
@@ -149,10 +154,22 @@ def worse(**changes: object) -> Evidence:
         (worse(explanation=replace(MAP, heatmap=-MAP.heatmap)), "don't read", "empty"),
         (worse(explanation=replace(MAP, heatmap=np.eye(4, dtype=np.float32))), "don't read", "coarse"),
         (worse(faithfulness=replace(GOOD, deletion=np.array([1, 0.9, 0.1]))), "don't read", "no better than random"),
-        (worse(faithfulness=replace(GOOD, centre_deletion=np.array([1, 0.0, 0.1]), centre_insertion=np.array([0.1, 1, 1]))),
-         "don't read", "no better than the centre"),
-        (worse(faithfulness=replace(GOOD, random_insertion=np.array([[0.1, 0.9, 1], [0.1, 0.1, 1]]),
-                                    random_deletion=np.array([[1, 0.1, 0.1], [1, 0.9, 0.1]]))), "weak", "within random spread"),
+        (
+            worse(faithfulness=replace(GOOD, centre_deletion=np.array([1, 0.0, 0.1]), centre_insertion=np.array([0.1, 1, 1]))),
+            "don't read",
+            "no better than the centre",
+        ),
+        (
+            worse(
+                faithfulness=replace(
+                    GOOD,
+                    random_insertion=np.array([[0.1, 0.9, 1], [0.1, 0.1, 1]]),
+                    random_deletion=np.array([[1, 0.1, 0.1], [1, 0.9, 0.1]]),
+                )
+            ),
+            "weak",
+            "within random spread",
+        ),
         (worse(faithfulness=None), "weak", "faithfulness not measured"),
         (worse(sanity=None), "weak", "sanity not tested"),
         (worse(sanity=replace(SANE, spearman=(0.4,))), "weak", "sanity failed"),
@@ -164,7 +181,7 @@ def worse(**changes: object) -> Evidence:
         (worse(completeness=Completeness(1.0, 2.0, 64)), "weak", "incomplete"),
         (worse(explanation=replace(MAP, method="eigen-cam")), "weak", "not of a class"),
     ],
-)  # fmt: skip
+)
 def test_each_rule_of_the_badge(evidence: Evidence, verdict: str, rule: str | None) -> None:
     found = badge(evidence)
     assert found.verdict == verdict and found.rules[:1] == (() if rule is None else (rule,)) and found.reasons

@@ -80,12 +80,7 @@ def test_a_cut_off_jpeg_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [
-        (b"", "empty"),
-        (b"GIF89a" + bytes(40), "not a JPEG"),
-        (b"<html>", "not a JPEG"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), "broken"),
-    ],
+    [(b"", "empty"), (b"GIF89a" + bytes(40), "not a JPEG"), (b"<html>", "not a JPEG"), (b"\x89PNG\r\n\x1a\n" + bytes(50), "broken")],
 )
 def test_what_is_no_picture_says_so(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message):

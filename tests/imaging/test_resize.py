@@ -20,8 +20,7 @@ def test_enlarging_is_the_exact_bilinear_rule(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("geometry", "box"),
-    [("stretch", Box(0, 0, 300, 200)), ("crop", Box(50, 0, 200, 200)), ("pad", Box(0, -50, 300, 300))],
+    ("geometry", "box"), [("stretch", Box(0, 0, 300, 200)), ("crop", Box(50, 0, 200, 200)), ("pad", Box(0, -50, 300, 300))]
 )
 def test_the_part_a_square_input_sees(geometry: str, box: Box) -> None:
     assert seen_box((200, 300), (64, 64), geometry) == box

@@ -24,19 +24,22 @@ def sequential_flatten(keras: Any) -> Any:
     layers = keras.layers
     return keras.Sequential(
         [
-            keras.Input((*SIZE, 3)), layers.Rescaling(1 / 255), layers.Conv2D(6, 3, activation="relu"), layers.MaxPooling2D(),
-            layers.Dropout(0.3), layers.Flatten(), layers.Dense(3, activation="softmax"),
+            keras.Input((*SIZE, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
         ]
-    )  # fmt: skip
+    )
 
 
 def nested_twice(keras: Any) -> Any:
     inputs = keras.Input((*SIZE, 3))
     inner = keras.Model(inputs, _body(keras, inputs), name="inner")
     middle = keras.Sequential([keras.Input((*SIZE, 3)), inner, keras.layers.GlobalAveragePooling2D()], name="middle")
-    head = keras.Sequential(
-        [keras.Input((8,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3, activation="softmax")]
-    )
+    head = keras.Sequential([keras.Input((8,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3, activation="softmax")])
     return keras.Sequential([keras.Input((*SIZE, 3)), middle, head])
 
 
@@ -81,9 +84,7 @@ def branched(keras: Any) -> Any:
 
 def global_max(keras: Any) -> Any:
     inputs = keras.Input((*SIZE, 3))
-    return keras.Model(
-        inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(_body(keras, inputs)))
-    )
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalMaxPooling2D()(_body(keras, inputs))))
 
 
 def any_size(keras: Any) -> Any:

@@ -51,13 +51,14 @@ def test_scores_are_the_networks_own(tmp_path: Path, network: str, suffix: str) 
 @pytest.mark.parametrize(
     ("network", "layer", "size"),
     [
-        ("flat", "last_conv", (12, 12)), ("nested_twice", "middle/inner/last_conv", (12, 12)), ("used_twice", "shared", (24, 24)),
-        ("sequential_flatten", "max_pooling2d", (11, 11)), ("branched", "add", (12, 12)),
+        ("flat", "last_conv", (12, 12)),
+        ("nested_twice", "middle/inner/last_conv", (12, 12)),
+        ("used_twice", "shared", (24, 24)),
+        ("sequential_flatten", "max_pooling2d", (11, 11)),
+        ("branched", "add", (12, 12)),
     ],
-)  # fmt: skip
-def test_the_default_layer_is_the_last_that_computes_a_picture(
-    tmp_path: Path, network: str, layer: str, size: tuple[int, int]
-) -> None:
+)
+def test_the_default_layer_is_the_last_that_computes_a_picture(tmp_path: Path, network: str, layer: str, size: tuple[int, int]) -> None:
     info = open_classifier(save(network, tmp_path / "net.keras")).layer()
     assert info.path.split("_1")[0].rstrip("0123456789_") == layer.rstrip("0123456789_")
     assert (info.height, info.width) == size
@@ -72,11 +73,7 @@ def test_a_keras2_file_that_keras3_refuses_opens_through_tf_keras(tmp_path: Path
     import tf_keras
 
     base = tf_keras.Sequential(
-        [
-            tf_keras.layers.DepthwiseConv2D(3, input_shape=(*SIZE, 3)),
-            tf_keras.layers.ReLU(),
-            tf_keras.layers.GlobalAveragePooling2D(),
-        ]
+        [tf_keras.layers.DepthwiseConv2D(3, input_shape=(*SIZE, 3)), tf_keras.layers.ReLU(), tf_keras.layers.GlobalAveragePooling2D()]
     )
     network = tf_keras.Sequential([base, tf_keras.layers.Dense(2, activation="softmax")])
     network.build((None, *SIZE, 3))
@@ -153,9 +150,15 @@ def test_every_field_of_the_card_that_matters_has_an_effect(tmp_path: Path) -> N
     images = pictures(2, (40, 60))
     first = open_classifier(path, base).prepare(images)
     changes = [
-        {"scaling": "-1..1"}, {"scaling": "0..255"}, {"scaling": "imagenet"}, {"scaling": "caffe"}, {"colour_order": "bgr"},
-        {"resize": {"geometry": "crop"}}, {"resize": {"geometry": "pad"}}, {"resize": {"interpolation": "nearest"}},
-    ]  # fmt: skip
+        {"scaling": "-1..1"},
+        {"scaling": "0..255"},
+        {"scaling": "imagenet"},
+        {"scaling": "caffe"},
+        {"colour_order": "bgr"},
+        {"resize": {"geometry": "crop"}},
+        {"resize": {"geometry": "pad"}},
+        {"resize": {"interpolation": "nearest"}},
+    ]
     for change in changes:
         card = ModelCard(**{**base.model_dump(), **change})
         assert np.abs(open_classifier(path, card).prepare(images) - first).max() > 0.01

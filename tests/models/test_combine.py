@@ -20,9 +20,7 @@ B = np.array([[0.1, 0.8, 0.1], [0.1, 0.3, 0.6]])
 C = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
 
 
-def table(
-    scores: np.ndarray, ids: tuple[str, ...] = ("a", "b"), classes: tuple[str, ...] = ("nv", "mel", "bkl")
-) -> PredictionTable:
+def table(scores: np.ndarray, ids: tuple[str, ...] = ("a", "b"), classes: tuple[str, ...] = ("nv", "mel", "bkl")) -> PredictionTable:
     return PredictionTable(ids, classes, scores)
 
 
@@ -87,23 +85,21 @@ def test_the_command_writes_predictions_like_any_other(workspace: Workspace, tmp
         joined = read_predictions(tmp_path / way / "predictions.parquet")
         assert told["images"] == len(joined.image_ids) and joined.about["ensemble"] == way
     assert float(joined.about["weight 1"]) > float(joined.about["weight 2"])
-    as_json(
-        "ensemble",
-        "--predictions",
-        members[0],
-        "--divide-by-prior",
-        "--dataset",
-        "tiny",
-        "--out",
-        tmp_path / "p",
-        workspace=workspace,
-    )
+    as_json("ensemble", "--predictions", members[0], "--divide-by-prior", "--dataset", "tiny", "--out", tmp_path / "p", workspace=workspace)
     before, after = read_predictions(members[0]), read_predictions(tmp_path / "p" / "predictions.parquet")
     assert "prior_divided_by" in after.about and not np.allclose(before.probabilities, after.probabilities)
     evaluated = as_json(
-        "evaluate", "--dataset", "tiny", "--resamples", 0, "--predictions", tmp_path / "mean" / "predictions.parquet", "--out",
-        tmp_path / "e", workspace=workspace,
-    )  # fmt: skip
+        "evaluate",
+        "--dataset",
+        "tiny",
+        "--resamples",
+        0,
+        "--predictions",
+        tmp_path / "mean" / "predictions.parquet",
+        "--out",
+        tmp_path / "e",
+        workspace=workspace,
+    )
     assert evaluated["n_images"] == told["images"] and evaluated["about"]["ensemble"] == "mean"
 
 

@@ -57,9 +57,7 @@ def replace_layer(config: dict, entry: dict) -> None:
 def test_a_lambda_layer_is_refused(tmp_path: Path) -> None:
     import keras
 
-    network = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x * 2, name="double"), keras.layers.Flatten()]
-    )
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x * 2, name="double"), keras.layers.Flatten()])
     for name in ("net.keras", "net.h5"):
         network.save(tmp_path / name)
         with pytest.raises(UnsafeModel, match=r"Lambda layer with Python code \(double\).*Rebuild"):

@@ -17,14 +17,7 @@ CARD = ModelCard(name="x", classes=("benign", "malignant"), height=1, width=1, m
 
 @pytest.mark.parametrize(
     ("benign", "said"),
-    [
-        (0.95, "90 % or more"),
-        (0.9, "90 % or more"),
-        (0.85, "80–90"),
-        (0.6, "60–80"),
-        (0.55, "below 60"),
-        (0.4, "malignant class"),
-    ],
+    [(0.95, "90 % or more"), (0.9, "90 % or more"), (0.85, "80–90"), (0.6, "60–80"), (0.55, "below 60"), (0.4, "malignant class")],
 )
 def test_the_five_bands(benign: float, said: str) -> None:
     assert said in apply_policy(read_policy(EXAMPLE), CARD, np.array([benign, 1 - benign]))

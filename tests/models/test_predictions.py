@@ -16,17 +16,16 @@ Write = Callable[[str, str], Path]
 
 def test_ours_come_back_with_what_they_were_made_from(tmp_path: Path) -> None:
     table = PredictionTable(
-        ("a", "b"), ("odd class", "nv"), np.array([[0.25, 0.75], [1, 0]], np.float32), np.array([[1.0, 2], [3, 4]], np.float32),
-        {"c": "is empty."}, {"model_sha256": "12"},
-    )  # fmt: skip
+        ("a", "b"),
+        ("odd class", "nv"),
+        np.array([[0.25, 0.75], [1, 0]], np.float32),
+        np.array([[1.0, 2], [3, 4]], np.float32),
+        {"c": "is empty."},
+        {"model_sha256": "12"},
+    )
     write_predictions(table, tmp_path / "p.parquet")
     back = read_predictions(tmp_path / "p.parquet")
-    assert (back.image_ids, set(back.classes), back.errors, back.about) == (
-        table.image_ids,
-        {"odd class", "nv"},
-        table.errors,
-        table.about,
-    )
+    assert (back.image_ids, set(back.classes), back.errors, back.about) == (table.image_ids, {"odd class", "nv"}, table.errors, table.about)
     np.testing.assert_array_equal(back.probabilities[:, back.classes.index("nv")], [0.75, 0])
 
 
@@ -39,13 +38,7 @@ def test_numbered_columns_without_ids(write: Write) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [
-        "image,mel,nv",
-        "image_name,prob_mel,prob_nv",
-        "Image_ID,p_MEL,p_NV",
-        "isic_id,Melanoma,Nevus",
-        "image_id,mel_score,nv_score",
-    ],
+    ["image,mel,nv", "image_name,prob_mel,prob_nv", "Image_ID,p_MEL,p_NV", "isic_id,Melanoma,Nevus", "image_id,mel_score,nv_score"],
 )
 def test_names_people_give_their_columns(write: Write, header: str) -> None:
     table = read_predictions(write("p.csv", f"{header}\nISIC_1.jpg,0.3,0.7\n"))

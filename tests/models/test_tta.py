@@ -55,9 +55,7 @@ def test_four_tenths_are_the_picture_itself(honest: Path) -> None:
 
 def test_the_command_says_what_it_did(workspace: Workspace, tmp_path: Path) -> None:
     plain = as_json("predict", "--model", "demo-honest", "--dataset", "tiny", "--out", tmp_path / "a", workspace=workspace)
-    several = as_json(
-        "predict", "--model", "demo-honest", "--dataset", "tiny", "--tta", "--out", tmp_path / "b", workspace=workspace
-    )
+    several = as_json("predict", "--model", "demo-honest", "--dataset", "tiny", "--tta", "--out", tmp_path / "b", workspace=workspace)
     assert "tta" not in plain["about"] and several["about"]["tta"].startswith("corners and mirror")
     one, two = (pd.read_parquet(Path(t["file"])) for t in (plain, several))
     assert list(one["image_id"]) == list(two["image_id"]) and not np.allclose(one["nv"], two["nv"])

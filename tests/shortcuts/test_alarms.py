@@ -18,13 +18,22 @@ def trials(n: int, seed: int = 0, spread: float = 0.05) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     p = 0.3 + spread * rng.standard_normal((n, 3))
     rows = [
-        dict.fromkeys(COLUMNS) | {
-            "image_id": f"i{k}", "group": f"L{k // 2 if k < n // 2 else k}", "diagnosis": "nv", "marker": "ink", "direction": "insertion",
-            "size": 1.0, "strength": 0.85, "on_lesion": 0.0, "area_share": 0.02, "reason": "",
+        dict.fromkeys(COLUMNS)
+        | {
+            "image_id": f"i{k}",
+            "group": f"L{k // 2 if k < n // 2 else k}",
+            "diagnosis": "nv",
+            "marker": "ink",
+            "direction": "insertion",
+            "size": 1.0,
+            "strength": 0.85,
+            "on_lesion": 0.0,
+            "area_share": 0.02,
+            "reason": "",
             **{name: np.array([1 - p[k, c], p[k, c]]) for c, name in enumerate(("base", "control", "again"))},
         }
         for k in range(n)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).assign(changed=lambda f: f["base"])
 
 

@@ -79,9 +79,7 @@ def test_the_words_hold_the_numbers(classifier: Classifier, inked: Subject) -> N
     still = np.array([[0.1, 0.9], [0.101, 0.899], [0.1, 0.9]])
     assert in_words(replace(found, probabilities=still, target=1), "x").startswith("Removing the ink leaves P(x) at 0.90; ")
     both = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2]])
-    assert in_words(replace(found, probabilities=both, target=1), "x").endswith(
-        "The decision turns, and with the control as well."
-    )
+    assert in_words(replace(found, probabilities=both, target=1), "x").endswith("The decision turns, and with the control as well.")
 
 
 def test_a_painted_mark_is_put_in_where_it_was_painted(classifier: Classifier, inked: Subject) -> None:
@@ -95,8 +93,7 @@ def test_a_painted_mark_is_put_in_where_it_was_painted(classifier: Classifier, i
     assert found.maps is not None and found.area == pytest.approx(100 / mask.size)
     faint = painted(inked, mask, (250, 0, 0), 0.3, np.random.default_rng(0))
     assert (
-        isinstance(faint, Trial)
-        and abs(faint.changed.astype(int) - inked.image).sum() < abs(trial.changed.astype(int) - inked.image).sum()
+        isinstance(faint, Trial) and abs(faint.changed.astype(int) - inked.image).sum() < abs(trial.changed.astype(int) - inked.image).sum()
     )
 
 
@@ -119,8 +116,10 @@ def test_what_if_each_change_alone_and_all_together(classifier: Classifier) -> N
     assert possible(Outlined(bare, full, {}))["cropped to the lesion"] == "the lesion fills the picture"
     nothing = possible(Outlined(bare, None, {}))
     assert nothing == {
-        "without hair": "no hair was found", "without dark corners": "no dark corner was found", "cropped to the lesion": "no lesion was found",
-    }  # fmt: skip
+        "without hair": "no hair was found",
+        "without dark corners": "no dark corner was found",
+        "cropped to the lesion": "no lesion was found",
+    }
 
 
 def test_a_crop_holds_the_lesion_and_keeps_proportions() -> None:

@@ -45,9 +45,7 @@ def test_what_was_covered_is_skin_again_and_nothing_else_changes(way: str) -> No
 def test_skin_texture_is_kept_by_the_filling_made_for_it() -> None:
     clean, mask = flat(), disc((96, 128), 30, 60, 9)
     spread = {way: fill(clean, mask, way, np.random.default_rng(2))[mask].astype(float).std(axis=0).mean() for way in FILLINGS}
-    assert spread["skin"] > 1.5 * spread["telea"] and spread["skin"] == pytest.approx(
-        clean[mask].astype(float).std(axis=0).mean(), rel=0.3
-    )
+    assert spread["skin"] > 1.5 * spread["telea"] and spread["skin"] == pytest.approx(clean[mask].astype(float).std(axis=0).mean(), rel=0.3)
 
 
 def test_elsewhere_is_the_same_shape_at_the_same_distance_on_clean_skin() -> None:
@@ -114,8 +112,9 @@ def test_size_and_strength_have_an_effect(marker: str) -> None:
 def test_kinds_and_colours_have_an_effect_and_a_dose_looks_alike_at_every_resolution() -> None:
     pictures = {
         (kind, colour): draw_marker(flat(), Dose("ink", kind, colour, at=(0.3, 0.3)), None, np.random.default_rng(1))[0].tobytes()  # type: ignore[index]
-        for kind in INSERTED["ink"].kinds for colour in INKS
-    }  # fmt: skip
+        for kind in INSERTED["ink"].kinds
+        for colour in INKS
+    }
     assert len(set(pictures.values())) == 16
     small, large = (
         draw_marker(flat(size), Dose("sticker", at=(0.5, 0.5)), None, np.random.default_rng(2))[1].mean()  # type: ignore[index]
@@ -147,9 +146,7 @@ def test_what_is_there_is_taken_away_and_what_is_not_is_put_in() -> None:
     np.testing.assert_array_equal(away.control[ink], image[ink])
 
 
-@pytest.mark.parametrize(
-    ("diagnosis", "tone"), [("nv", "II"), ("mel", "I"), ("bkl", "III"), ("bcc", "II"), ("nv", "V"), ("mel", "VI")]
-)
+@pytest.mark.parametrize(("diagnosis", "tone"), [("nv", "II"), ("mel", "I"), ("bkl", "III"), ("bcc", "II"), ("nv", "V"), ("mel", "VI")])
 def test_a_lesion_is_found_by_its_colour(diagnosis: str, tone: str) -> None:
     shares = []
     for seed in range(8):

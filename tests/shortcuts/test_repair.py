@@ -87,18 +87,13 @@ def test_a_trap_trains_on_the_association_and_tests_against_it() -> None:
     assert of[TEST].sum() == 42 and (LABELS[of[TEST]] == "mel").sum() == 12, "both sides keep the shares of the diagnoses"
     (odds,) = found.odds
     assert odds.whole.value == pytest.approx(30 * 90 / (10 * 10))
-    assert odds.train.value == pytest.approx(odds_in(found.split, TRAIN)) and odds.test.value == pytest.approx(
-        odds_in(found.split, TEST)
-    )
+    assert odds.train.value == pytest.approx(odds_in(found.split, TRAIN)) and odds.test.value == pytest.approx(odds_in(found.split, TEST))
     assert odds.test.value < 1 < odds.whole.value < odds.train.value and odds.opposed
 
 
 def test_a_traps_strength_share_and_seed_have_an_effect_and_groups_stay_together() -> None:
     positive = (LABELS == "mel").to_numpy(float)
-    weak = [
-        trap_split(LABELS, positive, INK[:, None], ("ink",), np.arange(140), strength=0.0, seed=s).odds[0].test.value
-        for s in range(9)
-    ]
+    weak = [trap_split(LABELS, positive, INK[:, None], ("ink",), np.arange(140), strength=0.0, seed=s).odds[0].test.value for s in range(9)]
     assert 8 < np.median(weak) < 90 and len(set(weak)) > 3, "a split at random keeps the association of 27"
     small = trap_split(LABELS, positive, INK[:, None], ("ink",), np.arange(140), share=0.1)
     assert (small.split == TEST).sum() == 14
@@ -198,14 +193,9 @@ def test_labels_without_masks_are_found_by_the_detectors_and_hostile_ids_stay_in
     for name in ("a", "b"):
         (folder / "images" / f"{name}.png").write_bytes(encode_png(source.read(inked)))
     (folder / "images" / "c.png").write_bytes(b"torn")
-    pd.DataFrame({"image_id": ["a", "b", "c"], "dx": ["mel", "nv", "nv"], "ink": [1, 0, 1]}).to_csv(
-        folder / "metadata.csv", index=False
-    )
+    pd.DataFrame({"image_id": ["a", "b", "c"], "dx": ["mel", "nv", "nv"], "ink": [1, 0, 1]}).to_csv(folder / "metadata.csv", index=False)
     data = open_dataset(folder)
-    assert (
-        finish(bearing(data, ["ink"], tmp_path / "quick")).values[:, 0].tolist() == [1, 0, 1]
-        and not (tmp_path / "quick").exists()
-    )
+    assert finish(bearing(data, ["ink"], tmp_path / "quick")).values[:, 0].tolist() == [1, 0, 1] and not (tmp_path / "quick").exists()
     borne = finish(bearing(data, ["ink"], tmp_path / "seen", places=True))
     assert borne.values[:, 0].tolist() == [1, 0, 1] and borne.any.tolist() == [1, 0, 1]
     assert "ink" in marker_places(data, "a", tmp_path / "seen")

@@ -21,24 +21,43 @@ from tests.shortcuts.test_parts import flat
 from tests.shortcuts.test_verdict import CLASSES, rows
 
 ABOUT = {
-    "model": "m.keras", "card": "<b>Mine</b>", "dataset": "d<script>", "split": "all", "lesionlens_version": "0", "model_sha256": "a" * 64,
+    "model": "m.keras",
+    "card": "<b>Mine</b>",
+    "dataset": "d<script>",
+    "split": "all",
+    "lesionlens_version": "0",
+    "model_sha256": "a" * 64,
     "dataset_sha256": "b" * 64,
-}  # fmt: skip
+}
 FINDING = {
-    "kind": "goes with the diagnosis", "severity": "grave", "evidence": {"column": "ink (detected)"}, "image_ids": ["x"], "summary": "",
-}  # fmt: skip
+    "kind": "goes with the diagnosis",
+    "severity": "grave",
+    "evidence": {"column": "ink (detected)"},
+    "image_ids": ["x"],
+    "summary": "",
+}
 
 
 @pytest.fixture(scope="module")
 def content() -> dict[str, Any]:
     frame = pd.DataFrame(
-        rows(60, "ink", "removal", 0.3, 0.0) + rows(60, "ink", "insertion", 0.2, 0.0, 1)
+        rows(60, "ink", "removal", 0.3, 0.0)
+        + rows(60, "ink", "insertion", 0.2, 0.0, 1)
         + [r | {"size": 1.6, "image_id": r["image_id"] + "b"} for r in rows(40, "ink", "insertion", 0.4, 0.0, 2)]
-        + rows(10, "ruler", "insertion", 0.0, 0.0, 3), columns=list(COLUMNS),
-    )  # fmt: skip
+        + rows(10, "ruler", "insertion", 0.0, 0.0, 3),
+        columns=list(COLUMNS),
+    )
     told = summary(frame, judge(frame, CLASSES, ["ink", "ruler"]), CLASSES, ABOUT)
-    example = {"marker": "ink", "direction": "removal", "image_id": "i<1>", "file": "examples/a.jpg", "class": "mel",
-               "base": 0.9, "changed": 0.2, "control": 0.88}  # fmt: skip
+    example = {
+        "marker": "ink",
+        "direction": "removal",
+        "image_id": "i<1>",
+        "file": "examples/a.jpg",
+        "class": "mel",
+        "base": 0.9,
+        "changed": 0.2,
+        "control": 0.88,
+    }
     return json.loads(json.dumps(plain({**told, "examples": [example]})))
 
 

@@ -107,9 +107,20 @@ def test_markers_and_lesions_nobody_outlined_are_found(shortcut: Classifier, sma
 
 def test_the_command_writes_verdicts_and_trials(workspace: Workspace, tmp_path: Path) -> None:
     told = as_json_here(
-        "shortcuts", "--model", "demo-shortcut", "--dataset", "tiny", "--marker", "ink", "--images", 45, "--doses", "--out", tmp_path,
+        "shortcuts",
+        "--model",
+        "demo-shortcut",
+        "--dataset",
+        "tiny",
+        "--marker",
+        "ink",
+        "--images",
+        45,
+        "--doses",
+        "--out",
+        tmp_path,
         workspace=workspace,
-    )  # fmt: skip
+    )
     assert json.loads((tmp_path / "shortcuts.json").read_text()) == told
     ink = told["verdicts"]["ink"]
     assert (
@@ -119,8 +130,26 @@ def test_the_command_writes_verdicts_and_trials(workspace: Workspace, tmp_path: 
     )
     assert {d["size"] for d in told["doses"]} == {0.5, 1.0, 1.6}
     assert len(pd.read_parquet(tmp_path / "trials.parquet")) >= 45
-    said = run_here("shortcuts", "--model", "demo-shortcut", "--dataset", "tiny", "--marker", "ink", "--images", 10, "--seed", 1,
-                    "--filling", "skin", "--split", "train", "--out", tmp_path / "b", workspace=workspace)  # fmt: skip
+    said = run_here(
+        "shortcuts",
+        "--model",
+        "demo-shortcut",
+        "--dataset",
+        "tiny",
+        "--marker",
+        "ink",
+        "--images",
+        10,
+        "--seed",
+        1,
+        "--filling",
+        "skin",
+        "--split",
+        "train",
+        "--out",
+        tmp_path / "b",
+        workspace=workspace,
+    )
     assert said.exit_code == 0 and "verdict" in said.output
 
 
@@ -133,9 +162,7 @@ def test_the_command_writes_verdicts_and_trials(workspace: Workspace, tmp_path: 
     ],
 )
 def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, options: list[str], message: str) -> None:
-    done = run_here(
-        "shortcuts", "--model", "demo-shortcut", "--dataset", "tiny", "--out", tmp_path, *options, workspace=workspace
-    )
+    done = run_here("shortcuts", "--model", "demo-shortcut", "--dataset", "tiny", "--out", tmp_path, *options, workspace=workspace)
     assert done.exit_code == 2 and message in done.output.replace("\n", " ")
 
 

@@ -25,12 +25,25 @@ def rows(n: int, marker: str, direction: str, change: float, control: float, see
     for k in range(n):
         base = float(np.clip(rng.normal(0.3, 0.05), 0, 1))
         one, other = (float(np.clip(base + sign * x + rng.normal(0, noise), 0, 1)) for x in (change, control))
-        found.append(dict.fromkeys(COLUMNS) | {
-            "image_id": f"{marker}{direction}{k}", "group": f"L{k}", "diagnosis": "mel" if k % 4 == 0 else "nv", "marker": marker,
-            "direction": direction, "size": 1.0 if direction == "insertion" else np.nan, "strength": 0.85 if direction == "insertion" else np.nan,
-            "on_lesion": 0.0, "area_share": 0.02, "evidence_share": 0.3 + 0.01 * rng.normal(), "reason": "",
-            "base": np.array([1 - base, base]), "changed": np.array([1 - one, one]), "control": np.array([1 - other, other]),
-        })  # fmt: skip
+        found.append(
+            dict.fromkeys(COLUMNS)
+            | {
+                "image_id": f"{marker}{direction}{k}",
+                "group": f"L{k}",
+                "diagnosis": "mel" if k % 4 == 0 else "nv",
+                "marker": marker,
+                "direction": direction,
+                "size": 1.0 if direction == "insertion" else np.nan,
+                "strength": 0.85 if direction == "insertion" else np.nan,
+                "on_lesion": 0.0,
+                "area_share": 0.02,
+                "evidence_share": 0.3 + 0.01 * rng.normal(),
+                "reason": "",
+                "base": np.array([1 - base, base]),
+                "changed": np.array([1 - one, one]),
+                "control": np.array([1 - other, other]),
+            }
+        )
     return found
 
 
@@ -132,14 +145,14 @@ def test_attention_and_effect_are_set_beside_each_other() -> None:
 
 
 def test_dose_response_by_size_and_strength() -> None:
-    frame = pd.DataFrame(rows(40, "ink", "insertion", 0.1, 0.0) + [
-        r | {"size": 1.6, "image_id": r["image_id"] + "b"} for r in rows(40, "ink", "insertion", 0.4, 0.0, 1)
-    ], columns=list(COLUMNS))  # fmt: skip
+    frame = pd.DataFrame(
+        rows(40, "ink", "insertion", 0.1, 0.0)
+        + [r | {"size": 1.6, "image_id": r["image_id"] + "b"} for r in rows(40, "ink", "insertion", 0.4, 0.0, 1)],
+        columns=list(COLUMNS),
+    )
     told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["doses"]
     assert [(d["size"], round(d["change"]["value"], 1)) for d in told] == [(1.0, 0.1), (1.6, 0.4)]
-    assert {e["images"] for e in summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]["effects"]} == {
-        40
-    }
+    assert {e["images"] for e in summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]["effects"]} == {40}
 
 
 def test_signs_are_those_of_the_marker_being_there() -> None:

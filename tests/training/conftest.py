@@ -51,9 +51,14 @@ def make_order(data: Dataset, folder: Path, out: str = "net", **fields: Any) -> 
     """An order for the small network of Huber on 16 × 16 pixels; fields of the recipe may be given."""
     preset = PRESETS["huber2020"]
     usual = {
-        "height": 16, "width": 16, "classes": ("nv", "mel", "bkl"), "split": {"by": "lesion", "fractions": (0.6, 0.2, 0.2)},
-        "phases": [{"epochs": 3, "rate": 3e-3}], "batch": 16, "augmentation": {"flip-horizontal": 1, "rotation": 20, "cutout": 4},
-    }  # fmt: skip
+        "height": 16,
+        "width": 16,
+        "classes": ("nv", "mel", "bkl"),
+        "split": {"by": "lesion", "fractions": (0.6, 0.2, 0.2)},
+        "phases": [{"epochs": 3, "rate": 3e-3}],
+        "batch": 16,
+        "augmentation": {"flip-horizontal": 1, "rotation": 20, "cutout": 4},
+    }
     return Order(preset, changed(preset.recipe, **{**usual, **fields}), data, folder / f"{out}.keras")
 
 

@@ -20,9 +20,7 @@ from tests.conftest import PROJECT
 from tests.test_cli import run_here
 from workspace import Workspace
 
-FAST = (
-    "--classes", "nv,mel,bkl", "--by", "lesion", "--fractions", "60/20/20", "--size", "16x16", "--epochs", "2", "--batch", "16",
-)  # fmt: skip
+FAST = ("--classes", "nv,mel,bkl", "--by", "lesion", "--fractions", "60/20/20", "--size", "16x16", "--epochs", "2", "--batch", "16")
 
 
 def test_the_whole_way_into_the_workspace(coloured: Dataset, tmp_path: Path) -> None:
@@ -35,9 +33,7 @@ def test_the_whole_way_into_the_workspace(coloured: Dataset, tmp_path: Path) -> 
     assert space.model_names() == ["mine"]
     split = space.open_dataset("coloured (split of mine)")
     assert split.table["split"].value_counts().to_dict() == {"train": 108, "val": 36, "test": 36}
-    judged = run_here(
-        "predict", "--model", "mine", "--dataset", "coloured (split of mine)", "--out", tmp_path / "p", workspace=space
-    )
+    judged = run_here("predict", "--model", "mine", "--dataset", "coloured (split of mine)", "--out", tmp_path / "p", workspace=space)
     assert judged.exit_code == 0, judged.output
     again = run_here("train", "huber2020", "--dataset", "coloured", "--out", "mine", *FAST, workspace=space)
     assert again.exit_code == 0 and "balanced accuracy" in again.stdout and "split of mine" in again.stdout
@@ -50,9 +46,7 @@ def test_what_would_be_trained_is_looked_at_first(coloured: Dataset, tmp_path: P
     words = run_here("train", "huber2020", "--dataset", coloured.root, "--check", *FAST[:2], "--by", "image", *FAST[6:8])
     assert "show a lesion that is in training as well" in words.stdout
     sheet = tmp_path / "sheet.png"
-    seen = run_here(
-        "train", "huber2020", "--dataset", coloured.root, "--preview", sheet, *FAST, "--augment", "rotation=90,cutout=5"
-    )
+    seen = run_here("train", "huber2020", "--dataset", coloured.root, "--preview", sheet, *FAST, "--augment", "rotation=90,cutout=5")
     assert seen.exit_code == 0, seen.output
     assert np.asarray(cv2.imread(str(sheet))).shape[1] > 7 * 100
 
@@ -63,9 +57,7 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
     assert told["recipe"]["phases"] == [{"epochs": 3, "rate": 0.01, "schedule": "plateau", "thaw": "none", "batch_norm": False}]
     assert "Alexanderson & Fredin 2024" in told["source"]
     (tmp_path / "s.yaml").write_text("batch: 8\nsplit: {by: patient}\naugmentation: {zoom: 0.2}\n")
-    mixed = json.loads(
-        run_here("train", "huber2020", "--show", "--json", "--settings", tmp_path / "s.yaml", "--batch", "4").stdout
-    )
+    mixed = json.loads(run_here("train", "huber2020", "--show", "--json", "--settings", tmp_path / "s.yaml", "--batch", "4").stdout)
     assert mixed["recipe"]["batch"] == 4 and mixed["recipe"]["augmentation"] == {"zoom": 0.2}
     assert mixed["recipe"]["split"]["by"] == "patient" and mixed["recipe"]["split"]["fractions"] == [0.7, 0.1, 0.2]
     for preset in ("benbrahim2020", "steppan2021"):
@@ -91,31 +83,19 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
         (("huber2020", "--epochs", "x"), "phases.0.epochs"),
     ],
 )
-def test_a_users_mistake_is_one_message_and_code_2(
-    arguments: tuple[str, ...], message: str, coloured: Dataset, tmp_path: Path
-) -> None:
+def test_a_users_mistake_is_one_message_and_code_2(arguments: tuple[str, ...], message: str, coloured: Dataset, tmp_path: Path) -> None:
     rest = ("--dataset", coloured.root, "--out", tmp_path / "x.keras") if len(arguments) > 1 else ()
     said = run_here("train", *arguments, *rest)
     assert said.exit_code == 2 and message in said.output and "Traceback" not in said.output
     assert not (tmp_path / "x.keras").exists() and not (tmp_path / "x.training").exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["phases: 3", "phases: [a]", "split: image", "options: 7", "- a", "augmentation: [1]", "base: {a: 1}", ""]
-)
+@pytest.mark.parametrize("text", ["phases: 3", "phases: [a]", "split: image", "options: 7", "- a", "augmentation: [1]", "base: {a: 1}", ""])
 def test_files_of_settings_that_are_none(text: str, coloured: Dataset, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(text)
     for more in ((), ("--epochs", "2")):
         said = run_here(
-            "train",
-            "huber2020",
-            "--dataset",
-            coloured.root,
-            "--out",
-            tmp_path / "x.keras",
-            "--settings",
-            tmp_path / "s.yaml",
-            *more,
+            "train", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "x.keras", "--settings", tmp_path / "s.yaml", *more
         )
         assert said.exit_code == 2 and "Error: " in said.output and "Traceback" not in said.output
 
@@ -125,18 +105,27 @@ def test_a_cut_off_file_of_weights_is_one_message(coloured: Dataset, tmp_path: P
         h5["a"] = np.zeros(5000)
     whole = (tmp_path / "w.h5").read_bytes()
     (tmp_path / "w.h5").write_bytes(whole[: len(whole) // 3])
-    said = run_here(
-        "train", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "x.keras", "--weights", tmp_path / "w.h5"
-    )
+    said = run_here("train", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "x.keras", "--weights", tmp_path / "w.h5")
     assert said.exit_code == 2 and "broken or cut-off" in said.output
 
 
 def test_tuning_from_the_command_line(coloured: Dataset, tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text("rate: {low: 1.0e-3, high: 1.0e-2, log: true}\n")
     made = run_here(
-        "tune", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "t", "--space", tmp_path / "space.yaml", "--trials", "2",
-        *FAST, "--images", "90",
-    )  # fmt: skip
+        "tune",
+        "huber2020",
+        "--dataset",
+        coloured.root,
+        "--out",
+        tmp_path / "t",
+        "--space",
+        tmp_path / "space.yaml",
+        "--trials",
+        "2",
+        *FAST,
+        "--images",
+        "90",
+    )
     assert made.exit_code == 0, made.output
     assert "Best: trial" in made.stdout and "too good" in made.stdout and (tmp_path / "t" / "report.html").exists()
     none = run_here("tune", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "u")
@@ -146,8 +135,21 @@ def test_tuning_from_the_command_line(coloured: Dataset, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_killed_five_times_at_random_it_ends_with_the_very_same_weights(real_data: Path, tmp_path: Path, seed: int) -> None:
-    asked = ["benbrahim2020", "--dataset", str(real_data / "ham10000"), "--images", "1500", "--epochs", "6", "--seed", str(seed),
-             "--augment", "rotation=20,zoom=.1,cutout=12,lighting=.2", "--keep", "best"]  # fmt: skip
+    asked = [
+        "benbrahim2020",
+        "--dataset",
+        str(real_data / "ham10000"),
+        "--images",
+        "1500",
+        "--epochs",
+        "6",
+        "--seed",
+        str(seed),
+        "--augment",
+        "rotation=20,zoom=.1,cutout=12,lighting=.2",
+        "--keep",
+        "best",
+    ]
 
     def start(out: str) -> subprocess.Popen:
         command = [sys.executable, "cli.py", "train", *asked, "--out", str(tmp_path / out)]

@@ -68,10 +68,13 @@ def test_hitta_has_the_printed_parameters_in_both_phases() -> None:
 @pytest.mark.parametrize(
     ("base", "parameters", "channels"),
     [
-        ("EfficientNetV2B3", 12_930_622, 1536), ("EfficientNetV2S", 20_331_360, 1280), ("EfficientNetV2L", 117_746_848, 1280),
-        ("ResNet152V2", 58_331_648, 2048), ("DenseNet201", 18_321_984, 1920),
+        ("EfficientNetV2B3", 12_930_622, 1536),
+        ("EfficientNetV2S", 20_331_360, 1280),
+        ("EfficientNetV2L", 117_746_848, 1280),
+        ("ResNet152V2", 58_331_648, 2048),
+        ("DenseNet201", 18_321_984, 1920),
     ],
-)  # fmt: skip
+)
 def test_alexandersons_bases(base: str, parameters: int, channels: int) -> None:
     network, found = built("alexanderson2024", base)
     assert found.network.count_params() == parameters
@@ -145,9 +148,7 @@ def test_a_base_of_keras_2_is_rebuilt_and_computes_the_same(tmp_path: Path) -> N
     import tf_keras
 
     body = tf_keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35)
-    network = tf_keras.Sequential(
-        [body, tf_keras.layers.GlobalAveragePooling2D(), tf_keras.layers.Dense(2, activation="softmax")]
-    )
+    network = tf_keras.Sequential([body, tf_keras.layers.GlobalAveragePooling2D(), tf_keras.layers.Dense(2, activation="softmax")])
     network.build((None, 32, 32, 3))
     card = make_card({"name": "old", "classes": ("benign", "malignant"), "height": 32, "width": 32, "scaling": "-1..1"})
     base = borrow_base(network, card, (32, 32))
@@ -165,9 +166,15 @@ def test_both_phases_on_a_borrowed_base(order: Orders, tmp_path: Path) -> None:
     before = _layer(given.network, "last_conv").get_weights()[0].copy()
     preset = PRESETS["alexanderson2024"]
     recipe = fitted_recipe(
-        preset, {"batch": 8, "split": {"by": "lesion"}, "options": {"dense": 8}, "phases": [
-            {"epochs": 1, "rate": 1e-2, "thaw": "none"}, {"epochs": 1, "rate": 1e-2, "thaw": 1}]}, given,
-    )  # fmt: skip
+        preset,
+        {
+            "batch": 8,
+            "split": {"by": "lesion"},
+            "options": {"dense": 8},
+            "phases": [{"epochs": 1, "rate": 1e-2, "thaw": "none"}, {"epochs": 1, "rate": 1e-2, "thaw": 1}],
+        },
+        given,
+    )
     assert recipe.size == SIZE
     asked = replace(order(), preset=preset, recipe=recipe, donor=given)
     told = finish(train(asked))["training"]
@@ -187,9 +194,7 @@ def test_imagenet_without_a_network_says_which_file_to_put_where(monkeypatch: py
     import keras
 
     def fetch(**kwargs: Any) -> Any:
-        raise Exception(
-            "URL fetch failure on https://example.org/keras/efficientnetv2-b3_notop.h5: None -- Name or service not known"
-        )
+        raise Exception("URL fetch failure on https://example.org/keras/efficientnetv2-b3_notop.h5: None -- Name or service not known")
 
     monkeypatch.setattr(keras.applications, "EfficientNetV2B3", fetch)
     with pytest.raises(TrainingError) as told:

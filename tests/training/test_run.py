@@ -86,15 +86,20 @@ def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(order: Orde
     assert not cut.out.exists() and folder_of(cut.out).state().ended == "stopped"
     finish(train(cut))
     assert same(weights(trained.out), weights(cut.out))
-    told = [[{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder_of(o.out).path / "history.json").read_text())]
-            for o in (trained, cut)]  # fmt: skip
+    told = [
+        [{k: v for k, v in e.items() if k != "seconds"} for e in json.loads((folder_of(o.out).path / "history.json").read_text())]
+        for o in (trained, cut)
+    ]
     assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("steps", [22, 33])
 def test_so_does_one_that_was_cut_off_in_its_second_phase(order: Orders, steps: int) -> None:
-    two = {"phases": [{"epochs": 2, "rate": 3e-3, "schedule": "one-cycle"}, {"epochs": 2, "rate": 1e-3, "schedule": "plateau"}],
-           "keep": "best", "precision": "mixed_float16"}  # fmt: skip
+    two = {
+        "phases": [{"epochs": 2, "rate": 3e-3, "schedule": "one-cycle"}, {"epochs": 2, "rate": 1e-3, "schedule": "plateau"}],
+        "keep": "best",
+        "precision": "mixed_float16",
+    }
     whole, cut = order("whole", **two), order("cut", **two)
     finish(train(whole))
     run = train(cut)
@@ -175,9 +180,7 @@ def test_early_stopping_keeps_the_best_epoch(order: Orders) -> None:
     assert told["epochs"] < 30 and told["chosen_epoch"] == int(np.argmin(losses)) + 1 == told["epochs"] - 2
 
 
-@pytest.mark.parametrize(
-    "fields", [{"balance": "undersample"}, {"balance": "effective"}, {"augmentation": {}}, {"optimiser": "sgd"}]
-)
+@pytest.mark.parametrize("fields", [{"balance": "undersample"}, {"balance": "effective"}, {"augmentation": {}}, {"optimiser": "sgd"}])
 def test_settings_have_an_effect(order: Orders, fields: dict[str, Any]) -> None:
     usual = order("usual", phases=[{"epochs": 1, "rate": 3e-3}], classes=("nv", "mel", "bkl"))
     uneven = usual.dataset.table["image_id"].str.match(r"bkl[012]\d")
@@ -214,9 +217,7 @@ def test_unreadable_pictures_are_left_out_and_counted(order: Orders, tmp_path: P
 def test_too_little_memory_is_told_before_anything_is_read(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     free = psutil.virtual_memory()._replace(available=60 * 2**20)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    with pytest.raises(
-        TrainingError, match=r"it takes about .* GB with batches of 4096; 0\.1 GB are free\. A batch of \d+ would fit"
-    ):
+    with pytest.raises(TrainingError, match=r"it takes about .* GB with batches of 4096; 0\.1 GB are free\. A batch of \d+ would fit"):
         check_order(order(batch=4096, height=64, width=64))
 
 
@@ -252,9 +253,7 @@ def test_settings_nobody_can_train_with(order: Orders, fields: dict[str, Any], m
 
 def test_sizes_a_network_cannot_be_built_for(order: Orders) -> None:
     benbrahim = PRESETS["benbrahim2020"]
-    asked = replace(
-        order(), preset=benbrahim, recipe=changed(benbrahim.recipe, height=20, width=20, classes=("nv", "mel", "bkl"))
-    )
+    asked = replace(order(), preset=benbrahim, recipe=changed(benbrahim.recipe, height=20, width=20, classes=("nv", "mel", "bkl")))
     with pytest.raises(TrainingError, match="benbrahim2020 cannot be built for 20 × 20 pixels"):
         finish(train(asked))
 

@@ -28,9 +28,7 @@ def table(diagnoses: list[str], lesions: list[Any], patients: list[Any] | None =
 
 
 def recipe(**fields: Any) -> Recipe:
-    return changed(
-        PRESETS["huber2020"].recipe, **{"classes": (), "split": {"by": "image", "fractions": (0.5, 0.25, 0.25)}, **fields}
-    )
+    return changed(PRESETS["huber2020"].recipe, **{"classes": (), "split": {"by": "image", "fractions": (0.5, 0.25, 0.25)}, **fields})
 
 
 PAIRS = table(["nv", "nv", "mel", "mel"] * 20, [f"l{k // 2}" for k in range(80)])
@@ -82,9 +80,7 @@ def test_who_is_left_out_is_counted() -> None:
     data.table.loc[data.table["diagnosis"] == "", "diagnosis"] = np.nan
     data.table.loc[0, "file"] = np.nan
     samples = choose_samples(data, recipe(classes=("nv", "mel")))
-    assert samples.left_out == {
-        "without a picture file": 1, "without a diagnosis": 10, "of a diagnosis that is none of the classes": 10,
-    }  # fmt: skip
+    assert samples.left_out == {"without a picture file": 1, "without a diagnosis": 10, "of a diagnosis that is none of the classes": 10}
 
 
 @pytest.mark.parametrize(
@@ -95,11 +91,12 @@ def test_who_is_left_out_is_counted() -> None:
         (table([np.nan] * 3, [np.nan] * 3), {}, "has no image of these classes"),
         (PAIRS, {"split": {"by": "patient"}}, "names no patients, so it cannot be split by patient"),
         (
-            table(["nv"] * 20 + ["mel"] * 2, [f"l{k}" for k in range(20)] + ["m", "m"]), {"split": {"by": "lesion"}},
+            table(["nv"] * 20 + ["mel"] * 2, [f"l{k}" for k in range(20)] + ["m", "m"]),
+            {"split": {"by": "lesion"}},
             "split by lesion, val is left without mel (2 images in all). Split by image",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_trained_on_is_one_message(data: Dataset, fields: dict, message: str) -> None:
     with pytest.raises(TrainingError) as told:
         choose_samples(data, recipe(**fields))
@@ -115,9 +112,7 @@ def test_a_split_is_written_and_read_back_as_splits_of_the_dataset(tmp_path: Pat
     torn = {lesion for lesion in set(lesions) if len(set(samples.splits[lesions == lesion])) > 1}
     touched = int(np.isin(lesions[samples.splits == "test"], list(torn)).sum())
     (problem,) = [p for p in split.problems if p.kind == "lesions in several splits"]
-    assert (
-        problem.summary == f"{len(torn)} lesions have images in more than one split, which touches {touched} of 20 test images."
-    )
+    assert problem.summary == f"{len(torn)} lesions have images in more than one split, which touches {touched} of 20 test images."
     whole = with_splits(split, dict.fromkeys(PAIRS.table["image_id"], "train"))
     assert not whole.problems
     with pytest.raises(DatasetError, match="cannot be read as a split"):

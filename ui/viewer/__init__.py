@@ -34,9 +34,7 @@ def _component() -> Any:
     )
 
 
-def read_map(
-    picture: np.ndarray, alt: str, heatmap: np.ndarray, box: Box, view: Box, strongest: float, reads: str, key: str
-) -> None:
+def read_map(picture: np.ndarray, alt: str, heatmap: np.ndarray, box: Box, view: Box, strongest: float, reads: str, key: str) -> None:
     """The picture, with the value of the raw map under the pointer told below it.
 
     picture: uint8 RGB as shown; heatmap: (h, w) raw; box: what the network saw and view: what is shown, both in shares
@@ -47,20 +45,37 @@ def read_map(
     _component()(
         key=key,
         data={
-            "picture": data_url(encode_jpeg(picture, 92)), "alt": alt, "values": values, "box": vars(box), "view": vars(view),
-            "strongest": strongest, "words": WORDS[reads], "paint": False, "strokes": [], "radius": 0,
+            "picture": data_url(encode_jpeg(picture, 92)),
+            "alt": alt,
+            "values": values,
+            "box": vars(box),
+            "view": vars(view),
+            "strongest": strongest,
+            "words": WORDS[reads],
+            "paint": False,
+            "strokes": [],
+            "radius": 0,
         },
-    )  # fmt: skip
+    )
 
 
 def brush(picture: np.ndarray, alt: str, strokes: list[list[float]], radius: float, key: str) -> list[list[float]]:
     """The picture to paint on. strokes: discs (x, y, radius) in shares of the width and height; the new ones are returned."""
     whole = Box(0, 0, 1, 1)
     result = _component()(
-        key=key, on_strokes_change=lambda: None,
+        key=key,
+        on_strokes_change=lambda: None,
         data={
-            "picture": data_url(encode_jpeg(picture, 92)), "alt": alt, "values": [], "box": vars(whole), "view": vars(whole),
-            "strongest": 0, "words": WORDS["evidence"], "paint": True, "strokes": strokes, "radius": radius,
+            "picture": data_url(encode_jpeg(picture, 92)),
+            "alt": alt,
+            "values": [],
+            "box": vars(whole),
+            "view": vars(whole),
+            "strongest": 0,
+            "words": WORDS["evidence"],
+            "paint": True,
+            "strokes": strokes,
+            "radius": radius,
         },
-    )  # fmt: skip
+    )
     return result.get("strokes") or strokes

@@ -51,9 +51,7 @@ class Task:
         """The job's result; raises its error, or WorkerError when it takes longer than timeout seconds."""
         if not self._event.wait(timeout):
             self.cancel()
-            raise WorkerError(
-                f"The network took over {timeout:.0f} seconds.", todo="Stop the worker in the sidebar and try again."
-            )
+            raise WorkerError(f"The network took over {timeout:.0f} seconds.", todo="Stop the worker in the sidebar and try again.")
         if self.error is not None:
             raise self.error
         return self._result

@@ -52,12 +52,7 @@ def attribute_image(spec: ModelSpec, image: np.ndarray, target: int, method: str
 
 
 def examine_image(
-    spec: ModelSpec,
-    image: np.ndarray,
-    target: int,
-    method: str,
-    layer: str | None,
-    masks: dict[str, np.ndarray],
+    spec: ModelSpec, image: np.ndarray, target: int, method: str, layer: str | None, masks: dict[str, np.ndarray]
 ) -> Run[Any]:
     """`Evidence` about one map, the sanity check aside."""
     from explain.trust import examine
@@ -65,9 +60,7 @@ def examine_image(
     return (yield from examine(opened(spec), image, target, method, layer, masks=masks))[0]
 
 
-def check_sanity(
-    spec: ModelSpec, files: list[Path], method: str, layer: str | None, path: Path, about: dict[str, str]
-) -> Run[Any]:
+def check_sanity(spec: ModelSpec, files: list[Path], method: str, layer: str | None, path: Path, about: dict[str, str]) -> Run[Any]:
     """Cascading randomisation, kept at path."""
     from explain.sanity import check_sanity as run
     from explain.sanity import sanity_images, write_sanity
@@ -79,9 +72,7 @@ def check_sanity(
     return found
 
 
-def compare_methods(
-    spec: ModelSpec, data: Any, sample: int, methods: list[str], layer: str | None, sanity: dict[str, Any]
-) -> Run[Any]:
+def compare_methods(spec: ModelSpec, data: Any, sample: int, methods: list[str], layer: str | None, sanity: dict[str, Any]) -> Run[Any]:
     from explain.comparison import compare_methods as run
     from subjects import drawn
 

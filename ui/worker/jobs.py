@@ -11,14 +11,7 @@ from typing import Any
 
 from runs import Run
 from ui.worker.augmenting import augmented
-from ui.worker.datasets import (
-    audit_dataset,
-    check_card,
-    familiarity,
-    fit_reference,
-    judge_kinds,
-    predict_dataset,
-)
+from ui.worker.datasets import audit_dataset, check_card, familiarity, fit_reference, judge_kinds, predict_dataset
 from ui.worker.explaining import (
     attribute_image,
     check_sanity,
@@ -36,14 +29,7 @@ from ui.worker.explaining import (
 )
 from ui.worker.opened import warm_up
 from ui.worker.repairing import clean_copy, lay_trap, weigh
-from ui.worker.trying import (
-    evidence_on_markers,
-    outline_of,
-    run_shortcuts,
-    try_marker,
-    try_painted,
-    try_what_if,
-)
+from ui.worker.trying import evidence_on_markers, outline_of, run_shortcuts, try_marker, try_painted, try_what_if
 
 QUICK: dict[str, Callable[..., Any]] = {
     "warm_up": warm_up,

@@ -34,13 +34,7 @@ def evidence_on_markers(spec: ModelSpec, subject: Any, target: int | None) -> di
 
 
 def try_painted(
-    spec: ModelSpec,
-    subject: Any,
-    painted: np.ndarray,
-    colour: tuple[int, int, int],
-    strength: float,
-    target: int | None,
-    seed: int,
+    spec: ModelSpec, subject: Any, painted: np.ndarray, colour: tuple[int, int, int], strength: float, target: int | None, seed: int
 ) -> Any:
     """`Answer` of one photograph with and without what somebody painted, or why it is `Impossible`."""
     from shortcuts.experiment import Impossible

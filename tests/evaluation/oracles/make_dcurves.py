@@ -37,9 +37,11 @@ def main() -> None:
         found = dca(data=frame, outcome="has", modelnames=["score"], thresholds=THRESHOLDS)
         benefit = found.pivot_table(index="threshold", columns="model", values="net_benefit").loc[THRESHOLDS]
         told[name] = {
-            "scores": scores.tolist(), "positive": positive.astype(int).tolist(),
-            "net_benefit": benefit["score"].tolist(), "treat_all": benefit["all"].tolist(),
-        }  # fmt: skip
+            "scores": scores.tolist(),
+            "positive": positive.astype(int).tolist(),
+            "net_benefit": benefit["score"].tolist(),
+            "treat_all": benefit["all"].tolist(),
+        }
     content = {"dcurves": version("dcurves"), "thresholds": THRESHOLDS, "cases": told}
     (Path(__file__).parent / "dcurves.json").write_text(json.dumps(content))
 
