@@ -6,6 +6,6 @@ sign-in gate stands before everything the server answers: pages, uploads, pictur
 
 import streamlit as st
 
-from ui.signin import gate
+from ui.frame.signin import gate
 
 app = st.App("ui/frame/frame.py", middleware=gate())

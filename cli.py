@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, repair, shortcuts, train, tune
-from version import __version__
+from core.version import __version__
 
 app = typer.Typer(
     help="LesionLens: what a trained skin-lesion classifier looks at, and whether its data taught it to cheat. No medical device.",

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
-from data_audit.splits import read_split, with_splits
-from errors import WorkspaceError
+from core.atomic import write_bytes
+from core.errors import WorkspaceError
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
+from datasets.splits import read_split, with_splits
 from imaging.decode import encode_png
 from models.files import FileFacts, file_sha256, inspect_file
 from models.predictions import PredictionTable, read_predictions, write_predictions

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from assess import QUICK, assess
-from atomic import make_folder
 from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
+from core.atomic import make_folder
 from data_audit.audit import Asked, audit_dataset
 from models.predictions import read_predictions, read_rename
+from studies.assess import QUICK, assess
 
 
 @command

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.console import AsJson, command, people, results, say_json, table
-from errors import LesionLensError
+from core.errors import LesionLensError
 
 
 @command
@@ -18,11 +18,11 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """The benchmarks: ratios against the bare forward pass or a peer, with their spread."""
-    from data_audit.benchmark import bench_audit
-    from evaluation.benchmark import bench_evaluate
-    from explain.benchmark import bench_explain
-    from shortcuts.benchmark import bench_shortcuts
-    from training.benchmark import bench_train
+    from benchmarks.audit import bench_audit
+    from benchmarks.evaluation import bench_evaluate
+    from benchmarks.explain import bench_explain
+    from benchmarks.shortcuts import bench_shortcuts
+    from benchmarks.training import bench_train
 
     known = {"explain": bench_explain, "audit": bench_audit, "evaluate": bench_evaluate, "shortcuts": bench_shortcuts, "train": bench_train}
     unknown = [n for n in names or [] if n not in known]

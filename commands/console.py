@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from errors import LesionLensError
-from exports import plain
-from runs import Run, finish
+from core.errors import LesionLensError
+from core.exports import plain
+from core.runs import Run, finish
 from workspace import Workspace
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from commands.console import AsJson, InWorkspace, command, results, say_json, table, workspace
+from core.errors import DatasetError
 from data_audit.composition import imbalance
-from data_audit.layouts import LAYOUTS, NAMES
-from data_audit.opening import open_dataset
-from errors import DatasetError
+from datasets.layouts import LAYOUTS, NAMES
+from datasets.opening import open_dataset
 
 app = typer.Typer(help="Look into datasets.", no_args_is_help=True)
 Path_ = Annotated[str, typer.Argument(metavar="PATH", help="Dataset folder or table, or a name of the workspace.")]

@@ -8,12 +8,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from assess import QUICK, assess, shares
-from atomic import make_folder
 from commands.console import AsJson, InWorkspace, Out, command, results, say_json, workspace
-from errors import LesionLensError
+from core.atomic import make_folder
+from core.errors import LesionLensError
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
 from models.predictions import by_code, read_predictions, read_rename, write_predictions
+from studies.assess import QUICK, assess, shares
 
 
 @command

@@ -10,24 +10,24 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
-from assess import as_json as assessment_json
-from atomic import make_folder, write_bytes
 from commands.console import AsJson, DatasetName, InWorkspace, Out, command, results, say_json, table, workspace
-from data_audit.dataset import Dataset
+from core.atomic import make_folder, write_bytes
+from core.errors import LesionLensError
+from core.exports import interval as told_interval
+from core.exports import plain, safe_csv
 from data_audit.findings import read_findings
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.images import read_images
-from errors import LesionLensError
+from datasets.dataset import Dataset
 from evaluation.evaluate import BETA
 from evaluation.groups import GROUPED
 from evaluation.intervals import Figure
 from evaluation.names import FIGURES
 from evaluation.resampling import BCA, INTERVALS, RESAMPLES
 from evaluation.rules import RULES, Rule
-from exports import interval as told_interval
-from exports import plain, safe_csv
 from models.predictions import read_predictions, read_rename
+from studies.assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
+from studies.assess import as_json as assessment_json
 from workspace import Workspace
 
 USUAL_FIGURES = ("sensitivity", "specificity", "auc")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atomic import make_folder, write_bytes
 from commands.console import AsJson, InWorkspace, ModelName, Out, command, people, results, say_json, table, with_progress, workspace
-from data_audit.dataset import Dataset
-from errors import LesionLensError
-from exports import plain
+from core.atomic import make_folder, write_bytes
+from core.errors import LesionLensError
+from core.exports import plain
+from datasets.dataset import Dataset
 from workspace import Workspace
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _Images:
 
 def _images(space: Workspace, dataset: str | None, image: Path | None, sample: int | None, seed: int) -> _Images:
     from explain.comparison import Subject
-    from subjects import drawn, subjects
+    from studies.subjects import drawn, subjects
 
     if image is not None:
         if not image.is_file():

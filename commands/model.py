@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from commands.console import AsJson, DatasetName, InWorkspace, command, results, say_json, table, with_progress, workspace
+from core.version import __version__
 from models.card import card_path, read_card, training_in_words
-from version import __version__
 
 app = typer.Typer(help="Look into network files.", no_args_is_help=True)
 File = Annotated[str, typer.Argument(help="Network file or SavedModel folder, or a name of the workspace.")]

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from atomic import make_folder, write_bytes
 from commands.console import AsJson, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
-from exports import interval, plain
+from core.atomic import make_folder, write_bytes
+from core.exports import interval, plain
 
 
 @command
@@ -29,10 +29,10 @@ def ood(
     """Out-of-distribution scores: AUROC and FPR at 95 % for pictures that are no skin, for other crops, for other datasets."""
     from commands.model import open_named
     from evaluation.ood import SCORES
-    from familiarity import as_json as familiarity_json
-    from familiarity import judge_kinds, kept_reference, look
     from imaging.decode import read_image
     from models.run import about_run
+    from studies.familiarity import as_json as familiarity_json
+    from studies.familiarity import judge_kinds, kept_reference, look
 
     space = workspace(workspace_root)
     data = space.open_dataset(fitted_on)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from atomic import make_folder
 from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, with_progress, workspace
+from core.atomic import make_folder
 
 
 @command

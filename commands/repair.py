@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from atomic import make_folder, write_bytes
 from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
-from data_audit.dataset import Dataset
-from errors import LesionLensError
-from exports import interval, plain, safe_csv
+from core.atomic import make_folder, write_bytes
+from core.errors import LesionLensError
+from core.exports import interval, plain, safe_csv
+from core.version import __version__
+from datasets.dataset import Dataset
 from shortcuts.repair.bearing import Bearing, bearing
-from version import __version__
 from workspace import Workspace
 
 app = typer.Typer(help="What to do about a shortcut in a dataset.", no_args_is_help=True)

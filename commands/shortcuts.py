@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from atomic import make_folder
 from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
+from core.atomic import make_folder
+from core.errors import LesionLensError
 from data_audit.findings import read_findings
-from errors import LesionLensError
 
 USUAL = 300
 

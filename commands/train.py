@@ -9,11 +9,11 @@ import numpy as np
 import typer
 import yaml
 
-from atomic import write_bytes
 from commands.console import AsJson, InWorkspace, command, people, results, say_json, table, with_progress, workspace
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
-from errors import LesionLensError
-from exports import interval
+from core.atomic import write_bytes
+from core.errors import LesionLensError
+from core.exports import interval
 
 if TYPE_CHECKING:
     from models.architectures.preset import Preset

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.architectures.recipe import parse_shares, read_settings
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from atomic import make_folder
 from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
-from errors import LesionLensError
+from core.atomic import make_folder
+from core.errors import LesionLensError
 
 
 @command

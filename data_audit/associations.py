@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-import diagnoses
-from data_audit.dataset import COLUMNS, Dataset
+from core import diagnoses
 from data_audit.findings import Finding
+from datasets.dataset import COLUMNS, Dataset
 from evaluation.intervals import Figure, Z, ratio, undefined
 from evaluation.multiple import benjamini_hochberg
 

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
+from core.atomic import write_bytes
+from core.exports import plain, safe_csv
+from core.runs import Run, part
+from core.version import __version__
 from data_audit.associations import Association, association_findings, associations
 from data_audit.balancing import balancing
 from data_audit.comparing import against, between_splits
 from data_audit.composition import composition_findings, distributions, imbalance, problem_findings
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
-from data_audit.dataset import Dataset
 from data_audit.findings import Finding, by_gravity
 from data_audit.images import write_images
 from data_audit.labels import label_findings
@@ -28,9 +30,7 @@ from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.review import Verdicts
 from data_audit.seen import Seen, feature_sets, see_dataset
 from data_audit.skin import tone_findings
-from exports import plain, safe_csv
-from runs import Run, part
-from version import __version__
+from datasets.dataset import Dataset
 
 CHECKS = ("composition", "markers", "associations", "shortcut potential", "likeness", "splits", "labels", "quality", "skin tone")
 SPLIT = "split.csv"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from core.runs import Run
 from data_audit.content import find_pairs
 from data_audit.findings import Finding
 from data_audit.likeness import Pair
 from data_audit.scan import Scan
 from data_audit.seen import Seen, comparable
 from data_audit.shift import shift_findings, shifts, told_apart
-from runs import Run
 
 
 def between_splits(seen: Seen) -> list[Finding]:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from data_audit.associations import cramers_v
 from data_audit.balancing import entropy
-from data_audit.dataset import Dataset, Problem
 from data_audit.findings import Finding, by_gravity
+from datasets.dataset import Dataset, Problem
 
 UNKNOWN = "not known"
 TELLING_V, TELLING_P = 0.1, 0.01  # from which missing values go with the diagnosis

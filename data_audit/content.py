@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from data_audit.dataset import Dataset
+from core.runs import Run
 from data_audit.findings import Finding, Severity
 from data_audit.likeness import Pair, same_photographs
 from data_audit.scan import Scan
-from runs import Run
+from datasets.dataset import Dataset
 
 # quality column → (flagged below or above, the limit, kind, what to do)
 LIMITS: tuple[tuple[str, str, float, str, str], ...] = (

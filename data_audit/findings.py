@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from data_audit.dataset import Dataset
-from errors import DatasetError
+from core.errors import DatasetError
+from datasets.dataset import Dataset
 
 Severity = Literal["grave", "moderate", "note"]
 ORDER: tuple[Severity, ...] = ("grave", "moderate", "note")

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from data_audit.composition import age_bands
-from data_audit.dataset import COLUMNS, Dataset
 from data_audit.markers.detector import card
 from data_audit.markers.present import Present, known_markers, label_columns, present_markers, yes_or_no
 from data_audit.quality import QUALITY
 from data_audit.review import Verdicts
 from data_audit.skin import CAUTION
+from datasets.dataset import COLUMNS, Dataset
 
 MOST = 12  # values of a column that are still groups
 OWN = ("sex", "site", "confirmation")  # of the manifest's columns; age comes in bands

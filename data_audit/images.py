@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import whole
-from data_audit.dataset import MARKERS, Dataset
+from core.atomic import whole
+from core.errors import DatasetError
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
-from errors import DatasetError
+from datasets.dataset import MARKERS, Dataset
 
 
 def images_frame(dataset: Dataset, scan: Scan) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from data_audit.dataset import Dataset
 from data_audit.findings import Finding
+from datasets.dataset import Dataset
 
 FEWEST = 5  # images of a class below which nothing is said about its labels
 HISTOLOGY = ("histo", "histopathology", "histology", "biopsy", "pathology", "excision")

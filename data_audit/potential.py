@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.runs import Run
 from data_audit.associations import malignant_or_not
-from data_audit.dataset import Dataset
 from data_audit.findings import Finding
+from datasets.dataset import Dataset
 from evaluation.intervals import Figure, auc, undefined
-from runs import Run
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 STEPS = 200  # quantiles that a feature is told by

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from core.errors import DatasetError
 from data_audit.content import components
-from data_audit.dataset import Dataset
-from errors import DatasetError
+from datasets.dataset import Dataset
 
 NAMES = ("train", "val", "test")
 

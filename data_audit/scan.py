@@ -25,18 +25,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import whole, write_bytes
-from data_audit.dataset import MARKERS, Dataset
+from core.atomic import whole, write_bytes
+from core.errors import ImageError
+from core.runs import Run
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
 from data_audit.markers.detector import NETWORK, find_markers
 from data_audit.quality import QUALITY, Border, View, black_border
 from data_audit.quality import SIDE as MEASURED
 from data_audit.skin import SKIN, skin_facts
-from errors import ImageError
+from datasets.dataset import MARKERS, Dataset
 from imaging.decode import decode_at_least, encode_png, read_bytes, read_header
 from imaging.resize import thumbnail
-from runs import Run
 
 VERSION = 2  # of what is measured: results of another version, or of other detectors, are not taken up
 SAVE_EVERY = 2500  # images

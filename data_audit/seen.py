@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_audit.dataset import Dataset, Problem
+from core.runs import Run
 from data_audit.images import images_frame
 from data_audit.markers.present import Present, known_markers, present_markers
 from data_audit.potential import PERSON, PERSON_SET, TAKING
 from data_audit.review import Verdicts
 from data_audit.scan import Scan, scan_dataset
 from data_audit.skin import SKIN
-from runs import Run
+from datasets.dataset import Dataset, Problem
 
 SKIN_SET, TAKING_SET = "the skin around the lesion", "size and borders of the picture"
 

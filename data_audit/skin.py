@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from data_audit.dataset import Dataset
 from data_audit.findings import Finding
 from data_audit.quality import View
+from datasets.dataset import Dataset
 from imaging.resize import thumbnail
 
 SIDE = 96  # pixels of the longer side at which skin is looked for

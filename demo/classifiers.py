@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from atomic import write_bytes
+from core.atomic import write_bytes
+from core.diagnoses import HAM10000
 from demo.cohort import MARKER_SHARES
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
-from diagnoses import HAM10000
 from imaging.resize import fit_image
 from models.card import ModelCard, Resize, card_path, write_card
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
-from data_audit.dataset import MARKERS
+from core.atomic import write_bytes
+from datasets.dataset import MARKERS
 from demo.cohort import Cohort, Shot, draw_cohort, plant_faults
 from demo.drawing.photograph import draw_photograph
 from imaging.decode import encode_jpeg, encode_png
@@ -39,12 +39,12 @@ def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] 
     progress(done, len(cohort.shots))
     workers = min(os.cpu_count() or 1, 8)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for n in pool.map(partial(_write_shots, folder), _chunks(todo, 16)):
+        for n in pool.map(partial(write_shots, folder), _chunks(todo, 16)):
             done += n
             progress(done, len(cohort.shots))
     if cohort.faults:
         write_bytes(folder / "answer-key.json", json.dumps(cohort.faults, indent=1).encode())
-    write_bytes(folder / "metadata.csv", _metadata(cohort.shots).to_csv(index=False).encode())
+    write_bytes(folder / "metadata.csv", metadata_table(cohort.shots).to_csv(index=False).encode())
 
 
 def is_complete(folder: Path) -> bool:
@@ -52,7 +52,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / "metadata.csv").exists()
 
 
-def _metadata(shots: list[Shot]) -> pd.DataFrame:
+def metadata_table(shots: list[Shot]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "lesion_id": [s.lesion_id for s in shots],
@@ -71,7 +71,7 @@ def _chunks(shots: list[Shot], size: int) -> list[list[Shot]]:
     return [shots[i : i + size] for i in range(0, len(shots), size)]
 
 
-def _write_shots(folder: Path, shots: list[Shot]) -> int:
+def write_shots(folder: Path, shots: list[Shot]) -> int:
     cv2.setNumThreads(1)
     for shot in shots:
         picture = draw_photograph(shot.diagnosis, shot.tone, shot.lesion_seed, shot.view, shot.markers, shot.blur)

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 import cv2
 import numpy as np
 
-from errors import ImageError, LesionLensError
+from core.errors import ImageError, LesionLensError
 from imaging.decode import read_image
 from models.card import scale_pixels
 from models.classifier import Classifier

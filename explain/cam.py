@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import NoSpatialLayer
+from core.errors import NoSpatialLayer
 from explain.engine import Engine, open_engine
 from models.classifier import Classifier, Prediction
 from models.layers import LayerInfo

@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from errors import ImageError
+from core.errors import ImageError
+from core.runs import Run
 from explain.cam import WEIGHTS
 from explain.methods import attribute, default_method
 from imaging.decode import read_image, read_mask
 from imaging.resize import enlarge, scale_image, seen_box
 from models.classifier import BATCH, Classifier
-from runs import Run
 
 GRID, RADII = 60, 2.0  # cells a side, and how many lesion radii they reach from the centre
 SIDE = 200  # pixels a map is enlarged to before it is moved

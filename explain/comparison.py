@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import whole, write_bytes
-from errors import ImageError
+from core.atomic import whole, write_bytes
+from core.errors import ImageError
+from core.runs import Run, finish
 from evaluation.intervals import Figure, mean, ratio
 from explain.methods import DEFAULT, METHODS, Settings, unsupported
 from explain.sanity import Sanity
@@ -25,7 +26,6 @@ from explain.trust import as_row, badge, examine
 from imaging.decode import read_image
 from imaging.resize import scale_image
 from models.classifier import Classifier
-from runs import Run, finish
 
 QUICK = {"steps": 10, "random_maps": 3}  # of the curves, when many images are examined
 

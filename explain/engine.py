@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import LesionLensError
+from core.errors import LesionLensError
 from models.classifier import Classifier
 from models.layers import LayerInfo, listening, sublayers
 

@@ -13,10 +13,10 @@ from itertools import islice
 
 import numpy as np
 
+from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
 from imaging.resize import enlarge
 from models.classifier import BATCH, Classifier
-from runs import Run
 
 STEPS, RANDOM_MAPS = 20, 5
 

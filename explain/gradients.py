@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from errors import NoGradient
+from core.errors import NoGradient
+from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
 from models.classifier import BATCH, Classifier
-from runs import Run
 
 SMOOTH_SAMPLES, SMOOTH_NOISE = 25, 0.15
 IG_STEPS, IG_MOST = 32, 4096

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.runs import Run
 from explain.standin import stand_in
 from models.classifier import Classifier
 from models.network import import_tensorflow
-from runs import Run
 
 STEPS, AT_ONCE = 200, 25
 RATE = 3.0  # grey levels of 255 a step

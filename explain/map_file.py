@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import part_name, writing
+from core.atomic import part_name, writing
 
 MAPS = pa.schema(
     [

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from errors import LesionLensError
+from core.errors import LesionLensError
+from core.runs import Run, finish
 from explain.baselines import Baseline
 from explain.cam import cam
 from explain.engine import Engine
@@ -22,7 +23,6 @@ from explain.perturbation import OCCLUSION_GRID, RISE_MASKS, occlusion, rise
 from explain.score_cam import FASTER, score_cam
 from models.classifier import Classifier, Prediction
 from models.layers import LayerInfo
-from runs import Run, finish
 
 Needs = Literal["layer", "gradients", "forward"]
 NEEDS: dict[Needs, str] = {

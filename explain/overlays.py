@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import ImageError
+from core.errors import ImageError
 from explain.cam import WEIGHTS, cam
 from explain.methods import default_method
 from imaging.decode import read_image

@@ -11,9 +11,9 @@ from itertools import islice
 import cv2
 import numpy as np
 
+from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
 from models.classifier import BATCH, Classifier
-from runs import Run
 
 OCCLUSION_GRID = 14
 RISE_MASKS, RISE_GRID, RISE_SHOWN = 1000, 7, 28

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import whole
+from core.atomic import whole
+from core.runs import Run
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.map_file import MAPS, MapWriter, described
@@ -26,7 +27,6 @@ from explain.methods import DEFAULT, METHODS, Settings, attribute
 from models.classifier import BATCH, Classifier, Prediction
 from models.predictions import PredictionTable, column_names, write_predictions
 from models.stream import stream_batches
-from runs import Run
 
 SAVE_EVERY = 20  # batches a part
 ALL = "all"  # the target that stands for every class

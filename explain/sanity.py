@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from atomic import write_bytes
-from errors import NoSpatialLayer
+from core.atomic import write_bytes
+from core.errors import NoSpatialLayer
+from core.runs import Run, part
 from explain.methods import DEFAULT, Attribution, Settings, attribution, find_method
 from explain.similarity import spearman, ssim
 from models.classifier import BATCH, Classifier
 from models.layers import sublayers
 from models.network import open_network
 from models.stream import stream_batches
-from runs import Run, part
 
 IMAGES, SEEDS, STAGES = 100, 5, 8
 FAILED = 0.3  # mean Spearman after everything is scrambled that is too much

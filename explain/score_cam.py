@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from core.runs import Run
 from explain.cam import spatial_layer
 from explain.standin import MAPS, stand_in
 from models.classifier import Classifier
-from runs import Run
 
 FASTER = 32  # feature maps that Faster-Score-CAM keeps: those that vary most over the picture
 CHUNK_BYTES = 256 * 2**20  # of masked pictures held at a time

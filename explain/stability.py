@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.runs import Run
 from explain.methods import DEFAULT, Settings, attribution
 from explain.similarity import spearman
 from imaging.decode import decode, encode_jpeg
 from models.classifier import Classifier
-from runs import Run
 
 NOISE = 3.0  # standard deviation in grey levels of 255
 JPEG_QUALITY = 90

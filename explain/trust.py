@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.runs import Run, part
 from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness, faithfulness
 from explain.gradients import COMPLETE, Completeness
 from explain.heatmap import Explanation
@@ -18,7 +19,6 @@ from explain.sanity import FAILED, Sanity
 from explain.stability import CHANGES, Stability, stability
 from imaging.resize import enlarge, seen_box
 from models.classifier import Classifier, Prediction
-from runs import Run, part
 
 Verdict = Literal["supported", "weak", "don't read"]
 MOVES = 0.2  # change of the score, 0…1, under a change that does not matter that is too much

@@ -15,9 +15,9 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-import diagnoses
-from atomic import write_bytes
-from errors import CardError
+from core import diagnoses
+from core.atomic import write_bytes
+from core.errors import CardError
 from imaging.resize import Geometry, Interpolation
 from models.files import FileFacts
 

@@ -20,13 +20,13 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-import diagnoses
-from errors import CardError
+from core import diagnoses
+from core.errors import CardError
+from core.runs import Run
 from imaging.decode import read_image
 from imaging.resize import fit_image
 from models.card import SCALINGS, ModelCard, scale_pixels
 from models.classifier import Classifier
-from runs import Run
 
 MIN_IMAGES = 60
 MIN_A_CLASS = 8  # images of a diagnosis in either half, below which it says nothing
@@ -191,11 +191,11 @@ def _mean_auc(scores: np.ndarray, labels: np.ndarray, order: Sequence[str | None
         if not outputs:
             values.append(np.full(len(weights), 0.5))
         else:
-            values.append(_weighted_auc(scores[:, outputs].sum(1), labels == name, weights))
+            values.append(weighted_auc(scores[:, outputs].sum(1), labels == name, weights))
     return np.nanmean(np.stack(values), axis=0)
 
 
-def _weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """AUC under each row of integer weights (B, N), ties counted half."""
     level = rankdata(scores, method="dense").astype(int) - 1
     n_levels = int(level.max()) + 1

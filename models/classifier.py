@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import CardError, ModelFileError
+from core.errors import CardError, ModelFileError
 from imaging.resize import fit_image
 from models.card import ModelCard, card_path, guess_card, read_card, scale_pixels
 from models.files import FileFacts, inspect_file

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from errors import PredictionsError
+from core.errors import PredictionsError
 from models.predictions import PredictionTable, by_code
 
 SMALLEST = 1e-12  # probability, before its logarithm is taken

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from errors import ModelFileError
+from core.errors import ModelFileError
 from models.allowlist import LAYERS, OPERATION_MODULE, PARTS, TF_FUNCTIONS, VALUES
 
 MAX_DEPTH = 100

@@ -18,7 +18,7 @@ from typing import Any
 
 import h5py
 
-from errors import ModelFileError, UnsafeModel
+from core.errors import ModelFileError, UnsafeModel
 from models.config import check_config, summarise
 from models.savedmodel import check_saved_model
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from errors import CardError, ModelFileError
+from core.errors import CardError, ModelFileError
 from models.layers import listening
 
 FLATTENING = frozenset({"Flatten", "Reshape"})

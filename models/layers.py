@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from errors import NoSpatialLayer
+from core.errors import NoSpatialLayer
 
 MIN_READABLE = 5  # a map coarser than 5 × 5 says hardly more than left or right
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from errors import ModelFileError
+from core.errors import ModelFileError
 from models.files import FileFacts
 
 

@@ -12,13 +12,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from atomic import write_bytes
+from core.atomic import write_bytes
+from core.runs import Run
 from evaluation.ood import Features, Reference, arrays, from_arrays
 from imaging.decode import read_image
 from models.classifier import Classifier
 from models.layers import LayerInfo, listening, sublayers
 from models.stream import stream_batches
-from runs import Run
 
 DEPTHS = 6
 MOST = 256  # channels read at a depth, spread over all of them; more would need more images than people have

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from errors import CardError
+from core.errors import CardError
 from models.card import ModelCard
 
 EXAMPLE = Path(__file__).parent / "policy_alexanderson2024.yaml"

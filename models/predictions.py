@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-import diagnoses
-from atomic import whole
-from errors import PredictionsError
+from core import diagnoses
+from core.atomic import whole
+from core.errors import PredictionsError
 from models.card import ModelCard
 
 MAX_BYTES = 2 * 1024**3

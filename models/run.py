@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.runs import Run
+from core.version import __version__
 from models.classifier import Classifier, Prediction
 from models.predictions import PredictionTable, column_names, read_predictions, write_predictions
 from models.stream import stream_batches
-from runs import Run
-from version import __version__
 
 SAVE_EVERY = 20  # batches between two savings of what is done
 

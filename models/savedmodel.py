@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from errors import ModelFileError
+from core.errors import ModelFileError
 
 MAX_PB_BYTES = 512 * 1024**2
 

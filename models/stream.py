@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import ImageError
+from core.errors import ImageError
 from imaging.decode import read_image
 from imaging.resize import fit_image
 from models.card import ModelCard, scale_pixels

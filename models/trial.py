@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from errors import LesionLensError, ModelFileError
+from core.errors import LesionLensError, ModelFileError
 from models.card import ModelCard, card_path, make_card, read_card
 
 SECONDS = 180

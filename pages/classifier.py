@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from ui import choice, services
-from ui.card_form import card_form
-from ui.classifier import add_model, card_check, file_facts, layers, policy_switch
-from ui.components import need, page_title
-from ui.method_choice import methods
+from ui.classifier.card_form import card_form
+from ui.classifier.file import add_model, card_check, file_facts, layers, policy_switch
+from ui.classifier.method_choice import methods
+from ui.parts import choice
+from ui.parts.components import need, page_title
+from ui.services import services
 
 page_title("Classifier", "What is in the file, what does its card say, and do labelled images support it?")
 add_model()

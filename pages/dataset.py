@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from data_audit.layouts import NAMES
-from ui import choice, services
-from ui.components import need, page_title, show_errors
-from ui.composition import crossfilter, details, headline, problems, sample
-from ui.findings import findings_panel
+from datasets.layouts import NAMES
+from ui.dataset.composition import crossfilter, details, headline, problems, sample
+from ui.dataset.findings import findings_panel
+from ui.parts import choice
+from ui.parts.components import need, page_title, show_errors
+from ui.services import services
 
 page_title("Dataset", "What does it consist of?")
 if services.is_local():

@@ -4,19 +4,20 @@ import json
 
 import streamlit as st
 
-from assess import QUICK, Assessment, as_json, class_table
-from exports import safe_csv
-from ui import choice, predictions, services
-from ui.calibrating import calibration
-from ui.comparing import comparison
-from ui.components import MEANING, need, page_title
-from ui.evaluation import class_by_class, headline, how_judged
-from ui.familiar import unlike
-from ui.grouping import by_groups
-from ui.improving import choose_recipe, run_missing, told
-from ui.improving import made as make
-from ui.operating import operating_point
-from ui.reporting import report_html
+from core.exports import safe_csv
+from studies.assess import QUICK, Assessment, as_json, class_table
+from ui.evaluate.calibration import calibration
+from ui.evaluate.comparison import comparison
+from ui.evaluate.ensembles import choose_recipe, run_missing, told
+from ui.evaluate.ensembles import made as make
+from ui.evaluate.evaluation import class_by_class, headline, how_judged
+from ui.evaluate.groups import by_groups
+from ui.evaluate.report import report_html
+from ui.evaluate.thresholds import operating_point
+from ui.inspect.familiarity import unlike
+from ui.parts import choice
+from ui.parts.components import MEANING, need, page_title
+from ui.services import predictions, services
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))

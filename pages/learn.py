@@ -3,12 +3,13 @@
 import streamlit as st
 
 from explain.methods import METHODS
-from ui import choice, services
-from ui.components import need, page_title
-from ui.experiments import by_depth, ideal, scrambling
-from ui.image_choice import choose_image
-from ui.learning import LESSONS, cam_steps
-from ui.story import STORY, story
+from ui.learn.cam_steps import LESSONS, cam_steps
+from ui.learn.experiments import by_depth, ideal, scrambling
+from ui.learn.story import STORY, story
+from ui.parts import choice
+from ui.parts.components import need, page_title
+from ui.parts.image_choice import choose_image
+from ui.services import services
 
 page_title("Learn", "How a heatmap is made, what it is worth, and how a cheat is found out, with the actual numbers.")
 lesson = st.segmented_control(

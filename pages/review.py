@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from ui import audits, choice, navigation, services
-from ui.components import need, page_title
-from ui.reviewing import judge
+from ui.dataset.review import judge
+from ui.parts import choice, navigation
+from ui.parts.components import need, page_title
+from ui.services import audits, services
 
 page_title("Review the markers", "Is what the detectors found really there? Your word counts, and tells how often they err here.")
 data = services.dataset(need(choice.dataset(), "dataset"))

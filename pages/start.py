@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from ui import first_start, navigation, services
-from ui.components import page_title
+from ui.frame import first_start
+from ui.parts import navigation
+from ui.parts.components import page_title
+from ui.services import services
 
 page_title("LesionLens", "What a trained skin-lesion classifier looks at, and whether its data taught it to cheat.")
 
@@ -29,20 +31,13 @@ if task is not None:
 
 space = services.workspace()
 models, datasets = space.model_names(), space.dataset_names()
-cards = (
-    ("inspect", "Inspect an image", "What did the network look at? Heatmap beside the photograph, scores of all classes, facts."),
-    ("dataset", "Look at a dataset", "What does it consist of? Classes, ages, sites, splits, missing values; charts filter the gallery."),
-    ("evaluate", "Evaluate", "How well does it do, class by class? Confusion matrix with the images behind every cell."),
-    ("training", "Train", "What is a published result worth? Train one of five systems on your data, split as it should be."),
-    ("classifier", "Open a classifier", "What is in the file, what does its card say, and do labelled images support the card?"),
-    ("learn", "Learn", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
-)
+cards = [row for row in navigation.PAGES.values() if row.invitation]
 columns = st.columns(3)
-for k, (page, title, what) in enumerate(cards):
+for k, row in enumerate(cards):
     with columns[k % 3].container(border=True, height="stretch"):
-        st.page_link(navigation.page(page), label=f"**{title}**")
-        st.write(what)
-with columns[2].container(border=True, height="stretch"):
+        st.page_link(navigation.page(row.address), label=f"**{row.title}**")
+        st.write(row.invitation)
+with columns[len(cards) % 3].container(border=True, height="stretch"):
     st.markdown("**This workspace**")
     st.write(f"Classifiers: {', '.join(models) or 'none yet'}.")
     st.write(f"Datasets: {', '.join(datasets) or 'none yet'}.")

@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
+from core.atomic import write_bytes
 from data_audit.findings import captioned
+from datasets.dataset import Dataset
 from reports.audit_charts import class_counts, forest, share_bars
 from reports.datasheet import datasheet
 from reports.pictures import environment, picture_url, svg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from data_audit.dataset import Dataset
+from datasets.dataset import Dataset
 
 MEASURES = "AUC, sensitivity, specificity, PPV, NPV, F1, average precision, balanced accuracy, kappa, Matthews' coefficient"
 

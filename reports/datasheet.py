@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_audit.composition import missing_values
-from data_audit.dataset import Dataset
+from datasets.dataset import Dataset
 
 MAKERS = "Not in the data: for its makers to say."
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
+from core.atomic import write_bytes
+from datasets.dataset import Dataset
 from evaluation.calibration import brier, calibration_error, reliability
 from evaluation.curves import roc_curve
 from evaluation.names import FIGURES

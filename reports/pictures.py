@@ -10,8 +10,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from data_audit.dataset import Dataset
-from errors import ImageError
+from core.errors import ImageError
+from datasets.dataset import Dataset
 from imaging.decode import decode_at_least, encode_jpeg, read_bytes
 from imaging.resize import thumbnail
 

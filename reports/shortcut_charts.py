@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from exports import interval
+from core.exports import interval
 from reports.audit_charts import WIDTH, forest
 from reports.charts import BLUE, GREY, ORANGE
 

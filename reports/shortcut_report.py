@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atomic import write_bytes
-from exports import interval
+from core.atomic import write_bytes
+from core.exports import interval
 from reports.pictures import environment, svg
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from shortcuts.alarms import alarms_in_words

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from atomic import write_bytes
+from core.atomic import write_bytes
 from reports.pictures import environment, svg
 from reports.training_charts import FINISHED, importance_chart, search_chart
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.runs import Run, finish
 from evaluation.intervals import wilson
-from runs import Run, finish
 from shortcuts.rule import FEWEST
 from shortcuts.verdict import judge, judged_trials
 
@@ -51,7 +51,7 @@ def count_alarms(trials: pd.DataFrame, classes: Sequence[str], repeats: int = RE
         groups = np.unique(rows["group"].to_numpy(str), return_inverse=True)[1]
         if int(groups.max()) + 1 >= FEWEST:
             difference = (np.stack(rows["again"].to_list()) - np.stack(rows["control"].to_list())).astype(float)
-            shares += [s for s in _excluding(difference, groups, repeats, rng) if not np.isnan(s)]
+            shares += [s for s in excluding(difference, groups, repeats, rng) if not np.isnan(s)]
     if not shares:
         nan = float("nan")
         return Alarms(repeats, 0, nan, nan, nan, nan, nan, nan, f"no marker could be tried twice on {FEWEST} lesions")
@@ -74,7 +74,7 @@ def alarms_in_words(told: Mapping[str, Any]) -> str:
     )
 
 
-def _excluding(difference: np.ndarray, groups: np.ndarray, repeats: int, rng: np.random.Generator) -> list[float]:
+def excluding(difference: np.ndarray, groups: np.ndarray, repeats: int, rng: np.random.Generator) -> list[float]:
     """Share of repeats whose 95 % interval excludes 0, a class; NaN where the controls never differ. difference float (N, C)."""
     from scipy.stats import t
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
-from errors import ImageError
+from core.atomic import write_bytes
+from core.errors import ImageError
+from datasets.dataset import Dataset
 from imaging.decode import encode_jpeg
 from imaging.resize import scale_image
 from models.card import ModelCard

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_audit.dataset import Dataset
+from datasets.dataset import Dataset
 from models.card import ModelCard
 from shortcuts.drawing import INSERTED, Dose
 from shortcuts.experiment import Impossible, Subject, Trial, trials

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import diagnoses
-from data_audit.dataset import Dataset
+from core import diagnoses
+from core.errors import ImageError
+from core.runs import Run
 from data_audit.scan import one_thread_a_call
-from errors import ImageError
+from datasets.dataset import Dataset
 from models.classifier import Classifier
-from runs import Run
 from shortcuts.attention import share_on, tell
 from shortcuts.experiment import Impossible, Subject, Trial
 from shortcuts.plan import Plan, make_trials

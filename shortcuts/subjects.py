@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_audit.dataset import Dataset
 from data_audit.markers.detector import find_markers
+from datasets.dataset import Dataset
 from imaging.resize import fit_image, scale_image, thumbnail
 from models.card import ModelCard
 from shortcuts.experiment import Subject

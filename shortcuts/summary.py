@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
+from core.atomic import write_bytes
+from core.diagnoses import MALIGNANT
+from core.errors import DatasetError
+from core.exports import plain
+from core.runs import Run, part
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
-from diagnoses import MALIGNANT
-from errors import DatasetError
+from datasets.dataset import Dataset
 from evaluation.intervals import Figure, mean, undefined
-from exports import plain
 from models.classifier import Classifier
-from runs import Run, part
 from shortcuts.alarms import count_alarms
 from shortcuts.effects import effects_of
 from shortcuts.examples import write_examples

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atomic import whole
+from core.atomic import whole
 
 COLUMNS = (
     "image_id",

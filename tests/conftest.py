@@ -11,7 +11,7 @@ import pytest
 
 from demo.classifiers import WEIGHTS, install
 from demo.cohort import Cohort, draw_cohort
-from demo.datasets import _metadata, _write_shots
+from demo.datasets import metadata_table, write_shots
 from workspace import Workspace
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -38,8 +38,8 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory, small_cohort: Cohort
     folder = tmp_path_factory.mktemp("tiny")
     for part in ("images", "masks", "markers"):
         (folder / part).mkdir()
-    _write_shots(folder, small_cohort.shots)
-    _metadata(small_cohort.shots).to_csv(folder / "metadata.csv", index=False)
+    write_shots(folder, small_cohort.shots)
+    metadata_table(small_cohort.shots).to_csv(folder / "metadata.csv", index=False)
     return folder
 
 

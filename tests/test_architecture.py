@@ -5,30 +5,34 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PROJECT
 
-# from the ground up: a room may use those to its left
-ORDER = ("imaging", "evaluation", "models", "data_audit", "explain", "shortcuts", "training", "workspace", "demo", "reports", "ui", "pages")
-NOT_BELOW = {
-    "imaging": set(),
-    "evaluation": set(),
-    "models": {"imaging", "evaluation"},
-    "data_audit": {"imaging", "evaluation"},
-    "explain": {"models", "imaging", "evaluation"},
-    "shortcuts": {"explain", "models", "data_audit", "evaluation", "imaging"},
-    "training": {"models", "data_audit", "imaging", "evaluation"},
-    "workspace": {"models", "data_audit", "imaging"},
-    "demo": {"workspace", "models", "data_audit", "imaging", "evaluation"},
-    "reports": {"imaging", "evaluation", "data_audit", "explain", "shortcuts"},
-    "ui": set(ORDER) - {"ui", "pages"},
-    "pages": set(ORDER) - {"pages"},
-}
+
+@dataclass(frozen=True)
+class Room:
+    name: str
+    uses: frozenset[str]
+
+
+def rooms() -> dict[str, Room]:
+    """The table of docs/architecture.md, in its order."""
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = text.split("| room | is | uses |")[1].split("\n\n")[0].splitlines()[2:]
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+    named = [(first.strip("`").removesuffix("/").removesuffix(".py"), last) for first, _, last in cells]
+    return {name: Room(name, frozenset() if uses == "–" else frozenset(uses.split(", "))) for name, uses in named}
+
+
+ROOMS = rooms()
 STREAMLIT = {"ui", "pages", "app"}
-TENSORFLOW = {"models", "explain", "shortcuts", "training", "demo"}
+KERAS = {"tensorflow", "keras", "tf_keras"}
+TENSORFLOW = {"models", "explain", "shortcuts", "training", "demo", "benchmarks"}
 
 
 def sources() -> list[Path]:
@@ -36,17 +40,33 @@ def sources() -> list[Path]:
 
 
 def room(path: Path) -> str:
-    return path.relative_to(PROJECT).parts[0].removesuffix(".py")
+    parts = path.relative_to(PROJECT).parts
+    return "/".join(parts[:2]) if parts[0] == "ui" and len(parts) > 2 else parts[0].removesuffix(".py")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the product by its dotted name."""
+    return {".".join(p.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__"): p for p in sources()}
 
 
 def imports(tree: ast.AST) -> list[str]:
+    """Dotted names, those of modules imported out of a package included."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.append(node.module)
-    return [name.split(".")[0] for name in found]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, "relative imports hide where they lead"
+            found += [f"{node.module}.{a.name}" for a in node.names] + [node.module]
+    return found
+
+
+def used_rooms(path: Path) -> set[str]:
+    known = modules()
+    led = {name for name in imports(ast.parse(path.read_text(encoding="utf-8"))) if name in known}
+    packages = {name for name in led if known[name].name == "__init__.py" and not known[name].read_text(encoding="utf-8").strip()}
+    return {room(known[name]) for name in led - packages} - {room(path)}
 
 
 def module_level(tree: ast.Module) -> ast.Module:
@@ -61,21 +81,43 @@ def module_level(tree: ast.Module) -> ast.Module:
     return Strip().visit(tree)
 
 
+def test_the_table_names_every_room_and_no_other() -> None:
+    assert {room(p) for p in sources() if p.name != "__init__.py"} == set(ROOMS)
+
+
+def test_arrows_point_to_rooms_that_stand_before() -> None:
+    names = list(ROOMS)
+    for one in ROOMS.values():
+        assert one.uses <= set(names[: names.index(one.name)]), one.name
+
+
+@pytest.mark.parametrize("name", list(ROOMS))
+def test_a_room_uses_what_the_table_says(name: str) -> None:
+    used = set().union(*(used_rooms(p) for p in sources() if room(p) == name))
+    assert used == ROOMS[name].uses
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PROJECT)))
-def test_arrows_point_down(path: Path) -> None:
-    used = set(imports(ast.parse(path.read_text(encoding="utf-8"))))
-    own = room(path)
-    if own in NOT_BELOW:
-        assert used & set(ORDER) <= NOT_BELOW[own] | {own}
+def test_streamlit_and_tensorflow_have_their_places(path: Path) -> None:
+    tree, own = ast.parse(path.read_text(encoding="utf-8")), room(path).split("/")[0]
+    used = {name.split(".")[0] for name in imports(tree)}
     if "streamlit" in used:
         assert own in STREAMLIT
-    if used & {"tensorflow", "keras", "tf_keras"}:
+    if used & KERAS:
         assert own in TENSORFLOW
-        assert not set(imports(module_level(ast.parse(path.read_text(encoding="utf-8"))))) & {"tensorflow", "keras", "tf_keras"}
+        assert not {name.split(".")[0] for name in imports(module_level(tree))} & KERAS
+
+
+def test_nobody_reaches_for_what_is_private_to_another_file() -> None:
+    for path in (p for p in PROJECT.rglob("*.py") if ".venv" not in p.parts):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in modules():
+                private = [a.name for a in node.names if a.name.startswith("_") and a.name != "__version__"]
+                assert not private, f"{path}:{node.lineno} {private}"
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "data_audit.opening", "evaluation.evaluate", "ui.services", "ui.frame", "workspace", "models.files"]
+    "module", ["cli", "datasets.opening", "evaluation.evaluate", "ui.services.services", "ui.frame.frame", "workspace", "models.files"]
 )
 def test_nobody_waits_for_tensorflow(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'tf_keras'}} & set(sys.modules)))"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from atomic import whole, write_bytes
-from errors import WriteError
+from core.atomic import whole, write_bytes
+from core.errors import WriteError
 
 
 def test_a_file_is_written_with_its_folder_and_replaced(tmp_path: Path) -> None:

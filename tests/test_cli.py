@@ -312,10 +312,10 @@ def test_a_stopped_prediction_keeps_what_was_done(workspace: Workspace, tmp_path
 
 
 def test_a_killed_prediction_goes_on(workspace: Workspace, tmp_path: Path, honest: Path) -> None:
+    from core.runs import finish
     from models.classifier import open_classifier
     from models.predictions import read_predictions
     from models.run import about_run, predict_dataset
-    from runs import finish
 
     data = workspace.open_dataset("tiny")
     files = {i: data.path(i) for i in data.table["image_id"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from diagnoses import code_of, label_map
+from core.diagnoses import code_of, label_map
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 from tests.test_cli import as_json_here as as_json
 from tests.test_cli import run_here as run
 from workspace import Workspace

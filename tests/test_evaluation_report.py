@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assess import How, as_json, assess
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
-from exports import plain
+from core.exports import plain
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from models.predictions import PredictionTable
 from reports.checklist import checklist
 from reports.evaluation_report import evaluation_html
+from studies.assess import How, as_json, assess
 from tests.test_cli import as_json_here as told_by
 from tests.test_cli import run_here as run
 from workspace import Workspace

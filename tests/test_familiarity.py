@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import familiarity
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
+from core.errors import DatasetError
+from core.runs import finish
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from demo.drawing.foreign import FAR, NEAR, part_of
-from errors import DatasetError
 from evaluation.ood import Reference, separation
-from familiarity import fit_on, judge_kinds, kept_reference, look, training_split
 from models.classifier import Classifier, open_classifier
 from models.ood import features, features_of, read_reference, tapped
 from models.run import about_run
-from runs import finish
+from studies import familiarity
+from studies.familiarity import fit_on, judge_kinds, kept_reference, look, training_split
 from tests.models.networks import SIZE, flat, nested_twice
 from tests.test_cli import as_json
 from tests.test_real import NETWORKS, network

@@ -15,9 +15,9 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from assess import assess
+from core.runs import finish
 from data_audit.markers.detector import LEARNED, find_markers
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 from explain.cam import cam
 from explain.methods import METHODS, attribute, default_method
 from imaging.decode import read_image
@@ -26,7 +26,7 @@ from models.check import check_card, sample_for_check
 from models.classifier import Classifier, open_classifier
 from models.predictions import PredictionTable, read_predictions
 from models.run import predict_dataset
-from runs import finish
+from studies.assess import assess
 from tests.conftest import PROJECT
 from tests.test_cli import as_json
 
@@ -244,13 +244,13 @@ def test_a_run_that_is_killed_outright_goes_on_and_gives_the_same(real_data: Pat
 @pytest.mark.slow
 def test_full_randomisation_on_a_hundred_demo_images(tmp_path: Path, honest: Path) -> None:
     from demo.cohort import draw_cohort
-    from demo.datasets import _write_shots
+    from demo.datasets import write_shots
     from explain.sanity import check_sanity
 
     classifier = open_classifier(honest)
     for part in ("images", "masks", "markers"):
         (tmp_path / part).mkdir()
-    _write_shots(tmp_path, draw_cohort(9, "SANE", {"nv": 40, "mel": 40, "bkl": 30}).shots[:100])
+    write_shots(tmp_path, draw_cohort(9, "SANE", {"nv": 40, "mel": 40, "bkl": 30}).shots[:100])
     prepared = classifier.prepare([read_image(p) for p in sorted((tmp_path / "images").iterdir())])
     found = finish(check_sanity(classifier, prepared, "grad-cam"))
     print(f"mean Spearman by depth: {found.spearman}, undefined: {found.undefined}")

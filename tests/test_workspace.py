@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import UnsafeModel, WorkspaceError
+from core.errors import UnsafeModel, WorkspaceError
 from imaging.decode import read_image
 from models.predictions import PredictionTable
 from workspace import Workspace

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import TrainingError
+from core.errors import TrainingError
 
 Drawn = dict[str, np.ndarray]
 

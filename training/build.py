@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from errors import ModelFileError, TrainingError
+from core.errors import ModelFileError, TrainingError
 from models.architectures.preset import Base, Plan, Preset
 from models.architectures.recipe import Phase, Recipe
 from models.architectures.weights import IMAGENET, NONE, find_base

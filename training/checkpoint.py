@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from atomic import whole
-from errors import TrainingError
+from core.atomic import whole
+from core.errors import TrainingError
 from training.folder import Epoch
 
 

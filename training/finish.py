@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-import diagnoses
-from assess import assess
-from data_audit.splits import with_splits
-from exports import plain
+from core import diagnoses
+from core.exports import plain
+from core.version import __version__
+from datasets.splits import with_splits
 from models.card import ModelCard, Tested, Training, card_path, write_card
 from models.predictions import PredictionTable, write_predictions
+from studies.assess import assess
 from training.epoch import class_scores
 from training.folder import Epoch, Folder
 from training.order import Order
 from training.pixels import RESIZE
 from training.samples import Samples
 from training.schedule import chosen_epoch, overfitting
-from version import __version__
 
 LIMITS = "Trained on one dataset, untested on others. Not a medical device; no diagnosis."
 

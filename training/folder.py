@@ -22,9 +22,9 @@ from typing import Any
 
 import psutil
 
-from atomic import make_folder, write_bytes
-from errors import Cancelled, TrainingError
-from exports import plain
+from core.atomic import make_folder, write_bytes
+from core.errors import Cancelled, TrainingError
+from core.exports import plain
 from models.architectures.recipe import make_recipe
 
 SUFFIX = ".training"

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from atomic import write_bytes
-from errors import TrainingError
+from core.atomic import write_bytes
+from core.errors import TrainingError
 from models.architectures.recipe import Recipe
 from training.folder import Folder, folder_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.layers import sublayers
 
 MOMENTS = {"adam": 2, "nadam": 2, "sgd": 1}

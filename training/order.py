@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from data_audit.dataset import Dataset
-from errors import TrainingError
+from core.errors import TrainingError
+from core.version import __version__
+from datasets.dataset import Dataset
 from models.architectures.preset import Base, Preset
 from models.architectures.recipe import Recipe, changed, group
 from models.classifier import Classifier
@@ -20,7 +21,6 @@ from training.augmentation import check_augmentation
 from training.build import build_network, freeze
 from training.memory import check_memory
 from training.samples import Samples, choose_samples
-from version import __version__
 
 
 @dataclass(frozen=True)

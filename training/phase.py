@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from errors import TrainingError
+from core.errors import TrainingError
+from core.runs import Run
 from models.architectures.preset import Base
 from models.architectures.recipe import Phase, Recipe
-from runs import Run
 from training import checkpoint
 from training.balance import balanced
 from training.build import freeze

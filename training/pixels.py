@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from data_audit.dataset import Dataset
+from core.errors import ImageError, TrainingError
+from core.runs import Run
 from data_audit.scan import one_thread_a_call
-from errors import ImageError, TrainingError
+from datasets.dataset import Dataset
 from imaging.resize import fit_image
 from models.card import Resize
-from runs import Run
 
 RESIZE = Resize()
 SHARE = 0.4  # of the free memory that pictures may take

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from atomic import whole
-from errors import Cancelled, LesionLensError, TrainingError
+from core.atomic import whole
+from core.errors import Cancelled, LesionLensError, TrainingError
+from core.runs import Run
 from models.architectures.preset import Base
 from models.network import import_tensorflow
-from runs import Run
 from training import checkpoint
 from training.epoch import ask
 from training.finish import finish_training

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import diagnoses
-from atomic import write_bytes
-from data_audit.dataset import Dataset
+from core import diagnoses
+from core.atomic import write_bytes
+from core.errors import TrainingError
 from data_audit.resplit import resplit, together
-from errors import TrainingError
+from datasets.dataset import Dataset
 from models.architectures.recipe import SPLITS, By, Recipe
 
 TODO = {

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.architectures.preset import Preset
 from models.architectures.recipe import Recipe, changed, in_words, read_settings
 from training.augmentation import OPERATIONS

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from atomic import make_folder, write_bytes
-from errors import LesionLensError, TrainingError, WriteError
-from exports import plain
+from core.atomic import make_folder, write_bytes
+from core.errors import LesionLensError, TrainingError, WriteError
+from core.exports import plain
+from core.runs import Run
 from models.card import card_path
-from runs import Run
 from training.folder import Epoch, folder_of, is_alive
 from training.order import Order, asked, check_order
 from training.run import train

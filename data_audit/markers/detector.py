@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import yaml
 
-from data_audit.dataset import MARKERS
 from data_audit.quality import Border, View, black_border
+from datasets.dataset import MARKERS
 from imaging.resize import scale_image
 
 SIDE = 192  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter

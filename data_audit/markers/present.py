@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from data_audit.dataset import MARKERS, Dataset, Problem
+from core.errors import ImageError
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
 from data_audit.review import Verdicts
-from data_audit.tables import missing
-from errors import ImageError
+from datasets.dataset import MARKERS, Dataset, Problem
+from datasets.tables import missing
 
 Source = Literal["mask", "table", "detector"]
 

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import yaml
 
-from atomic import write_bytes
-from data_audit.dataset import MARKERS
+from core.atomic import write_bytes
+from core.errors import LesionLensError
 from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK, lies, look, stands_out
+from datasets.dataset import MARKERS
 from demo.detectors.learning import scores, teach
 from demo.detectors.network import build_network, to_onnx
 from demo.detectors.pictures import Pictures, draw_fresh, draw_on, draw_pictures, join, read_labelled
-from errors import LesionLensError
 from evaluation.intervals import auc
 
 Say = Callable[[str], None]

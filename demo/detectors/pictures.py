@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from core.diagnoses import HAM10000
+from core.errors import DatasetError
 from data_audit.markers.detector import LEARNED, SIDE
 from data_audit.markers.present import label_columns, yes_or_no
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 from demo.drawing.markers import DRAW
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
 from demo.drawing.wild import WILD
-from diagnoses import HAM10000
-from errors import DatasetError
 from imaging.resize import scale_image
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from atomic import write_bytes
-from exports import interval
+from core.atomic import write_bytes
+from core.exports import interval
 from imaging.decode import encode_png
 from imaging.overlay import colour_picture
 from models.architectures import PRESETS

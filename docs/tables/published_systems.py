@@ -17,23 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from assess import Assessment, as_json, assess
-from atomic import write_bytes
+from core.atomic import write_bytes
+from core.exports import plain
+from core.runs import finish
 from data_audit.audit import audit_dataset
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
-from data_audit.splits import read_split, with_splits
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
+from datasets.splits import read_split, with_splits
 from docs.tables.published_pages import write_tables
 from evaluation.calibration import calibration_error, reliability
 from explain.centred import mean_centred_map
-from exports import plain
 from models.architectures import PRESETS
 from models.classifier import Classifier, open_classifier
 from models.predictions import PredictionTable
 from models.run import about_run, predict_dataset
-from runs import finish
 from shortcuts.plan import Plan
 from shortcuts.summary import try_dataset
+from studies.assess import Assessment, as_json, assess
 from training.folder import folder_of
 from training.memory import counted
 

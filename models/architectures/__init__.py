@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.architectures import alexanderson2024, benbrahim2020, hitta2023, huber2020, steppan2021
 from models.architectures.preset import Preset
 

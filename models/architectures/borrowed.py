@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.card import SCALING_LAYERS, ModelCard
 from models.layers import sublayers
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from errors import TrainingError
+from core.errors import TrainingError
 
 By = Literal["image", "lesion", "patient"]
 Balance = Literal["none", "undersample", "oversample", "inverse", "effective"]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.architectures.borrowed import borrow_base, own_scaling
 from models.architectures.preset import Base
 from models.card import ModelCard

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_audit.dataset import MARKERS, Dataset, read_marker_mask
+from core.errors import DatasetError
+from core.runs import Run
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from data_audit.scan import mask_file
 from data_audit.seen import see_dataset
-from errors import DatasetError
-from runs import Run
+from datasets.dataset import MARKERS, Dataset, read_marker_mask
 
 SCAN, MASKS = ".scan.parquet", "markers"  # as an audit names them
 

@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from atomic import write_bytes
-from data_audit.dataset import Dataset
+from core.atomic import write_bytes
+from core.errors import DatasetError, ImageError
+from core.exports import safe_csv
+from core.runs import Run, part
 from data_audit.quality import Border, View, black_border
 from data_audit.scan import mask_file
-from errors import DatasetError, ImageError
-from exports import safe_csv
+from datasets.dataset import Dataset
 from imaging.decode import encode_jpeg, encode_png
 from imaging.resize import scale_image
-from runs import Run, part
 from shortcuts.filling import fill, widened
 from shortcuts.lesion import crop_to_lesion
 from shortcuts.repair.bearing import bearing, marker_places

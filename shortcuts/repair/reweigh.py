@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data_audit.dataset import Dataset
-from errors import DatasetError
+from core.errors import DatasetError
+from datasets.dataset import Dataset
 from shortcuts.repair.bearing import Bearing
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.errors import DatasetError
 from data_audit.associations import malignant_or_not, odds_ratio
-from data_audit.dataset import Dataset
 from data_audit.resplit import whole_groups
-from errors import DatasetError
+from datasets.dataset import Dataset
 from evaluation.intervals import Figure
 from shortcuts.repair.bearing import Bearing
 

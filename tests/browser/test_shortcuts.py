@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 from demo.classifiers import install
 from tests.browser.conftest import Server, choose, heatmap, key_until, press, ready, serving, tap, unfold
 from workspace import Workspace

@@ -94,7 +94,7 @@ def test_a_websocket_is_refused_before_sign_in(page: Page, tiny_workspace: Path,
 
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "/\\evil.example"])
 def test_nobody_is_sent_elsewhere_after_signing_in(wanted: str) -> None:
-    from ui.signin import _local
+    from ui.frame.signin import local_address
 
-    assert _local(wanted) == "/"
-    assert _local("/inspect?image=a") == "/inspect?image=a"
+    assert local_address(wanted) == "/"
+    assert local_address("/inspect?image=a") == "/inspect?image=a"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-import familiarity
-from data_audit.opening import open_dataset
+from core.runs import finish
+from datasets.opening import open_dataset
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
-from runs import finish
+from studies import familiarity
 from tests.browser.conftest import PATIENCE, Server, choose, click_until, heatmap, key_until, press, ready, serving, tap, unfold
 from workspace import Workspace
 

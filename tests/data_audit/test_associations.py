@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from data_audit.associations import association_findings, associations, cramers_v, mean_difference, odds_ratio, turned_round
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 
 
 def four_cells(a: int, b: int, c: int, d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from data_audit.composition import age_by_class, composition_findings, cross_table, imbalance, missing_values, site_by_sex_percent
-from data_audit.dataset import COLUMNS, Dataset, Problem
+from datasets.dataset import COLUMNS, Dataset, Problem
 
 
 def made(rows: dict[str, list], problems: tuple[Problem, ...] = ()) -> Dataset:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import COLUMNS, Dataset
 from data_audit.groupings import groupings
 from data_audit.quality import QUALITY
+from datasets.dataset import COLUMNS, Dataset
 
 
 def dataset(**columns: list) -> Dataset:

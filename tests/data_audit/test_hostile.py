@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from core.runs import finish
 from data_audit.audit import Asked, audit_dataset
-from data_audit.opening import open_dataset
 from data_audit.scan import mask_file
+from datasets.opening import open_dataset
 from imaging.decode import encode_jpeg
 from reports.audit_report import audit_html
-from runs import finish
 
 GOOD = ("good", "sixteen", "cmyk", "grey", "rgba", "animated", "other_name", "one_pixel", "tall", "quarter")
 BAD = ("corrupt", "truncated", "empty", "bomb", "text", "no_file")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
-from errors import DatasetError
+from core.errors import DatasetError
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from imaging.decode import encode_jpeg
 
 PIXELS = encode_jpeg(np.full((6, 8, 3), 90, np.uint8))

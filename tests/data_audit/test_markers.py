@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import MARKERS
 from data_audit.markers.detector import LEARNED, NETWORK, card, find_markers, thresholds
 from data_audit.markers.present import label_columns, marker_findings, present_markers
-from data_audit.opening import open_dataset
 from data_audit.review import Verdicts
+from datasets.dataset import MARKERS
+from datasets.opening import open_dataset
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
 from demo.drawing.wild import WILD

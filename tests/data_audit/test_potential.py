@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import Dataset
+from core.errors import DatasetError
+from core.runs import finish
 from data_audit.labels import label_errors, label_findings
-from data_audit.opening import open_dataset
 from data_audit.potential import folds, labels_to_tell, potential_findings, potentials, tell_apart
 from data_audit.quality import View
 from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.shift import shift_findings, shifts, told_apart
 from data_audit.skin import lesion_estimate, skin_facts, tone_group
-from errors import DatasetError
-from runs import finish
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 
 
 @pytest.fixture(scope="module")

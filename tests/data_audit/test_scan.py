@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.runs import finish
 from data_audit.balancing import as_python, balancing, entropy
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
-from data_audit.dataset import Dataset
 from data_audit.images import images_frame, write_images
 from data_audit.likeness import Pair
 from data_audit.markers.present import known_markers
-from data_audit.opening import open_dataset
 from data_audit.quality import View, black_border, brightness, contrast, overexposed, sharpness, underexposed, unlike_skin
 from data_audit.scan import scan_dataset
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from imaging.decode import decode, decode_at_least, encode_jpeg, encode_png, read_image
-from runs import finish
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import io
 
 import pandas as pd
 
-from exports import neutral, safe_csv
+from core.exports import neutral, safe_csv
 
 
 def test_formulas_are_neutralised_and_numbers_kept() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.diagnoses import HAM10000
 from demo.classifiers import WEIGHTS
 from demo.cohort import draw_cohort, plant_faults
 from demo.datasets import COHORTS, FAULTY_LESIONS, write_dataset
@@ -15,7 +16,6 @@ from demo.drawing import lesions, markers
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES
 from demo.make import is_begun, is_made, make_demo
-from diagnoses import HAM10000
 from models.card import card_path, read_card
 from models.classifier import Classifier, open_classifier
 from workspace import Workspace

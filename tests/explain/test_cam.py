@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from errors import CardError, NoSpatialLayer
+from core.errors import CardError, NoSpatialLayer
 from explain.cam import WEIGHTS, cam, cam_all_classes, cam_steps
 from explain.heatmap import Explanation
 from explain.methods import attribute, default_method

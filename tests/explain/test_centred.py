@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.centred import GRID, mean_centred_map
 from imaging.decode import encode_png
-from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import LesionLensError
+from core.errors import LesionLensError
 from explain.cam import WEIGHTS, cam, cam_all_classes
 from explain.engine import open_engine
 from imaging.decode import read_image

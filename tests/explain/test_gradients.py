@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.gradients import input_gradients, integrated_gradients, smooth_grad, strongest_channel, vanilla_gradient
 from imaging.decode import read_image
 from models.classifier import open_classifier
-from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
 from tests.explain.test_cam import IMAGE, pooled
 

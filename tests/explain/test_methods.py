@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import LesionLensError
+from core.errors import LesionLensError
+from core.runs import finish
 from explain.cam import WEIGHTS
 from explain.localisation import localise
 from explain.methods import METHODS, Settings, attribute, default_method, unsupported
 from explain.sanity import check_sanity
 from imaging.resize import enlarge
 from models.classifier import Classifier, open_classifier
-from runs import finish
 from tests.explain.planted import SIZE, planted_classifier, planted_pictures
 from tests.explain.test_cam import classifier_of
 from tests.models import networks

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.baselines import baseline_images, mean_colour
 from explain.perturbation import occlusion, rise
-from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
 from tests.explain.test_cam import IMAGE, pooled
 

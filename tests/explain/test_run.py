@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from errors import WriteError
+from core.errors import WriteError
+from core.runs import finish
 from explain.cam import cam
 from explain.map_file import MapWriter, read_maps
 from explain.run import Request, explain_dataset, explain_files
 from imaging.decode import read_image
 from models.classifier import open_classifier
 from models.predictions import read_predictions
-from runs import finish
 
 
 def test_maps_survive_being_kept(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.sanity import check_sanity, cuts, read_sanity, scrambled_copy, write_sanity
 from imaging.decode import read_image
 from models.classifier import open_classifier
-from runs import finish
 from tests.explain.planted import planted_classifier
 
 

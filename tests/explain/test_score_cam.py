@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.ideal import activation_maximisation
 from explain.score_cam import score_cam
 from explain.standin import MAPS, stand_in
 from imaging.decode import read_image
 from models.classifier import open_classifier
-from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
 from tests.explain.test_cam import IMAGE, classifier_of, pooled
 

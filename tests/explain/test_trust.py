@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.runs import finish
 from explain.comparison import Subject, compare_methods, examine_dataset
 from explain.faithfulness import Faithfulness, area, faithfulness
 from explain.gradients import Completeness
@@ -19,7 +20,6 @@ from explain.stability import CHANGES, Stability, stability
 from explain.trust import RULES, Evidence, as_row, badge, examine
 from imaging.decode import encode_png
 from models.classifier import Classifier, open_classifier
-from runs import finish
 from tests.explain.planted import planted_classifier, planted_pictures
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from errors import ImageError
+from core.errors import ImageError
 from imaging.decode import decode, encode_jpeg, encode_png, encode_png_with, read_header, read_image, sniff
 
 # red top left, green top right, blue bottom left, white bottom right

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import CardError
+from core.errors import CardError
 from models.card import ModelCard, guess_card, make_card, read_card, write_card
 from models.files import FileFacts
 

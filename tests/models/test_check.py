@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.opening import open_dataset
-from errors import CardError
+from core.errors import CardError
+from core.runs import finish
+from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import read_card
-from models.check import _weighted_auc, check_card, sample_for_check
+from models.check import check_card, sample_for_check, weighted_auc
 from models.classifier import Classifier, open_classifier
-from runs import finish
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_weighted_auc_counts_a_row_as_often_as_its_weight(rng: np.random.Generat
 
     scores, positive, weights = rng.random(50).round(1), rng.random(50) < 0.4, rng.integers(0, 4, (3, 50))
     expected = [roc_auc_score(np.repeat(positive, w), np.repeat(scores, w)) for w in weights]
-    np.testing.assert_allclose(_weighted_auc(scores, positive, weights), expected)
+    np.testing.assert_allclose(weighted_auc(scores, positive, weights), expected)
 
 
 def test_the_sample_is_half_even_and_half_as_it_comes() -> None:

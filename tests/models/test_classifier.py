@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import CardError, NoSpatialLayer
+from core.errors import CardError, NoSpatialLayer
 from models.card import ModelCard, card_path, write_card
 from models.classifier import Classifier, open_classifier
 from models.files import inspect_file

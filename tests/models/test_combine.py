@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errors import PredictionsError
+from core.errors import PredictionsError
 from models.combine import correct_prior, fit_weights, majority, put_together
 from models.predictions import PredictionTable, read_predictions
 from tests.test_cli import as_json_here as as_json

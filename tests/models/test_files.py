@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from errors import ModelFileError, UnsafeModel
+from core.errors import ModelFileError, UnsafeModel
 from models.config import check_config
 from models.files import file_sha256, inspect_file
 from tests.models.networks import NETWORKS

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import CardError
+from core.errors import CardError
 from models.card import ModelCard
 from models.policy import EXAMPLE, apply_policy, read_policy
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import PredictionsError
+from core.errors import PredictionsError
 from models.predictions import PredictionTable, merge_classes, read_predictions, read_rename, write_predictions
 
 Write = Callable[[str, str], Path]

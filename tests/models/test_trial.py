@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import ModelFileError
+from core.errors import ModelFileError
 from models.trial import try_model
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evaluation.intervals import mean
-from shortcuts.alarms import _excluding, alarms_in_words, false_alarms
+from shortcuts.alarms import alarms_in_words, excluding, false_alarms
 from shortcuts.table import COLUMNS
 
 CLASSES = ("nv", "mel")
@@ -49,7 +49,7 @@ def test_the_interval_is_that_of_every_other_mean() -> None:
     rng = np.random.default_rng(3)
     difference, groups = rng.normal(0.02, 0.1, (60, 1)), np.repeat(np.arange(40), [2] * 20 + [1] * 20)
     for seed in range(40):
-        share = _excluding(difference, groups, 1, np.random.default_rng(seed))[0]
+        share = excluding(difference, groups, 1, np.random.default_rng(seed))[0]
         again = np.random.default_rng(seed)
         drawn, sign = again.integers(40, size=40), again.choice([-1.0, 1.0], (40, 1))
         rows = [(s * difference[groups == g, 0], k) for k, (g, s) in enumerate(zip(drawn, sign[:, 0], strict=True))]

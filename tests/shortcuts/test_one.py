@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_audit.opening import open_dataset
+from datasets.opening import open_dataset
 from demo.drawing.photograph import draw_photograph
 from models.classifier import Classifier, open_classifier
 from shortcuts.drawing import Dose

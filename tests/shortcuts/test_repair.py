@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.errors import DatasetError
+from core.runs import finish
 from data_audit.associations import odds_ratio
-from data_audit.opening import open_dataset
-from errors import DatasetError
+from datasets.opening import open_dataset
 from imaging.decode import encode_png
-from runs import finish
 from shortcuts.repair.bearing import bearing, marker_places
 from shortcuts.repair.cleaned import Asked, balanced, write_cleaned
 from shortcuts.repair.reweigh import reweigh

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from exports import plain
+from core.exports import plain
 from imaging.decode import encode_jpeg
 from reports.shortcut_charts import dose_chart, effects_chart
 from reports.shortcut_report import shortcut_html

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import Dataset
+from core.runs import finish
 from data_audit.markers.present import known_markers
-from data_audit.opening import open_dataset
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from demo.classifiers import SIDE, Recipe, draw_lessons, recipe_card
 from demo.cohort import draw_cohort
-from demo.datasets import _metadata, _write_shots
+from demo.datasets import metadata_table, write_shots
 from demo.training import build_small_network, train
 from models.card import card_path, write_card
 from models.classifier import Classifier, open_classifier
-from runs import finish
 from shortcuts.alarms import false_alarms
 from shortcuts.plan import Plan, chosen
 from shortcuts.run import run_dataset
@@ -171,8 +171,8 @@ def freshly_drawn(folder: Path, seed: int, lesions: dict[str, int]) -> Dataset:
     for part in ("images", "masks", "markers"):
         (folder / part).mkdir(parents=True)
     cohort = draw_cohort(seed, f"S{seed}", lesions)
-    _write_shots(folder, cohort.shots)
-    _metadata(cohort.shots).to_csv(folder / "metadata.csv", index=False)
+    write_shots(folder, cohort.shots)
+    metadata_table(cohort.shots).to_csv(folder / "metadata.csv", index=False)
     return open_dataset(folder)
 
 

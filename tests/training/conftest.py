@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import Dataset
-from data_audit.opening import open_dataset
+from core.runs import finish
+from datasets.dataset import Dataset
+from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.architectures import PRESETS
 from models.architectures.recipe import changed
-from runs import finish
 from training.order import Order
 from training.run import train
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from errors import TrainingError
+from core.errors import TrainingError
 from imaging.resize import scale_image
 from models.architectures import PRESETS
 from models.architectures.recipe import changed

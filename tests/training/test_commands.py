@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from data_audit.dataset import Dataset
+from datasets.dataset import Dataset
 from models.classifier import open_classifier
 from tests.conftest import PROJECT
 from tests.test_cli import run_here

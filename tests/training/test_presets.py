@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from errors import ModelFileError, TrainingError
+from core.errors import ModelFileError, TrainingError
+from core.runs import finish
 from models.architectures import PRESETS
 from models.architectures.borrowed import borrow_base
 from models.architectures.recipe import changed
@@ -19,7 +20,6 @@ from models.card import SCALINGS, make_card
 from models.classifier import Classifier, open_classifier
 from models.files import inspect_file
 from models.network import import_tensorflow
-from runs import finish
 from tests.models.networks import SIZE, flat, nested_twice
 from training.build import build_network, freeze
 from training.order import Order, fitted_recipe

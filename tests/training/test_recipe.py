@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from errors import TrainingError
+from core.errors import TrainingError
 from models.architectures import PRESETS, find_preset
 from models.architectures.recipe import changed, parse_shares
 from training.order import fitted_recipe

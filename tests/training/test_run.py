@@ -14,15 +14,15 @@ import numpy as np
 import psutil
 import pytest
 
-from data_audit.splits import read_split
-from errors import Cancelled, TrainingError
+from core.errors import Cancelled, TrainingError
+from core.runs import finish
+from datasets.splits import read_split
 from models.architectures import PRESETS
 from models.architectures.recipe import changed
 from models.card import read_card, training_in_words
 from models.classifier import open_classifier
 from models.predictions import read_predictions
 from models.run import predict_dataset
-from runs import finish
 from tests.training.conftest import FIVE
 from training import checkpoint
 from training.folder import Folder, folder_of

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.dataset import COLUMNS, Dataset
-from data_audit.splits import read_split, with_splits
-from errors import DatasetError, TrainingError
+from core.errors import DatasetError, TrainingError
+from datasets.dataset import COLUMNS, Dataset
+from datasets.splits import read_split, with_splits
 from models.architectures import PRESETS
 from models.architectures.recipe import Recipe, changed
 from training.samples import choose_samples, write_split

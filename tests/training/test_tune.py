@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from errors import TrainingError, WriteError
+from core.errors import TrainingError, WriteError
+from core.runs import finish
 from models.architectures import PRESETS
 from reports.tuning_report import tuning_html
-from runs import finish
 from training.order import Order
 from training.space import Range, make_space, read_space, with_values
 from training.tune import Search, network_of, tune

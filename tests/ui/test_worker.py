@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from errors import Cancelled, CardError, WorkerError
+from core.errors import Cancelled, CardError, WorkerError
 from models.card import card_path, read_card
 from models.files import file_sha256
 from ui.worker.client import Worker

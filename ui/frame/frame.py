@@ -13,8 +13,8 @@ if str(PROJECT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from ui import choice, navigation  # noqa: E402
-from ui.components import show_errors  # noqa: E402
+from ui.parts import choice, navigation  # noqa: E402
+from ui.parts.components import show_errors  # noqa: E402
 
 st.set_page_config(page_title="LesionLens", page_icon=str(PROJECT / "ui" / "icon.png"), layout="wide")
 page = st.navigation([navigation.page(name) for name in navigation.PAGES])

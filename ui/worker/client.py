@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from errors import Cancelled, LesionLensError, WorkerError
+from core.errors import Cancelled, LesionLensError, WorkerError
 from ui.worker.process import KEY_VARIABLE
 
 PROJECT = Path(__file__).resolve().parents[2]

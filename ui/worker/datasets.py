@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.runs import Run
 from models.predictions import PredictionTable
-from runs import Run
 from ui.worker.opened import opened
 from ui.worker.records import ModelSpec
 
@@ -50,15 +50,15 @@ def audit_dataset(data: Any, folder: Path, asked: Any) -> Run[None]:
 
 def fit_reference(spec: ModelSpec, data: Any, split: str | None, path: Path) -> Run[None]:
     """What a dataset, or one split, looks like to the network; kept at path."""
-    from familiarity import kept_reference
+    from studies.familiarity import kept_reference
 
     yield from kept_reference(opened(spec), data, split, path)
 
 
 def familiarity(spec: ModelSpec, path: Path, image: np.ndarray) -> Any:
     """`Familiarity` of one image under the reference at path; None where there is none."""
-    from familiarity import look
     from models.ood import read_reference
+    from studies.familiarity import look
 
     key = (path, path.stat().st_mtime_ns) if path.exists() else None
     if key is None:
@@ -75,9 +75,9 @@ def familiarity(spec: ModelSpec, path: Path, image: np.ndarray) -> Any:
 
 def judge_kinds(spec: ModelSpec, data: Any, split: str | None, others: list[Any], path: Path) -> Run[tuple[Any, list[Any]]]:
     """The reference of a dataset or split, and how well it tells other kinds of images and other datasets from its own."""
-    from familiarity import judge_kinds as judge
-    from familiarity import kept_reference
-    from runs import part
+    from core.runs import part
+    from studies.familiarity import judge_kinds as judge
+    from studies.familiarity import kept_reference
 
     classifier = opened(spec)
     reference = yield from part(kept_reference(classifier, data, split, path), 0, 0.4)

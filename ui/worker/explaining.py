@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runs import Run
+from core.runs import Run
 from ui.worker.opened import opened
 from ui.worker.records import Description, Inspection, ModelSpec, Scrambled
 
@@ -74,7 +74,7 @@ def check_sanity(spec: ModelSpec, files: list[Path], method: str, layer: str | N
 
 def compare_methods(spec: ModelSpec, data: Any, sample: int, methods: list[str], layer: str | None, sanity: dict[str, Any]) -> Run[Any]:
     from explain.comparison import compare_methods as run
-    from subjects import drawn
+    from studies.subjects import drawn
 
     return (yield from run(opened(spec), drawn(data, sample), methods, layer, sanity=sanity))
 

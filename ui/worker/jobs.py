@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from runs import Run
+from core.runs import Run
 from ui.worker.augmenting import augmented
 from ui.worker.datasets import audit_dataset, check_card, familiarity, fit_reference, judge_kinds, predict_dataset
 from ui.worker.explaining import (

@@ -17,7 +17,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
 
-from errors import LesionLensError, WorkerError
+from core.errors import LesionLensError, WorkerError
 from ui.worker.jobs import LONG, QUICK
 
 KEY_VARIABLE = "LESIONLENS_WORKER_KEY"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runs import Run
-from version import __version__
+from core.runs import Run
+from core.version import __version__
 
 
 def clean_copy(data: Any, asked: Any, balance: bool, folder: Path, seen: Path, verdicts: Path) -> Run[None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runs import Run
+from core.runs import Run
 from ui.worker.opened import opened
 from ui.worker.records import ModelSpec
 

@@ -1,0 +1,139 @@
+"""`Dataset`: a table with one row an image, where its files are, and what was wrong with it on opening."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.errors import DatasetError, ImageError
+from imaging.decode import read_image, read_mask
+
+# the columns every dataset has, whatever its files call them; others are kept under their own names
+COLUMNS = ("image_id", "diagnosis", "lesion_id", "patient_id", "age", "sex", "site", "confirmation", "split", "label", "file")
+
+# bit k of a marker mask is marker k
+MARKERS = ("ink", "sticker", "ruler", "hair", "dark_corner", "gel_border", "gel_bubble", "black_frame")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with the table or the files, and the rows (image ids or file names) it is about."""
+
+    kind: str
+    summary: str
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """table columns: COLUMNS (missing values NaN; `file` relative to root, NaN where there is no file;
+    age in years; diagnosis as a code where the vocabulary knows it, `label` as it was written) and any others.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    table: pd.DataFrame
+    problems: tuple[Problem, ...] = ()
+    masks: Mapping[str, str] = field(default_factory=dict)  # image_id -> file, relative to root
+    marker_masks: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()  # image ids in the order of the metadata table, doubles included
+
+    def __post_init__(self) -> None:
+        if self.table["image_id"].duplicated().any():
+            raise ValueError("a dataset's image ids must differ")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Diagnoses that occur, the commonest first."""
+        return tuple(self.table["diagnosis"].value_counts().index)
+
+    @cached_property
+    def groups(self) -> pd.Series:
+        """What images are counted as one: the lesion, else the patient, else the image itself."""
+        ids = self.table["image_id"].astype(object)
+        for column in ("patient_id", "lesion_id"):
+            ids = self.table[column].astype(object).where(self.table[column].notna(), ids)
+        return ids
+
+    @cached_property
+    def clusters(self) -> pd.Series:
+        """What is drawn together when figures are resampled: the patient, else the lesion, else the image itself. A lesion whose patient
+        is named in one row is that patient's in all."""
+        lesion = self.table["lesion_id"].astype(object)
+        patient = self.table["patient_id"].astype(object)
+        patient = patient.where(patient.notna(), patient.groupby(lesion).transform("first"))
+        named = "patient " + patient.astype(str)
+        return named.where(patient.notna(), "lesion " + self.groups.astype(str))
+
+    @property
+    def counted(self) -> str:
+        """The word for what `clusters` counts."""
+        known = [("patients", self.table["patient_id"].notna()), ("lesions", self.table["lesion_id"].notna())]
+        words = [word for word, there in known if there.any()]
+        complete = bool(known) and any(there.all() for _, there in known)
+        return " or ".join([*words, *([] if complete else ["images"])])
+
+    @property
+    def n_lesions(self) -> int | None:
+        """How many lesions are named; None where the data do not say."""
+        return int(self.table["lesion_id"].nunique()) if self.table["lesion_id"].notna().any() else None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the table as read and of the files' names and sizes; no picture is read for it."""
+        digest = hashlib.sha256(self.table.to_csv(index=False).encode())
+        for file in self.table["file"].dropna():
+            path = self.root / file
+            digest.update(f"{file}:{path.stat().st_size if path.exists() else -1}\n".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {image_id: i for i, image_id in enumerate(self.table["image_id"])}
+
+    def row(self, image_id: str) -> pd.Series:
+        """One image's row; raises DatasetError for an id the dataset does not hold."""
+        if image_id not in self._rows:
+            raise DatasetError(f"holds no image {image_id!r}.", self.name)
+        return self.table.iloc[self._rows[image_id]]
+
+    def path(self, image_id: str) -> Path | None:
+        """Where an image's file is, or None if there is none."""
+        file = self.row(image_id)["file"]
+        return self.root / file if isinstance(file, str) else None
+
+    def read(self, image_id: str) -> np.ndarray:
+        """The decoded picture; raises ImageError if it has no file or cannot be read."""
+        path = self.path(image_id)
+        if path is None:
+            raise ImageError("has no picture file in this dataset.", image_id)
+        return read_image(path)
+
+    def mask(self, image_id: str) -> np.ndarray | None:
+        """Boolean (H, W) lesion mask, or None where there is none."""
+        file = self.masks.get(image_id)
+        return read_mask(self.root / file) if file else None
+
+    def markers(self, image_id: str) -> dict[str, np.ndarray]:
+        """Boolean (H, W) masks of the markers present; empty where nothing is known."""
+        file = self.marker_masks.get(image_id)
+        if not file:
+            return {}
+        return read_marker_mask(self.root / file)
+
+
+def read_marker_mask(path: Path) -> dict[str, np.ndarray]:
+    """Marker → bool (H, W) of a mask file, those that are there. Raises ImageError."""
+    bits = read_image(path)[..., 0]
+    found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
+    return {marker: mask for marker, mask in found.items() if mask.any()}

@@ -1,0 +1,50 @@
+"""The ISIC archive's own download: beside each picture a JSON file with its metadata."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from datasets.files import Listing, stem
+from datasets.layouts.raw import Raw
+from datasets.tables import find_columns
+
+MAX_JSON_BYTES = 1 << 20
+
+
+def read(listing: Listing) -> Raw | None:
+    stems = listing.by_stem()
+    beside = [j for j in listing.jsons if stem(j).lower() in stems]
+    if not beside:
+        return None
+    rows, notes = [], []
+    for file in beside:
+        path = listing.root / file
+        try:
+            if path.stat().st_size > MAX_JSON_BYTES:
+                raise ValueError("too large")
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            rows.append({"image_id": stem(file), **_leaves(content)})
+        except (OSError, ValueError, RecursionError):
+            notes.append(file)
+            rows.append({"image_id": stem(file)})
+    frame = pd.DataFrame(rows)
+    if not {"benign_malignant", "diagnosis", "age_approx", "diagnosis_1"} & set(frame.columns):
+        return None
+    chosen = {"image_id": "image_id"}
+    return Raw(frame, find_columns(frame, chosen), "JSON files", notes)
+
+
+def _leaves(value: Any, depth: int = 0) -> dict[str, Any]:
+    """{"meta": {"clinical": {"sex": "female"}}} -> {"sex": "female"}; lists and deep nesting are left out."""
+    found: dict[str, Any] = {}
+    if not isinstance(value, dict) or depth > 6:
+        return found
+    for key, item in value.items():
+        if isinstance(item, dict):
+            found |= _leaves(item, depth + 1)
+        elif isinstance(item, (str, int, float, bool)) and key not in ("_id", "id", "name", "image_id"):
+            found[str(key)] = str(item)
+    return found

@@ -1,0 +1,50 @@
+"""The splits of a dataset: what they tear apart, and how they are given anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import DatasetError
+from datasets.dataset import Dataset, Problem
+
+_TORN = (("lesion_id", "lesions"), ("patient_id", "patients"))
+
+
+def with_splits(dataset: Dataset, splits: Mapping[str, str]) -> Dataset:
+    """The same dataset with the splits of image_id → split and what is wrong with these; images that are not named have none."""
+    table = dataset.table.assign(split=dataset.table["image_id"].map(dict(splits)).astype(object))
+    kinds = {_kind(who) for _, who in _TORN}
+    problems = [p for p in dataset.problems if p.kind not in kinds]
+    return replace(dataset, table=table, problems=(*problems, *split_problems(table)))
+
+
+def read_split(path: Path) -> dict[str, str]:
+    """image_id → split of a CSV with these columns; raises DatasetError."""
+    try:
+        frame = pd.read_csv(path, dtype=str, usecols=["image_id", "split"])
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot be read as a split ({str(error).splitlines()[0]}).", str(path)) from error
+    return dict(zip(frame["image_id"], frame["split"], strict=True))
+
+
+def split_problems(table: pd.DataFrame) -> list[Problem]:
+    """Lesions and patients with images in more than one split, and how many test images that touches."""
+    problems = []
+    for column, who in _TORN:
+        parts = table.groupby(column)["split"].nunique()
+        leaked = table[column].isin(parts[parts > 1].index)
+        if not leaked.any():
+            continue
+        tested, n_test = int((leaked & (table["split"] == "test")).sum()), int((table["split"] == "test").sum())
+        told = f"{int((parts > 1).sum())} {who} have images in more than one split"
+        told += f", which touches {tested:,} of {n_test:,} test images." if n_test else "."
+        problems.append(Problem(_kind(who), told, tuple(table["image_id"][leaked])))
+    return problems
+
+
+def _kind(who: str) -> str:
+    return f"{who} in several splits"

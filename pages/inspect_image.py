@@ -1,0 +1,110 @@
+"""Inspect: one image, one or several classifiers, what they looked at and what they say."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from imaging.overlay import draw_contour
+from ui.inspect.attribution import Shown, View, Wish, attribution, controls
+from ui.inspect.familiarity import familiar_panel, warn_if_unlike
+from ui.inspect.grids import difference_panel, grid_panel, together_panel
+from ui.inspect.inspection import downloads, heatmap_panel, score_panel, screen_size
+from ui.inspect.occlusion import covering_panel
+from ui.inspect.shortcut import shortcut_panel
+from ui.inspect.trust import trust_details, trust_panel, trust_record
+from ui.parts import choice
+from ui.parts.components import need, page_title, show_errors, show_picture
+from ui.parts.image_choice import Chosen, choose_image
+from ui.services import services
+
+page_title("Inspect an image", "What did the network look at, and what does it say?")
+name = need(choice.model(), "classifier")
+data = services.dataset(choice.dataset()) if choice.dataset() else None
+
+
+def facts(chosen: Chosen) -> None:
+    """What the dataset knows of the image."""
+    if chosen.data is None or chosen.image_id is None:
+        st.caption(f"An upload of {chosen.image.shape[1]} × {chosen.image.shape[0]} pixels. Nothing else is known of it.")
+        return
+    row = chosen.data.row(chosen.image_id)
+    shown = {k: v for k, v in row.items() if k not in ("file", "label") and not pd.isna(v)}
+    shown["pixels"] = f"{chosen.image.shape[1]} × {chosen.image.shape[0]}"
+    if shown.get("age") is not None:
+        shown["age"] = f"{shown['age']:.0f} years"
+    markers = chosen.data.markers(chosen.image_id)
+    if markers:
+        shown["markers"] = ", ".join(f"{m.replace('_', ' ')} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
+    st.dataframe(
+        {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]},
+        hide_index=True,
+        alt="Facts of the dataset on this image",
+    )
+
+
+def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view: View, mask: np.ndarray | None) -> Shown | None:
+    """Original and heatmap side by side, scores below."""
+    st.subheader(opened.card.name, anchor=False)
+    left, right = st.columns(2)
+    with right:
+        shown = attribution(opened, chosen, wish)
+        if shown is not None:
+            heatmap_panel(opened, chosen, shown, view, mask)
+            trust_panel(opened, chosen, shown)
+    with left:
+        original = screen_size(chosen.image)
+        if view.outline and mask is not None:
+            original = draw_contour(original, mask)
+        show_picture(view.crop(original), f"Photograph {chosen.name}")
+        st.caption(f"{chosen.name}, as it is" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
+        probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.image)[0]
+        score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
+    if shown is not None:
+        downloads(opened, chosen, shown, view, trust_record(opened, chosen, shown))
+        trust_details(opened, chosen, shown, data)
+        grid_panel(opened, chosen, shown, view)
+    return shown
+
+
+chosen = choose_image(data)
+if chosen is None:
+    st.info("Choose an image above, or upload one.")
+    st.stop()
+also = st.multiselect(
+    "Compare with",
+    [m for m in services.workspace().model_names() if m != name],
+    key="also",
+    placeholder="other classifiers",
+    bind="query-params",
+)
+mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
+with show_errors():
+    warn_if_unlike(services.model(name), chosen, choice.dataset())
+wish, view = controls(services.model(name), mask is not None)
+drawn: list[tuple[services.OpenModel, Shown]] = []
+for each in [name, *also]:
+    with show_errors():
+        opened = services.model(each)
+        shown = one_classifier(opened, chosen, wish, view, mask)
+        if shown is not None:
+            drawn.append((opened, shown))
+if len(drawn) > 1:
+    together_panel(drawn, chosen, view)
+if len(drawn) == 2:
+    difference_panel(*drawn[0], *drawn[1], chosen, view)
+with (
+    st.expander(
+        "Is it like what the classifier learned from?",
+        key=f"fold-familiar {chosen.data is None}",  # an upload begins with it open
+        icon=":material/compare:",
+        expanded=chosen.data is None,
+    ),
+    show_errors(),
+):
+    familiar_panel(services.model(name), chosen, choice.dataset())
+with st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"), show_errors():
+    shortcut_panel(services.model(name), chosen, mask)
+with st.expander("Cover a part and see what happens", key="fold-cover", icon=":material/brush:"), show_errors():
+    covering_panel(services.model(name), chosen)
+st.subheader("What the dataset knows of this image", anchor=False)
+facts(chosen)

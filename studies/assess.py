@@ -1,0 +1,234 @@
+"""Predictions × dataset → `Assessment`: who was judged, who was left out and why, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import diagnoses
+from core.errors import PredictionsError
+from core.version import __version__
+from data_audit.groupings import Grouping, of_images
+from datasets.dataset import Dataset
+from evaluation.comparison import Comparison, compare
+from evaluation.evaluate import BETA, ClassFigures, Evaluation, evaluate
+from evaluation.groups import GroupFigure, by_group
+from evaluation.intervals import Figure
+from evaluation.resampling import BCA, RESAMPLES
+from evaluation.rules import ARGMAX, Rule, decide
+from models.predictions import PredictionTable, merge_classes
+
+
+@dataclass(frozen=True)
+class How:
+    """How predictions are judged: by which decision rule, with which β, so many resamples, which interval of them (one of
+    `INTERVALS`), and a prevalence for a class."""
+
+    rule: Rule = ARGMAX
+    beta: float = BETA
+    resamples: int = RESAMPLES
+    seed: int = 0
+    prevalence: Mapping[str, float] = field(default_factory=dict)
+    interval: str = BCA
+
+
+USUAL = How()
+QUICK = How(resamples=0)  # where only the rows are wanted
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """rows: image_id, diagnosis (the classifier's class), decision (by the highest score), group (number of the patient, else
+    of the lesion, else of the image), and a score column a class. counted: the word for those.
+
+    left_out: reason -> number of images, so that a figure never speaks of images it did not see.
+    """
+
+    evaluation: Evaluation
+    rows: pd.DataFrame
+    left_out: Mapping[str, int]
+    mapping: Mapping[str, str]
+    about: Mapping[str, str]
+    how: How = USUAL
+    counted: str = "lesions"
+
+
+def assess(
+    predictions: PredictionTable, dataset: Dataset, rename: Mapping[str, str] | None = None, split: str | None = None, how: How = USUAL
+) -> Assessment:
+    """Join by image id, bring labels to the classifier's classes, evaluate.
+
+    rename: dataset label -> code, before the vocabulary. split: only these images.
+    Raises PredictionsError if nothing is left to judge.
+    """
+    table = dataset.table
+    left_out: dict[str, int] = {}
+    if split:
+        left_out[f"not in split {split!r}"] = int((table["split"] != split).sum())
+        table = table[table["split"] == split]
+    labels = table["diagnosis"]
+    if rename:
+        labels = table["label"].map(dict(rename)).where(table["label"].isin(list(rename)), labels)
+    classes, scores = merge_classes([diagnoses.code_or_name(c) for c in predictions.classes], predictions.probabilities)
+    mapping = diagnoses.label_map(labels.dropna().unique(), classes)
+    order = {image_id: i for i, image_id in enumerate(predictions.image_ids)}
+    at = table["image_id"].map(order)
+    true = labels.map(mapping)
+    unread = table["image_id"].isin(list(predictions.errors))
+    left_out |= {
+        "without a prediction": int((at.isna() & ~unread).sum()),
+        "unreadable or without a score": int((at.isna() & unread).sum()),
+        "without a diagnosis": int((at.notna() & labels.isna()).sum()),
+        "of a diagnosis the classifier has no class for": int((at.notna() & labels.notna() & true.isna()).sum()),
+    }
+    kept = at.notna() & true.notna()
+    if not kept.any():
+        raise PredictionsError(
+            "no image has both a prediction and a diagnosis of these classes.",
+            dataset.name,
+            f"Predictions: {', '.join(classes)}; dataset: {', '.join(map(str, dataset.classes[:12])) or 'no diagnoses'}.",
+        )
+    index = at[kept].astype(int).to_numpy()
+    codes = np.array([classes.index(c) for c in true[kept]])
+    kept_scores = scores[index]
+    unknown = [c for c in how.prevalence if c not in classes] + _without_class(how.rule, classes)
+    if unknown:
+        raise PredictionsError(
+            f"there is no class {unknown[0]!r} to set a prevalence or threshold for.", todo=f"Classes: {', '.join(classes)}."
+        )
+    groups = dataset.clusters[table.index][kept].to_numpy(str)
+    evaluation = evaluate(codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence, how.interval)
+    rows = pd.DataFrame({"image_id": table["image_id"][kept].to_numpy(), "diagnosis": true[kept].to_numpy()})
+    rows["decision"] = np.array(classes)[kept_scores.argmax(1)]
+    rows["group"] = np.unique(groups, return_inverse=True)[1]
+    rows[list(classes)] = kept_scores
+    about = {
+        **predictions.about,
+        "lesionlens_version": __version__,
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "split": split or "all",
+    }
+    told = {label: code for label, code in mapping.items() if code is not None and code != label}
+    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how, dataset.counted)
+
+
+def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None) -> dict[str, float]:
+    """How common each of the classifier's classes is among a split's diagnoses, or all: what scores are divided by where it was
+    trained on them. Images need no prediction to count. Raises PredictionsError where none has a diagnosis of these classes."""
+    labels = dataset.table["diagnosis"] if split is None else dataset.table["diagnosis"][dataset.table["split"] == split]
+    if rename:
+        labels = dataset.table["label"].map(dict(rename)).reindex(labels.index).fillna(labels)
+    true = labels.map(diagnoses.label_map(labels.dropna().unique(), predictions.classes))
+    counted = true.value_counts(normalize=True)
+    of_code = {str(code): float(share) for code, share in counted.items()}
+    return {c: of_code[code] for c in predictions.classes if (code := diagnoses.code_or_name(c)) in of_code}
+
+
+def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
+    """One figure of one class by group, under the decision rule it was judged by."""
+    rows, classes = judged.rows, list(judged.evaluation.classes)
+    decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
+    return by_group(
+        rows[name].to_numpy(float),
+        (rows["diagnosis"] == name).to_numpy(),
+        decided,
+        rows["group"].to_numpy(),
+        of_images(grouping, dataset, rows["image_id"].tolist()),
+        figure,
+        judged.how.beta,
+        judged.how.seed,
+    )
+
+
+def compared(first: Assessment, second: Assessment) -> Comparison:
+    """The second less the first, on the images both judged. Raises PredictionsError if they share none or differ in classes."""
+    classes = first.evaluation.classes
+    if set(classes) != set(second.evaluation.classes):
+        raise PredictionsError(
+            f"the two cannot be compared: one decides between {', '.join(classes)}, the other between "
+            f"{', '.join(second.evaluation.classes)}."
+        )
+    both = first.rows.merge(second.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
+    if both.empty:
+        raise PredictionsError("the two cannot be compared: no image was judged in both.")
+    codes = both["diagnosis"].map({c: k for k, c in enumerate(classes)}).to_numpy(int)
+    one, two = (both[[f"{c}{end}" for c in classes]].to_numpy(float) for end in ("", " second"))
+    how = first.how
+    return compare(codes, one, two, classes, both["group"].to_numpy(), how.rule, how.beta, how.resamples, how.seed, how.interval)
+
+
+def comparison_json(c: Comparison) -> dict[str, Any]:
+    """The second less the first, plain values."""
+    return {
+        "n_images": c.n_images,
+        "n_lesions_or_images": c.n_groups,
+        "differences": {name: _figure(f) for name, f in c.differences.items()},
+        "per_class": {who: {name: _figure(f) for name, f in figures.items()} for who, figures in c.per_class.items()},
+        "confusion_matrix_difference": c.matrix.tolist(),
+        "right_only_by_the_second": c.better,
+        "right_only_by_the_first": c.worse,
+        "mcnemar_p": _number(c.p),
+    }
+
+
+def _without_class(rule: Rule, classes: Sequence[str]) -> list[str]:
+    return [c for c in rule.thresholds if c not in classes] if isinstance(rule.thresholds, Mapping) else []
+
+
+def as_json(assessment: Assessment) -> dict[str, Any]:
+    """`evaluation.json`: plain values, undefined figures as null with their reason."""
+    e = assessment.evaluation
+    return {
+        "about": dict(assessment.about),
+        "decision_rule": e.decision_rule,
+        "n_images": e.n_images,
+        "n_lesions_or_images": e.n_groups,
+        "counted": assessment.counted,
+        "left_out": dict(assessment.left_out),
+        "labels_mapped": dict(assessment.mapping),
+        "classes": list(e.classes),
+        "beta": e.beta,
+        "resamples": e.resamples,
+        "confusion_matrix": e.matrix.tolist(),
+        "accuracy": _figure(e.accuracy),
+        "majority_baseline": {"value": e.majority_baseline, "class": e.majority_class},
+        "balanced_accuracy": _figure(e.balanced_accuracy),
+        "kappa": _figure(e.kappa),
+        "mcc": _figure(e.mcc),
+        "top": {str(k): _figure(figure) for k, figure in e.top.items()},
+        "averages": {kind: {k: _number(v.value) for k, v in values.items()} for kind, values in e.averages.items()},
+        "averages_interval": {
+            kind: {k: [_number(v.low), _number(v.high)] for k, v in values.items()} for kind, values in e.averages.items()
+        },
+        "per_class": [
+            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items() if v is not None} for figures in e.per_class
+        ],
+    }
+
+
+def class_table(evaluation: Evaluation) -> pd.DataFrame:
+    """A row a class: support and each figure with its interval's ends."""
+    rows = []
+    for figures in evaluation.per_class:
+        row: dict[str, Any] = {"class": figures.name, "support": figures.support}
+        for name in (f.name for f in fields(ClassFigures)):
+            figure = getattr(figures, name)
+            if not isinstance(figure, Figure):
+                continue
+            row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+            row[f"{name}_reason"] = figure.reason
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {k: _number(v) for k, v in asdict(figure).items() if v or k in ("value", "low", "high")}
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value

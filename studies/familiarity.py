@@ -1,0 +1,203 @@
+"""Is an image like those a classifier was fitted on? A reference of a dataset, and how well it tells other images from its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import DatasetError
+from core.runs import Run, part
+from datasets.dataset import Dataset
+from demo.drawing.foreign import FAR, NEAR
+from evaluation.ood import JUDGED, SCORES, Reference, Separation, fit_reference, separation, split_parts
+from imaging.decode import read_image
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier
+
+MOST = 3000  # images a reference is made of; more hardly change it
+FEWEST = 100
+FEWEST_LESIONS = 30
+DRAWN = 200  # pictures of each kind
+NONE_OF_THESE = "unk"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Other images, and how well each score tells them from the familiar ones. far: nobody should take them for a lesion."""
+
+    name: str
+    far: bool
+    images: int
+    unread: int
+    scores: Mapping[str, Separation]
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """One image under a reference. score: of those in `SCORES` that was gone by; further: share of the familiar images kept apart that
+    are less unlike; unlike: beyond the threshold; nearest: (image_id, cosine), the nearest first."""
+
+    score: str
+    value: float
+    threshold: float
+    further: float
+    kept_apart: int
+    unlike: bool
+    nearest: tuple[tuple[str, float], ...]
+
+
+def training_split(data: Dataset) -> str | None:
+    """The split that is called so, if the dataset has one."""
+    return "train" if (data.table["split"] == "train").any() else None
+
+
+def fit_on(classifier: Classifier, data: Dataset, split: str | None = None, seed: int = 0) -> Run[Reference]:
+    """A reference of the dataset's images, or of one split. Raises DatasetError where there are too few."""
+    from models.ood import features_of
+
+    splits = sorted(data.table["split"].dropna().unique())
+    if split is not None and split not in splits:
+        raise DatasetError(f"has no split {split!r}.", data.name, f"Its splits: {', '.join(splits) or 'none'}.")
+    ids = _drawn(data, split, seed)
+    _check_enough(len(ids), len(ids), data.name, split)
+    rows, found = yield from features_of(classifier, [data.path(i) for i in ids])
+    known = [ids[r] for r in rows]
+    groups = _groups(data, known)
+    _check_enough(len(known), len(np.unique(groups)), data.name, split)
+    none = next((k for k, code in enumerate(classifier.card.codes) if code == NONE_OF_THESE), None)
+    return fit_reference(found, split_parts(groups, seed), groups, known, none)
+
+
+def kept_reference(classifier: Classifier, data: Dataset, split: str | None, path: Path, seed: int = 0) -> Run[Reference]:
+    """The reference kept at a path if it was made of the same, else a new one that is kept there."""
+    from models.ood import read_reference, write_reference
+    from models.run import about_run
+
+    about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "seed": str(seed), "kind": "ood reference"}
+    kept = read_reference(path)
+    if kept is not None and kept[1] == about:
+        return kept[0]
+    reference = yield from fit_on(classifier, data, split, seed)
+    write_reference(reference, about, path)
+    return reference
+
+
+def judge_kinds(
+    classifier: Classifier, reference: Reference, data: Dataset, split: str | None, others: Sequence[Dataset] = (), seed: int = 0
+) -> Run[list[Kind]]:
+    """Far kinds, near kinds made of the familiar images kept apart, and other datasets, each by itself. data, split, seed: as fitted."""
+    kept_apart = _kept_apart(data, split, seed)
+    changed = kept_apart[:DRAWN]
+    jobs: list[tuple[str, bool, list[Any], Callable[[Any], np.ndarray], list[str]]] = []
+    for number, (name, (draw, sources)) in enumerate(FAR.items()):
+        seeds = [(seed, number, k) for k in range(DRAWN)]
+        jobs.append((name, True, seeds, partial(_far, draw), [str(k % (sources or DRAWN)) for k in range(DRAWN)]))
+    for number, (name, change) in enumerate(NEAR.items()):
+        chosen = [(data.path(i), (seed, number, k)) for k, i in enumerate(changed)]
+        jobs.append((name, False, chosen, partial(_near, change), _groups(data, changed).tolist()))
+    for other in others:
+        ids = _drawn(other, None, seed)
+        jobs.append((other.name, False, [other.path(i) for i in ids], read_image, _groups(other, ids).tolist()))
+    kinds = []
+    for k, (name, far, items, read, groups) in enumerate(jobs):
+        kinds.append((yield from part(_judge(classifier, reference, name, far, items, read, groups), k / len(jobs), (k + 1) / len(jobs))))
+    return kinds
+
+
+def look(classifier: Classifier, reference: Reference, image: np.ndarray, nearest: int = 7) -> Familiarity:
+    """One uint8 RGB picture."""
+    from models.ood import features
+
+    found = features(classifier, classifier.prepare([image]))
+    name = reference.best
+    value = float(reference.scores(found)[name][0])
+    alike = reference.nearest(found.embedding[0], nearest) if found.embedding is not None else []
+    return Familiarity(
+        name,
+        value,
+        reference.thresholds[name],
+        reference.further_than(name, value),
+        len(reference.judged[name]),
+        value > reference.thresholds[name],
+        tuple(alike),
+    )
+
+
+def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str]) -> dict[str, Any]:
+    """`ood.json`."""
+    return {
+        "about": dict(about),
+        "score": reference.best,
+        "scores": {name: told for name, (_, told) in SCORES.items() if name in reference.thresholds},
+        "thresholds": dict(reference.thresholds),
+        "images": {"learned_from": len(reference.of), "kept_apart": len(reference.groups)},
+        "familiar_flagged": {n: asdict(reference.false_alarms(n)) for n in reference.thresholds},
+        "kinds": [
+            {"kind": k.name, "far": k.far, "images": k.images, "unread": k.unread, "scores": {n: asdict(s) for n, s in k.scores.items()}}
+            for k in kinds
+        ],
+    }
+
+
+def _judge(
+    classifier: Classifier,
+    reference: Reference,
+    name: str,
+    far: bool,
+    items: Sequence[Any],
+    read: Callable[[Any], np.ndarray],
+    groups: Sequence[str],
+) -> Run[Kind]:
+    from models.ood import features_of
+
+    rows, found = yield from features_of(classifier, items, read)
+    scores = separation(reference, reference.scores(found), np.array(groups)[rows]) if rows else {}
+    return Kind(name, far, len(rows), len(items) - len(rows), scores)
+
+
+def _far(draw: Callable[[np.random.Generator, int], np.ndarray], seed: tuple[int, ...]) -> np.ndarray:
+    return draw(np.random.default_rng(seed), seed[-1])
+
+
+def _near(change: Callable[[np.ndarray, np.random.Generator], np.ndarray], item: tuple[Path, tuple[int, ...]]) -> np.ndarray:
+    path, seed = item
+    return change(read_image(path), np.random.default_rng(seed))
+
+
+def _drawn(data: Dataset, split: str | None, seed: int) -> list[str]:
+    """Ids of at most MOST images with a file, by whole lesions drawn at random."""
+    table = data.table if split is None else data.table[data.table["split"] == split]
+    ids = table["image_id"][table["file"].notna()].tolist()
+    if not ids:
+        return []
+    _, group = np.unique(_groups(data, ids), return_inverse=True)
+    turn = np.random.default_rng(seed).permutation(int(group.max()) + 1)[group]
+    order = np.argsort(turn, kind="stable")[:MOST]
+    return [ids[k] for k in order]
+
+
+def _kept_apart(data: Dataset, split: str | None, seed: int) -> list[str]:
+    """The images `fit_on` kept to be judged by."""
+    ids = _drawn(data, split, seed)
+    parts = split_parts(_groups(data, ids), seed)
+    return [i for i, p in zip(ids, parts, strict=True) if p == JUDGED]
+
+
+def _groups(data: Dataset, image_ids: Sequence[str]) -> np.ndarray:
+    group = dict(zip(data.table["image_id"], data.groups.astype(str), strict=True))
+    return np.array([group[i] for i in image_ids])
+
+
+def _check_enough(images: int, lesions: int, name: str, split: str | None) -> None:
+    if images < FEWEST or lesions < FEWEST_LESIONS:
+        raise DatasetError(
+            f"holds {images:,} readable images of {lesions:,} lesions; a reference needs {FEWEST} of {FEWEST_LESIONS}.",
+            name + (f", split {split!r}" if split else ""),
+            "Choose a larger dataset, or all of it.",
+        )

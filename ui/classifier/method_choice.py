@@ -1,0 +1,117 @@
+"""All methods of explanation, and which of them suits this classifier best, measured on images of the dataset."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from core.exports import plain
+from datasets.dataset import Dataset
+from evaluation.intervals import Figure
+from explain.comparison import QUICK, MethodScore, as_json
+from explain.faithfulness import predictions
+from explain.methods import METHODS, unsupported_by
+from explain.stability import CHANGES
+from reports.charts import method_forest
+from ui.inspect.attribution import method_table
+from ui.parts.long_runs import follow, stopped_or_failed
+from ui.services import services
+
+SAMPLES = (10, 20, 40, 80)
+CHEAP = 3  # forward passes up to which a method is compared unless somebody says otherwise
+
+
+def methods(opened: services.OpenModel, data: Dataset | None) -> None:
+    """The table, and the comparison on a sample of the dataset."""
+    st.write(f"Default: **{METHODS[opened.description.default_method].name}**. {opened.description.method_reason}")
+    method_table(opened)
+    st.subheader("Which method suits this classifier?", anchor=False)
+    if data is None:
+        st.info("Choose a dataset in the sidebar.")
+        return
+    possible = [m for m in METHODS if not unsupported_by(opened.description.layers, m)]
+    quick = [m for m in possible if 0 < METHODS[m].passes <= CHEAP] or possible[:1]
+    chosen = st.multiselect("Methods", possible, default=quick, format_func=lambda m: METHODS[m].name, key="compared")
+    sample = st.select_slider("Images, drawn at random", SAMPLES, 20, key="compared-images")
+    key = f"compare {opened.spec.sha256} {opened.card.sha256} {data.sha256} {sample} {','.join(chosen)}"
+    task = services.task(key)
+    if task is not None and task.finished and task.error is None:
+        _scores(task.result(), opened, data)
+        return
+    if task is not None and not task.finished:
+        follow(key, "Comparing")
+        return
+    if task is not None and task.error is not None:
+        stopped_or_failed(key, task.error, "Compare again")
+        return
+    channels = opened.description.default_layer.channels if opened.description.default_layer else 0
+    passes = sample * sum(predictions(**QUICK) + (1 + len(CHANGES)) * METHODS[m].cost(channels) for m in chosen)
+    if st.button("Compare them", type="primary", icon=":material/balance:", disabled=not chosen):
+        place = opened.description.default_layer.path if opened.description.default_layer else ""
+        found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}
+        kept = {m: s for m, s in found.items() if s is not None}
+        services.start(key, "compare_methods", spec=opened.spec, data=data, sample=sample, methods=chosen, layer=None, sanity=kept)
+        st.rerun()
+    st.caption(
+        f"About {passes:,} predictions. Each map is tested by covering and uncovering what it marks, beside random maps and the "
+        "image centre, and by changes of the photograph that do not matter."
+    )
+
+
+def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset) -> None:
+    tested = [s for s in scores if s.images]
+    if not tested:
+        st.info("No image of the sample could be read.")
+        return
+    best = tested[0]
+    sure = best.over_centre.low > 0
+    st.markdown(
+        f"Best on {best.images} images of {data.name}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the image centre. "
+        + ("" if sure else "The interval includes 0: on these images not even the best method beats pointing at the middle for sure.")
+    )
+    st.altair_chart(
+        method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested]),
+        width="stretch",
+        alt="Methods by insertion minus deletion area over the controls: "
+        + ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested),
+    )
+    rows = [
+        {
+            "method": METHODS[s.method].name,
+            "over the centre": _told(s.over_centre, "+.3f"),
+            "over random maps": _told(s.over_random, "+.3f"),
+            "steady (Spearman)": _told(s.steady, ".2f"),
+            "in lesion minus chance": _told(s.in_lesion, "+.2f"),
+            "empty maps": _told(s.empty, ".0%"),
+            "sanity (Spearman)": f"{s.sanity:.2f}" if s.sanity == s.sanity else "not run",
+            **s.verdicts,
+        }
+        for s in tested
+    ]
+    st.dataframe(rows, hide_index=True, alt="Figures of all methods compared, with 95 % intervals over lesions")
+    st.caption(
+        "Over the controls: insertion minus deletion area of the map, minus that of the control; means with 95 % intervals over "
+        "lesions. Steady: the lowest rank correlation under noise, a shift, JPEG and ±10 % brightness. A method that is best here "
+        "need not be best for another classifier."
+    )
+    st.download_button(
+        "methods.json",
+        json.dumps(
+            plain(
+                {
+                    "methods": [as_json(s) for s in scores],
+                    "model_sha256": opened.facts.sha256,
+                    "card_sha256": opened.card.sha256,
+                    "dataset_sha256": data.sha256,
+                }
+            ),
+            indent=1,
+        ),
+        f"{opened.name}-methods.json",
+        "application/json",
+    )
+
+
+def _told(figure: Figure, spec: str) -> str:
+    return f"{figure:{spec}}" if figure.defined else f"– ({figure.reason})"

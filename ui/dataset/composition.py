@@ -1,0 +1,228 @@
+"""The parts of the Dataset page: headline, problems, charts that filter each other, gallery, tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import ImageError
+from data_audit.balancing import as_python, balancing
+from data_audit.composition import UNKNOWN, age_by_class, cross_table, imbalance, missing_values, site_by_sex_percent
+from datasets.dataset import Dataset
+from reports.charts import age_boxes, age_histogram, filtered_bars, stacked_share
+from ui.parts.components import gallery
+from ui.services import services
+
+BARS = {"diagnosis": "Diagnosis", "sex": "Sex", "site": "Site", "confirmation": "Confirmed by", "split": "Split"}
+AGE_STEP = 10
+SHOWN_VALUES = 16
+GALLERY = 18
+
+
+def headline(data: Dataset) -> None:
+    """How much there is, and how uneven it is."""
+    uneven = imbalance(data)
+    one, two, three, four = st.columns(4)
+    one.metric("Images", f"{len(data):,}", border=True)
+    two.metric("Lesions", f"{data.n_lesions:,}" if data.n_lesions is not None else "not named", border=True)
+    ratio = "undefined" if np.isnan(uneven.ratio) else f"{uneven.ratio:.1f} : 1"
+    three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis to one of the rarest.")
+    baseline = "undefined" if np.isnan(uneven.majority_baseline) else f"{uneven.majority_baseline:.1%}"
+    four.metric(
+        "Baseline",
+        baseline,
+        border=True,
+        help=f"Majority baseline: accuracy of always deciding for {uneven.majority_class or 'the commonest'}.",
+    )
+    several = int((data.groups.value_counts() > 1).sum())
+    if data.n_lesions is not None and several:
+        st.caption(f"{several:,} lesions were photographed more than once: intervals and splits must count lesions.")
+
+
+def problems(data: Dataset) -> None:
+    """What was wrong on opening, with the rows."""
+    if not data.problems:
+        st.caption(":material/check: No problems in the table and the file names.")
+        return
+    with st.expander(
+        f"{len(data.problems)} problem{'s' if len(data.problems) > 1 else ''} found on opening",
+        key=f"fold-problems {data.sha256}",
+        icon=":material/warning:",
+        expanded=len(data.problems) <= 2,
+    ):
+        for problem in data.problems:
+            st.markdown(f"**{problem.kind}**: {problem.summary}")
+            rows = ", ".join(f"`{r}`" for r in problem.rows[:8])
+            st.caption(rows + (f" and {len(problem.rows) - 8:,} more" if len(problem.rows) > 8 else ""))
+
+
+def crossfilter(data: Dataset) -> pd.DataFrame:
+    """Bars and ages; a selection in one chart filters all others. Returns the rows under all filters."""
+    st.subheader("Filter by clicking", anchor=False)
+    st.caption("Click bars (with Shift for several) or drag over ages. Grey: all images; blue: those under the other filters.")
+    table = _with_unknown(data.table)
+    columns = [c for c in BARS if data.table[c].notna().any()]
+    picked = {c: _picked(data, c) for c in columns}
+    ages = _picked_ages(data) if data.table["age"].notna().any() else None
+    keep = {c: table[c].isin(values) for c, values in picked.items() if values}
+    if ages:
+        keep["age"] = data.table["age"].between(*ages)
+    places = st.columns(3)
+    for k, column in enumerate(columns):
+        with places[k % 3]:
+            _bars(data, table, column, _all_but(keep, column, table.index))
+    if data.table["age"].notna().any():
+        with places[len(columns) % 3]:
+            _ages(data, _all_but(keep, "age", table.index))
+    shown = data.table[_all_but(keep, "", table.index)]
+    told = [f"{BARS[c]}: {', '.join(v)}" for c, v in picked.items() if v] + ([f"age {ages[0]:.0f}–{ages[1]:.0f}"] if ages else [])
+    if told:
+        left, right = st.columns([4, 1])
+        left.markdown(f"**{len(shown):,} of {len(data):,} images** · " + " · ".join(told))
+        if right.button("Clear filters", width="stretch"):
+            st.session_state["filter-round"] = st.session_state.get("filter-round", 0) + 1
+            st.rerun()
+    return shown
+
+
+def _with_unknown(table: pd.DataFrame) -> pd.DataFrame:
+    columns = list(BARS)
+    return table[columns].astype(object).where(table[columns].notna(), UNKNOWN)
+
+
+def _key(data: Dataset, column: str) -> str:
+    return f"chart-{data.name}-{column}-{st.session_state.get('filter-round', 0)}"
+
+
+def _picked(data: Dataset, column: str) -> list[str]:
+    event = st.session_state.get(_key(data, column)) or {}
+    return [row[column] for row in event.get("selection", {}).get(column, []) if column in row]
+
+
+def _picked_ages(data: Dataset) -> tuple[float, float] | None:
+    event = st.session_state.get(_key(data, "age")) or {}
+    dragged = event.get("selection", {}).get("age") or {}
+    span = next(iter(dragged.values()), None) if isinstance(dragged, dict) else None
+    return (float(span[0]), float(span[1])) if span else None
+
+
+def _all_but(keep: dict[str, pd.Series], column: str, index: pd.Index) -> pd.Series:
+    kept = pd.Series(True, index)
+    for name, mask in keep.items():
+        if name != column:
+            kept &= mask
+    return kept
+
+
+def _bars(data: Dataset, table: pd.DataFrame, column: str, kept: pd.Series) -> None:
+    counts = table[column].value_counts()
+    frame = pd.DataFrame({"all": counts, "shown": table[column][kept].value_counts()}).fillna(0).astype(int)
+    frame = frame.sort_values("all", ascending=False).head(SHOWN_VALUES).rename_axis(column).reset_index()
+    told = ", ".join(f"{r[column]} {r['shown']:,} of {r['all']:,}" for _, r in frame.head(8).iterrows())
+    chart = filtered_bars(frame, column, BARS[column], column, frame[column].tolist())
+    st.altair_chart(chart, width="stretch", on_select="rerun", key=_key(data, column), alt=f"{BARS[column]}: {told}")
+    if len(counts) > SHOWN_VALUES:
+        st.caption(f"The {SHOWN_VALUES} commonest of {len(counts)}.")
+
+
+def _ages(data: Dataset, kept: pd.Series) -> None:
+    edges = np.arange(0, 101, AGE_STEP)
+    ages = data.table["age"]
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "all": _histogram(ages, edges), "shown": _histogram(ages[kept], edges)})
+    told = ", ".join(f"{r['from']}–{r['to']}: {r['shown']}" for _, r in frame.iterrows())
+    st.altair_chart(age_histogram(frame, "age"), width="stretch", on_select="rerun", key=_key(data, "age"), alt=f"Images by age: {told}")
+    st.caption(f"{int(ages.isna().sum()):,} ages are missing.")
+
+
+def _histogram(ages: pd.Series, edges: np.ndarray) -> np.ndarray:
+    return np.histogram(ages.dropna().clip(0, 99.9), edges)[0]
+
+
+def sample(data: Dataset, shown: pd.DataFrame) -> None:
+    """A page of images under the filters."""
+    with_file = shown[shown["file"].notna()]
+    if with_file.empty:
+        st.info("No image under these filters has a file." if len(shown) else "No image fits these filters.")
+        return
+    pages = (len(with_file) - 1) // GALLERY + 1
+    page = st.number_input(f"Images, page of {pages:,}", 1, pages, 1, key=f"gallery-{data.name}-{len(with_file)}")
+    rows = with_file.iloc[(page - 1) * GALLERY : page * GALLERY]
+    pictures: list[bytes | None] = []
+    for image_id in rows["image_id"]:
+        try:
+            pictures.append(services.thumbnail(data.sha256, image_id, data, 220))
+        except ImageError:
+            pictures.append(None)
+    captions = ["no diagnosis" if pd.isna(d) else str(d) for d in rows["diagnosis"]]
+    gallery(rows["image_id"].tolist(), captions, pictures)
+
+
+WEIGHTS = {
+    "inverse frequency": "class weights by inverse frequency",
+    "effective number": "class weights by effective number of samples (Cui 2019, β = 0.999)",
+    "undersample": "images a class after under-sampling",
+    "oversample": "images a class after over-sampling",
+    "prior": "prevalence to divide scores by (prior correction)",
+}
+
+
+def _weights(counts: pd.DataFrame) -> None:
+    """What a trainer would use against uneven classes, ready to copy."""
+    kind = st.selectbox("Against uneven classes", list(WEIGHTS), format_func=WEIGHTS.__getitem__, key="weights")
+    st.code(as_python(balancing(counts), kind), language="python", wrap_lines=True)
+
+
+def details(data: Dataset) -> None:
+    """Tables and crossings that are read rather than clicked."""
+    st.subheader("In detail", anchor=False)
+    names = ["Classes", "Confirmation", "Age", "Sex", "Site × sex", "Split", "Missing values"]
+    classes, confirmation, age, sex, site, split, gone = st.tabs(names)
+    order = list(data.classes)
+    uneven = imbalance(data)
+    with classes:
+        shown = uneven.counts.assign(share=uneven.counts["share"] * 100)
+        st.dataframe(
+            shown,
+            hide_index=True,
+            column_config={"share": st.column_config.NumberColumn("share (%)", format="%.1f")},
+            alt="Images, lesions and share by diagnosis",
+        )
+        st.caption(f"Entropy {uneven.entropy:.2f} (1: all classes equally common, 0: one class only).")
+        if not uneven.counts.empty:
+            _weights(uneven.counts)
+    for tab, column, title in ((confirmation, "confirmation", "Confirmed by"), (sex, "sex", "Sex"), (split, "split", "Split")):
+        with tab:
+            if data.table[column].notna().any():
+                crossed = cross_table(data, "diagnosis", column)
+                st.altair_chart(
+                    stacked_share(crossed, "diagnosis", column, f"{title} by diagnosis", order),
+                    width="stretch",
+                    alt=f"{title} by diagnosis; the table below holds the numbers",
+                )
+                st.dataframe(
+                    crossed.pivot(index="diagnosis", columns=column, values="images").fillna(0).astype(int),
+                    alt=f"Images by diagnosis and {title.lower()}",
+                )
+            else:
+                st.info(f"The dataset does not say: {title.lower()}.")
+    with age:
+        ages = age_by_class(data)
+        if ages["n"].sum():
+            st.altair_chart(age_boxes(ages, order), width="stretch", alt="Quartiles of age by diagnosis; the table below holds the numbers")
+            st.dataframe(ages, hide_index=True, alt="Age by diagnosis in years")
+        else:
+            st.info("The dataset names no ages.")
+    with site:
+        if data.table["site"].notna().any():
+            st.dataframe(site_by_sex_percent(data).round(1), alt="Sites by sex in percent of all images")
+            st.caption("Percent of all images.")
+        else:
+            st.info("The dataset names no sites.")
+    with gone:
+        st.dataframe(
+            missing_values(data),
+            hide_index=True,
+            column_config={"percent": st.column_config.NumberColumn(format="%.1f")},
+            alt="Missing values by column",
+        )

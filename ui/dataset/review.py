@@ -1,0 +1,154 @@
+"""Confirming and rejecting marker flags, one picture at a time, by key or by click."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import ImageError
+from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed
+from datasets.dataset import MARKERS, Dataset
+from evaluation.intervals import Figure
+from imaging.decode import read_image
+from imaging.resize import scale_image, thumbnail
+from ui.parts import choice
+from ui.parts.components import show_picture
+from ui.services import audits
+
+LARGE = 720  # pixels
+OUTLINE = (0, 158, 115)  # RGB
+ASKED = {
+    "ink": "Is there a surgeon's ink on the skin?",
+    "sticker": "Is there a sticker or patch?",
+    "ruler": "Is there a ruler or scale?",
+    "hair": "Is there hair?",
+    "dark_corner": "Are the corners dark?",
+    "gel_border": "Does the border of the gel show?",
+    "gel_bubble": "Are there bubbles in the gel?",
+    "black_frame": "Is there a black frame?",
+}
+
+
+def judge(data: Dataset, images: pd.DataFrame) -> None:
+    """The choice of marker and side, the picture, three answers, and what they add up to."""
+    verdicts = audits.verdicts()
+    present = [m for m in MARKERS if images[f"{m}_flag"].notna().any()]
+    if not present:
+        st.warning("No picture of this dataset could be read, so no marker was looked for.")
+        return
+    flagged = {m: int((images[f"{m}_flag"] == True).sum()) for m in present}  # noqa: E712 (None is neither)
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    with left:
+        marker = choice.optional("marker", "Marker", present, present[0], lambda m: f"{_name(m)} ({flagged[m]:,} flagged)") or present[0]
+    with right:
+        side = (
+            st.segmented_control(
+                "Drawn at random from",
+                SIDES,
+                default="flagged",
+                key="side",
+                bind="query-params",
+                width="stretch",
+                format_func=lambda s: {"flagged": "the flagged", "not flagged": "the others"}[s],
+            )
+            or "flagged"
+        )
+    _one(data, images, marker, side, verdicts)
+
+
+@st.fragment
+def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts: Verdicts) -> None:
+    given = verdicts.of(marker)
+    row = next_row(images, marker, side, given)
+    shown, answers = st.columns([2, 1], gap="medium")
+    with answers:
+        outlined = st.toggle("Outline it", value=True, help="What the detector found.", key="outlined")
+        _answers(None if row is None else str(images["content"].iloc[row]), marker, verdicts, given.empty)
+        _figures(reviewed(images, marker, given), side)
+    with shown:
+        if row is None:
+            st.success("You have looked at all of them." if (images[f"{marker}_flag"] == (side == "flagged")).any() else "There are none.")
+            return
+        image_id = str(images["image_id"].iloc[row])
+        try:
+            picture = thumbnail(data.read(image_id), LARGE)
+        except ImageError as error:
+            st.error(f"{error} Put it aside to go on.", icon=":material/error:")
+            return
+        mask = _mask(data, image_id, marker, picture.shape[:2]) if outlined else None
+        show_picture(_outlined(picture, mask), alt=f"{image_id}: {ASKED[marker]}")
+        score = float(images[f"{marker}_score"].iloc[row])
+        st.caption(f"{image_id} · score of the detector {score:.2f}" + ("" if mask is None or mask.any() else " · nothing outlined"))
+
+
+def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -> None:
+    st.markdown(f"**{ASKED[marker]}**")
+    answers = (("Yes", True, "Y"), ("No", False, "N"), ("Can't tell", None, "U"))
+    for label, present, key in answers:
+        st.button(
+            label,
+            key=f"answer-{key}",
+            shortcut=key,
+            width="stretch",
+            disabled=content is None,
+            on_click=verdicts.give,
+            args=(content, marker, present),
+            type="primary" if present is True else "secondary",
+        )
+    st.button(
+        "Back",
+        help="Takes the last answer back.",
+        key="answer-back",
+        shortcut="B",
+        width="stretch",
+        disabled=none,
+        on_click=verdicts.take_back,
+        args=(marker,),
+    )
+
+
+def _figures(r: Reviewed, side: Side) -> None:
+    enough = r.enough(side)
+    if enough:
+        st.success(f"Enough: {enough}.", icon=":material/check:")
+    total = r.flagged if side == "flagged" else r.others
+    st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {r.in_a_row[side]:,} right in a row")
+    rows = (
+        ("of the flagged bear it (precision)", r.precision),
+        ("of the others bear it (missed)", r.missed),
+        ("of all images bear it", r.share),
+    )
+    for label, figure in rows:
+        st.markdown(f"{_percent(figure)} {label}")
+    st.caption(
+        "With 95 % intervals. Stop when the page says “Enough”. “Can't tell” counts neither way. Verdicts are kept in the workspace."
+    )
+
+
+def _percent(figure: Figure) -> str:
+    return f"**{figure.value:.1%}** [{figure.low:.1%}, {figure.high:.1%}]" if figure.defined else f"– ({figure.reason})"
+
+
+def _mask(data: Dataset, image_id: str, marker: str, size: tuple[int, int]) -> np.ndarray:
+    """bool (H, W) of what the detector found; all false where it found nothing."""
+    path = audits.mask(data, image_id)
+    if not path.exists():
+        return np.zeros(size, bool)
+    bits = scale_image(read_image(path)[..., 0], size, "nearest")
+    return (bits >> MARKERS.index(marker) & 1).astype(bool)
+
+
+def _outlined(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    if mask is None or not mask.any():
+        return picture
+    lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn = np.ascontiguousarray(picture.copy())
+    cv2.drawContours(drawn, lines, -1, (255, 255, 255), 3, cv2.LINE_AA)
+    cv2.drawContours(drawn, lines, -1, OUTLINE, 1, cv2.LINE_AA)
+    return drawn
+
+
+def _name(marker: str) -> str:
+    return marker.replace("_", " ")

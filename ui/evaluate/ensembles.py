@@ -1,0 +1,157 @@
+"""Better predictions from the same networks: several views of an image, several classifiers, another mix of diagnoses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from datasets.dataset import Dataset
+from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
+from models.predictions import PredictionTable, by_code
+from studies.assess import QUICK, assess, shares
+from ui.parts.long_runs import follow
+from ui.services import predictions, services
+from ui.services.predictions import PredictionSet
+
+ALL = "all images"
+WAY_NAMES = {"mean": "mean", "weighted": "fitted weights", "majority": "majority"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How predictions are put together. also: other classifiers; fitted_on, prior: splits, or ALL; None where nothing is fitted."""
+
+    also: tuple[str, ...] = ()
+    way: str = "mean"
+    fitted_on: str | None = None
+    views: bool = False
+    prior: str | None = None
+
+
+PLAIN = Recipe()
+
+
+def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
+    """Controls; the classifier alone, on the images as they are, unless something is chosen."""
+    others = [n for n in services.workspace().model_names() if n != name]
+    with st.expander(
+        "Better predictions from the same networks: views, several classifiers, prior", key="fold-recipe", icon=":material/join:"
+    ):
+        one, two = st.columns(2)
+        also = one.multiselect("Together with", others, key="ensemble", placeholder="other classifiers", bind="query-params")
+        with two:
+            way, fitted_on = _way(bool(also), splits)
+        views = one.toggle(
+            "Nine views of each image",
+            key="views",
+            bind="query-params",
+            help="Test-time augmentation after Steppan & Hanke 2020: the image itself (weight .4) and eight views, cut at the corners of "
+            "an image enlarged by 5 % and mirrored. Takes nine times as long.",
+        )
+        prior = None
+        if two.toggle(
+            "Divide by share in training",
+            key="prior",
+            help="Steppan & Hanke 2020: brings up rare classes. Scores then say nothing about how common a diagnosis is.",
+        ):
+            places = [*splits, ALL]
+            prior = two.selectbox("Trained on", places, index=places.index("train") if "train" in places else 0, key="prior-split")
+    return Recipe(tuple(also), way, fitted_on, views, prior)
+
+
+def made(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> PredictionSet | None:
+    """The predictions a recipe asks for; None while one of the members has to be run first, which is then on screen.
+
+    Raises LesionLensError where they do not fit together.
+    """
+    members = [opened, *(services.model(n) for n in recipe.also)]
+    tables = [predictions.kept(m, data, recipe.views) for m in members]
+    for member, table in zip(members, tables, strict=True):
+        if table is None:
+            run_missing(member, data, recipe.views)
+            return None
+    known = [by_code(t) for t in tables if t is not None]
+    weights = np.full(len(members), 1 / len(members))
+    joined = known[0]
+    if len(known) > 1:
+        if recipe.way == "weighted":
+            weights = _weights(known, data, recipe.fitted_on)
+        joined = put_together(known, recipe.way, weights if recipe.way == "weighted" else None)
+    if recipe.prior is not None:
+        joined = correct_prior(joined, shares(joined, data, None if recipe.prior == ALL else recipe.prior))
+    key = tuple(k for m in members for k in (m.spec.sha256, m.card.sha256))
+    return PredictionSet(
+        _name(members, recipe), joined, tuple(members), tuple(weights.tolist()), recipe.views, (*key, data.sha256, repr(recipe))
+    )
+
+
+def told(made: PredictionSet, recipe: Recipe) -> None:
+    """What is judged, where it is not the classifier alone."""
+    if recipe == PLAIN:
+        return
+    words = []
+    if len(made.members) > 1:
+        who = [f"{m.name} ({w:.2f})" if recipe.way == "weighted" else m.name for m, w in zip(made.members, made.weights, strict=True)]
+        words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(who)}")
+        if recipe.way == "weighted":
+            words.append(f"weights fitted on {recipe.fitted_on}: judge them on other images")
+    if recipe.views:
+        words.append("nine views of each image")
+    if recipe.prior is not None:
+        words.append(f"scores divided by each class's share in {recipe.prior}")
+    st.info(f"Judged here: {'; '.join(words)}.", icon=":material/join:")
+
+
+def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
+    way = st.segmented_control(
+        "put together by",
+        list(WAYS),
+        default="mean",
+        format_func=WAY_NAMES.__getitem__,
+        key="ensemble-way",
+        disabled=not several,
+        help="Mean of the scores; mean with weights fitted where nobody learned; or the share of classifiers that decide for a class.",
+    )
+    if way != "weighted" or not several:
+        return way or "mean", None
+    places = [*splits, ALL]
+    return "weighted", st.selectbox(
+        "Weights fitted on",
+        places,
+        index=places.index("val") if "val" in places else 0,
+        key="weights-split",
+        help="Choose images that no member learned from, and that you do not judge on.",
+    )
+
+
+def _weights(tables: Sequence[PredictionTable], data: Dataset, fitted_on: str | None) -> np.ndarray:
+    split = None if fitted_on == ALL else fitted_on
+    rows = assess(put_together(tables, "mean"), data, split=split, how=QUICK).rows
+    classes = tables[0].classes
+    members = [aligned(t, rows["image_id"].tolist(), classes) for t in tables]
+    return fit_weights(members, np.array([classes.index(d) for d in rows["diagnosis"]]))
+
+
+def _name(members: Sequence[services.OpenModel], recipe: Recipe) -> str:
+    name = " + ".join(m.name for m in members)
+    return name + (" views" if recipe.views else "") + (" prior" if recipe.prior else "")
+
+
+def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) -> None:
+    """What a page shows where a classifier has no predictions of this kind yet: a button, or the progress."""
+    key = str(predictions.result_path(member, data, views))
+    task = services.task(key)
+    if task is not None and task.error is None:
+        follow(key, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
+        return
+    seen = ", nine views of each image," if views else ""
+    st.write(f"**{member.card.name}** has not been run over **{data.name}** ({len(data):,} images){seen} yet.")
+    if task is not None and task.error is not None:
+        st.warning(str(task.error))
+    if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {key}"):
+        predictions.start(member, data, views)
+        st.rerun()
+    st.caption("A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data.")

@@ -1,0 +1,234 @@
+"""The parts of the Evaluate page: headline figures, confusion matrix, images of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from datasets.dataset import Dataset
+from evaluation.evaluate import BETA, MACRO, WEIGHTED
+from evaluation.intervals import Figure
+from evaluation.names import FIGURES
+from evaluation.rules import RULES
+from reports.charts import confusion_heatmap, figures_by_class
+from studies.assess import Assessment, How, class_table
+from ui.evaluate.heatmaps import decided_pictures, mean_heatmap
+from ui.parts.components import gallery
+from ui.services.predictions import PredictionSet
+
+CELL_IMAGES = 12
+TOGETHER = (
+    " Maps are put together as the scores are: views laid back where they were seen, and of several classifiers the mean of their maps, "
+    "each relative to its own strongest value."
+)
+RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
+
+
+def how_judged(classes: Sequence[str]) -> How:
+    """The decision rule, β and a prevalence, as chosen; what most people want is chosen already."""
+    with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
+        one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
+        rule = (
+            one.segmented_control(
+                "An image is decided for",
+                list(RULES),
+                default="argmax",
+                format_func=RULE_NAMES.__getitem__,
+                key="rule",
+                bind="query-params",
+                width="stretch",
+                help="The class with the highest score; or, as in the ISIC challenge's table, every class that scores above 0.5: none, "
+                "one or several.",
+            )
+            or "argmax"
+        )
+        beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more sensitivity weighs than PPV.")
+        name = three.selectbox("Prevalence of", classes, index=None, key="prevalence-of", placeholder="choose a class")
+        share = four.number_input(
+            "is, in percent,",
+            0.01,
+            99.99,
+            2.0,
+            0.5,
+            key="prevalence",
+            disabled=name is None,
+            help="Of the people you have in mind. PPV and NPV there are in the table then.",
+        )
+    return How(RULES[rule], float(beta), prevalence={name: share / 100} if name else {})
+
+
+def headline(assessment: Assessment) -> None:
+    """Accuracy beside what always guessing the commonest class would give, and who was left out."""
+    e = assessment.evaluation
+    one, two, three = st.columns(3)
+    _metric(one, "Accuracy", e.accuracy)
+    two.metric(
+        "Majority baseline",
+        f"{e.majority_baseline:.1%}",
+        f"always {e.majority_class}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
+    )
+    _metric(three, "Balanced accuracy", e.balanced_accuracy, "Mean of the sensitivities of the classes that occur here.")
+    further: list[tuple[str, Figure, str]] = [
+        ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes that occur here: {FIGURES['auc'][1]}."),
+        ("Cohen's kappa", e.kappa, "Agreement beyond chance: 0 is chance, 1 is perfect."),
+        ("Matthews", e.mcc, "Correlation of diagnoses and decisions: 0 is chance, 1 is perfect."),
+    ]
+    for column, (name, figure, told) in zip(st.columns(3), further, strict=True):
+        _metric(column, name, figure, told, ".2f")
+    top = "".join(f" Among the {k} highest scores: {figure:.1%}." for k, figure in e.top.items())
+    st.caption(
+        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score.{top} "
+        f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
+    )
+    if assessment.left_out:
+        told = "; ".join(f"{n:,} images {reason}" for reason, n in assessment.left_out.items())
+        st.caption(f"Left out: {told}.")
+    if assessment.mapping:
+        told = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
+        st.info(f"The dataset's labels were brought to the classifier's classes: {told}.", icon=":material/swap_horiz:")
+
+
+def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment) -> None:
+    """The matrix beside one figure of all classes, all figures in a table, and the images of a chosen cell."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        picked = confusion(assessment)
+    with right:
+        class_figures(assessment)
+    figure_table(assessment)
+    if picked is not None:
+        cell_gallery(judged, data, assessment, *picked)
+
+
+def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure, told: str | None = None, form: str = ".1%") -> None:
+    value = f"{figure.value:{form}}" if figure.defined else "undefined"
+    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
+    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=told)
+
+
+def confusion(assessment: Assessment) -> tuple[str, str] | None:
+    """The matrix; a clicked cell, or one chosen below it, as (diagnosis, decision)."""
+    e = assessment.evaluation
+    st.subheader("Confusion matrix", anchor=False)
+    percent = (
+        st.segmented_control("Numbers", ["counts", "row percent"], default="counts", key="numbers", label_visibility="collapsed")
+        == "row percent"
+    )
+    worst = _commonest_mistake(assessment)
+    alt = f"Confusion matrix of {len(e.classes)} classes. " + (
+        f"Commonest mistake: {worst[0]} decided as {worst[1]}, {worst[2]} images." if worst else ""
+    )
+    event = st.altair_chart(
+        confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt
+    )
+    cells = event["selection"].get("cell") or []
+    clicked = (cells[0]["diagnosis"], cells[0]["decision"]) if cells else None
+    if clicked is not None and st.session_state.get("last-cell") != clicked:
+        st.session_state["diagnosed"], st.session_state["decided"] = clicked
+    st.session_state["last-cell"] = clicked
+    st.caption("Click a cell, or choose one here, to see its images.")
+    left, right = st.columns(2)
+    diagnosed = left.selectbox("Diagnosis", e.classes, index=None, key="diagnosed", placeholder="choose", bind="query-params")
+    decided = right.selectbox("Decision", e.classes, index=None, key="decided", placeholder="choose", bind="query-params")
+    return (diagnosed, decided) if diagnosed and decided else None
+
+
+def class_figures(assessment: Assessment) -> None:
+    """One figure for all classes as points with intervals."""
+    frame = class_table(assessment.evaluation)
+    st.subheader("Class by class", anchor=False)
+    name = st.selectbox(
+        "Figure",
+        [f for f in FIGURES if f in frame],
+        format_func=lambda n: FIGURES[n][0],
+        key="figure",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
+    st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
+    st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
+
+
+def figure_table(assessment: Assessment) -> None:
+    """All figures of all classes, and why some are undefined."""
+    e = assessment.evaluation
+    frame = class_table(e)
+    known = [name for name in FIGURES if name in frame]
+    shown = pd.DataFrame({"class": frame["class"], "images": [f"{n:,}" for n in frame["support"]]})
+    for name in known:
+        shown[_title(name, e.beta)] = [
+            _cell(v, lo, hi) for v, lo, hi in zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
+        ]
+    for kind, told in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
+        means = {_title(name, e.beta): _cell(f.value, f.low, f.high) for name, f in e.averages[kind].items()}
+        shown = pd.concat([shown, pd.DataFrame([{"class": told, **means}])], ignore_index=True)
+    st.dataframe(
+        shown.fillna(""),
+        hide_index=True,
+        column_config={"class": st.column_config.TextColumn(width=120, pinned=True)},
+        alt="All figures by class with their 95 % intervals",
+    )
+    reasons = {
+        f"{r['class']}: {_title(name, e.beta)} undefined, {r[f'{name}_reason']}"
+        for name in known
+        for _, r in frame.iterrows()
+        if np.isnan(r[name])
+    }
+    if reasons:
+        st.caption("; ".join(sorted(reasons)) + ".")
+    st.caption(
+        f"Decision rule: {e.decision_rule}. Intervals: AUC by Obuchowski; shares of fewer than 100 lesions, or of none or all, by Wilson "
+        f"on the effective number; all others by {e.resamples:,} resamples of the lesions (BCa)."
+    )
+
+
+def _title(name: str, beta: float) -> str:
+    return FIGURES[name][0].replace("β", f"{beta:g}")
+
+
+def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
+    """The images of one cell, the most confident first, with what the network looked at for its decision."""
+    rows = assessment.rows
+    cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
+    right = diagnosed == decided
+    st.subheader(f"{diagnosed} decided as {decided}: {len(cell):,} images", anchor=False)
+    if cell.empty:
+        st.info("No image in this cell." + ("" if right else " This mistake was not made."))
+        return
+    maps_on = st.toggle("Heatmaps of the decision", value=True, key="maps-on")
+    pages = (len(cell) - 1) // CELL_IMAGES + 1
+    page = st.number_input(f"Page of {pages}", 1, pages, 1, key=f"cell-{diagnosed}-{decided}") if pages > 1 else 1
+    shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
+    ids = shown["image_id"].tolist()
+    captions = [f"{decided} {score:.0%}" for score in shown[decided]]
+    gallery(ids, captions, decided_pictures(judged, data, ids, decided, maps_on))
+    st.caption(
+        "Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes."
+        + ("" if judged.alone else TOGETHER)
+    )
+    if judged.alone:
+        mean_heatmap(judged.first, data, cell["image_id"].tolist(), decided)
+
+
+def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:
+    e = assessment.evaluation
+    wrong = e.matrix.copy()
+    wrong[range(len(e.classes)), range(len(e.classes))] = 0
+    if wrong.sum() == 0:
+        return None
+    row, column = divmod(int(wrong.argmax()), len(e.classes))
+    return e.classes[row], e.classes[column], int(wrong.max())
+
+
+def _cell(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if not np.isnan(low) else f"{value:.2f}"

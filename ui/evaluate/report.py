@@ -1,0 +1,24 @@
+"""The HTML report of what the Evaluate page shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.exports import plain
+from datasets.dataset import Dataset
+from reports.evaluation_report import evaluation_html, worst_mistakes
+from studies.assess import Assessment, as_json
+from ui.evaluate.heatmaps import decided_pictures
+from ui.services import audits
+from ui.services.predictions import PredictionSet
+
+
+def report_html(judged: PredictionSet, data: Dataset, assessment: Assessment) -> str:
+    """With the classifier's card, the audit's findings where there is one, and the maps of the worst mistakes."""
+    overlays: dict[str, np.ndarray] = {}
+    for decided, rows in worst_mistakes(assessment.rows).groupby("decision"):
+        ids = rows["image_id"].tolist()
+        pictures = decided_pictures(judged, data, ids, str(decided), maps_on=True)
+        overlays |= {i: p for i, p in zip(ids, pictures, strict=True) if p is not None}
+    card = judged.first.card.model_dump(mode="json") if len(judged.members) == 1 else None
+    return evaluation_html(data, plain(as_json(assessment)), assessment.rows, audits.findings(data), card, overlays)

@@ -1,0 +1,216 @@
+"""One image under one classifier, on screen: heatmap, scores, warnings, downloads."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.errors import CardError
+from core.exports import plain
+from core.version import __version__
+from explain.heatmap import Explanation
+from explain.localisation import localise
+from explain.methods import METHODS
+from imaging.decode import encode_png_with
+from imaging.overlay import colour_bar, draw_contour, overlay
+from imaging.resize import Box, enlarge, scale_image, seen_box
+from models.policy import apply_policy
+from reports.charts import probability_bars
+from ui.inspect.attribution import Shown, View
+from ui.parts.components import MEANING
+from ui.parts.image_choice import Chosen
+from ui.parts.viewer import read_map
+from ui.services import services
+
+
+def screen_size(image: np.ndarray, side: int = 1100) -> np.ndarray:
+    """The picture at most `side` pixels long: what a screen can show; the original stays on the server."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    return image if scale >= 1 else scale_image(image, (round(height * scale), round(width * scale)), "area")
+
+
+def drawn_over(opened: services.OpenModel, image: np.ndarray, shown: Shown, view: View) -> np.ndarray:
+    """The picture under the colours of the map, with its line; sensitivities by their size."""
+    size, card = image.shape[:2], opened.card
+    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    signed = view.signed or shown.signed_only
+    if METHODS[shown.found.method].reads == "sensitivity" and not signed:
+        large = np.abs(large)
+    drawn = overlay(image, large, shown.scale, view.opacity, signed)
+    if view.contour and shown.scale > 0:
+        drawn = draw_contour(drawn, np.nan_to_num(large) >= view.contour * shown.scale)
+    return drawn
+
+
+def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, mask: np.ndarray | None) -> None:
+    """The overlay with its legend, the layer it was read at, and what warns against reading it."""
+    card, found = opened.card, shown.found
+    entry = METHODS[found.method]
+    small = screen_size(chosen.image)
+    drawn = drawn_over(opened, small, shown, view)
+    if view.outline and mask is not None:
+        drawn = draw_contour(drawn, mask)
+    name = card.classes[shown.target]
+    signed = view.signed or shown.signed_only
+    read_map(
+        view.crop(drawn),
+        f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}",
+        shown.heatmap,
+        _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2]),
+        _visible(view),
+        shown.scale,
+        entry.reads,
+        key=f"viewer-{opened.name}",
+    )
+    _legend(signed, entry.reads, shown.contrast is not None)
+    height, width = shown.heatmap.shape
+    place = f"at layer `{found.layer.path}`" if found.layer else "on the picture itself"
+    scale = "on one scale for all classes of this image" if len(found.targets) == len(card.classes) else "on a scale of its own"
+    st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
+    if found.gap is not None:
+        st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (1 % is asked for).")
+    explanation = Explanation(found.method, name, found.place, shown.heatmap)
+    _warnings(explanation, opened.card.classes[shown.contrast] if shown.contrast is not None else None)
+    if mask is not None and shown.contrast is None:
+        _inside(opened, shown, mask)
+
+
+def _legend(signed: bool, reads: str, contrast: bool) -> None:
+    words = {"evidence": ("against", "for"), "sensitivity": ("darker raises it", "brighter raises it")}[reads]
+    words = ("for the other", "for the class") if contrast else words
+    left, middle, right = st.columns([2, 3, 2])
+    left.caption(words[0] if signed else "none")
+    middle.image(colour_bar(signed), width="stretch", alt="Colour scale from no evidence to strongest evidence for the class")
+    right.caption(words[1] if signed else "most")
+
+
+def _warnings(explanation: Explanation, contrast: str | None) -> None:
+    if explanation.empty:
+        rather = f" rather than for {contrast}" if contrast else ""
+        st.warning(
+            f"Empty map: nothing in it speaks for {explanation.target}{rather}. That is a result, not an error.", icon=":material/grid_off:"
+        )
+    if explanation.coarse:
+        h, w = explanation.heatmap.shape
+        st.warning(
+            f"Too coarse to read: {h} × {w} cells say hardly more than left or right. Occlusion does not depend on the layer.",
+            icon=":material/grid_view:",
+        )
+
+
+def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
+    card, size = opened.card, mask.shape
+    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    found = localise(METHODS[shown.found.method].evidence(large), mask)
+    if found.hit is None:
+        st.caption("Share of the evidence inside the lesion: undefined, the map is empty.")
+        return
+    st.caption(
+        f"**{found.share:.0%}** of the evidence for {card.classes[shown.target]} lies inside the lesion's outline, "
+        f"which covers {found.area:.0%} of the picture (what chance would give)."
+    )
+
+
+def _in_shares(box: Box, size: tuple[int, int]) -> Box:
+    height, width = size
+    return Box(box.left / width, box.top / height, box.width / width, box.height / height)
+
+
+def _visible(view: View) -> Box:
+    if view.zoom <= 1:
+        return Box(0, 0, 1, 1)
+    side = 1 / view.zoom
+    return Box((1 - side) * view.x, (1 - side) * view.y, side, side)
+
+
+def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: int) -> None:
+    """Bars of all classes, and what a score is, right beside the number."""
+    card = opened.card
+    decided = int(probabilities.argmax())
+    st.markdown(f"Decision: **{card.classes[decided]}**, score {probabilities[decided]:.1%}")
+    told = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, probabilities, strict=True))
+    st.altair_chart(probability_bars(card.classes, probabilities, decided, target), width="stretch", alt=f"Scores: {told}")
+    st.caption(f"{MEANING} Decision rule: the highest score. Orange outline: the class explained.")
+    if card.output == "multi-label":
+        st.caption("This network scores each class on its own; the scores need not add up to 100 %.")
+    guessed = [g for g in card.guessed if g in ("classes", "scaling", "colour_order", "positive", "output")]
+    if guessed:
+        st.warning(
+            f"Guessed, not known: {', '.join(guessed).replace('_', ' ')}. The names of the classes and the scores may be wrong; "
+            "check them on the Classifier page.",
+            icon=":material/help:",
+        )
+    policy = services.policy(opened)
+    if policy is not None:
+        with st.container(border=True):
+            st.markdown(f"**Operator's policy: {policy.name}**")
+            try:
+                st.write(apply_policy(policy, card, probabilities))
+            except CardError as error:
+                st.write(str(error))
+            st.caption(f"Set by {policy.operator}. Source: {policy.source}. It is the operator's rule, not advice by LesionLens.")
+
+
+def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, trust: dict[str, Any] | None) -> None:
+    """The overlay, the raw array and the numbers with the map's trust; version, hashes and parameters in all but the array."""
+    card, found = opened.card, shown.found
+    name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
+    about = {
+        "software": f"LesionLens {__version__}",
+        "model": opened.facts.path.name,
+        "model_sha256": opened.facts.sha256,
+        "card_sha256": card.sha256,
+        "image": chosen.name,
+        "image_pixels_sha256": services.sha256(np.ascontiguousarray(chosen.image).tobytes()),
+        "dataset_sha256": chosen.data.sha256 if chosen.data else "",
+        "method": found.method,
+        "layer": found.place,
+        "target": name,
+        "scale": repr(shown.scale),
+        "note": "Not a medical device; a score is not a chance of disease.",
+    }
+    content = {
+        "about": about,
+        "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
+        "logits": dict(zip(card.classes, found.logits.tolist(), strict=True)),
+        "heatmap": {"rows": shown.heatmap.tolist(), "signed": True, "of": name},
+        "trust": trust,
+    }
+    left, middle, right = st.columns(3)
+    stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"
+    left.download_button(
+        "Overlay (PNG)",
+        lambda: encode_png_with(drawn_over(opened, chosen.image, shown, view), about),
+        f"{stem}.png",
+        "image/png",
+        width="stretch",
+        key=f"png-{opened.name}",
+    )
+    middle.download_button(
+        "Raw map (NPY)",
+        lambda: _npy(shown.heatmap),
+        f"{stem}.npy",
+        "application/octet-stream",
+        width="stretch",
+        key=f"npy-{opened.name}",
+        help="The signed map as a NumPy array, float32, not rescaled.",
+    )
+    right.download_button(
+        "Numbers (JSON)",
+        lambda: json.dumps(plain(content), indent=1),
+        f"{stem}.json",
+        "application/json",
+        width="stretch",
+        key=f"json-{opened.name}",
+    )
+
+
+def _npy(heatmap: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, heatmap, allow_pickle=False)
+    return buffer.getvalue()

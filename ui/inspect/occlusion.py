@@ -1,0 +1,54 @@
+"""The brush: cover a part of the photograph and see what the classifier answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from imaging.cover import FILLS, cover, discs
+from imaging.resize import thumbnail
+from reports.charts import before_after_bars
+from ui.parts.components import show_picture
+from ui.parts.image_choice import Chosen
+from ui.parts.viewer import brush
+from ui.services import services
+
+SIDE = 700
+
+
+def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
+    """Paint, and the scores before and after."""
+    key = f"strokes-{services.pixels_sha(chosen.image)}"
+    turn = st.session_state.setdefault(f"turn-{key}", 0)
+    strokes: list[list[float]] = st.session_state.get(key, [])
+    one, two, three = st.columns([2, 2, 1.2], vertical_alignment="bottom")
+    radius = one.slider("Brush", 1, 20, 6, format="%d %% of the width", key="brush") / 100
+    fill = two.segmented_control("Covered with", list(FILLS), default="blurred", key="fill") or "blurred"
+    if three.button("Start over", disabled=not strokes, icon=":material/restart_alt:", width="stretch"):
+        st.session_state[key], st.session_state[f"turn-{key}"] = [], turn + 1
+        st.rerun()
+    left, right = st.columns(2)
+    with left:
+        drawn = brush(thumbnail(chosen.image, SIDE), f"{chosen.name}, to paint on", strokes, radius, f"brush-{key}-{turn}")
+    if len(drawn) != len(strokes):
+        st.session_state[key] = drawn
+        st.rerun()
+    with right:
+        if not strokes:
+            st.info("Paint over what you suspect, a pen mark or a ruler, and see whether the scores answer.")
+            return
+        covered = discs(chosen.image.shape[:2], strokes)
+        changed = cover(chosen.image, covered, fill)
+        show_picture(thumbnail(changed, SIDE), f"{chosen.name} with {covered.mean():.0%} of the area covered")
+    before, logits = services.predict(opened, chosen.image)
+    after, logits_after = services.predict(opened, changed)
+    names = opened.card.classes
+    decided, now = int(before.argmax()), int(after.argmax())
+    turned = f"The decision turns from **{names[decided]}** to **{names[now]}**." if now != decided else "The decision stays."
+    st.markdown(
+        f"Covering {covered.mean():.1%} of the area: score of {names[decided]} from {before[decided]:.1%} to {after[decided]:.1%} "
+        f"(logit {logits[decided]:.2f} to {logits_after[decided]:.2f}). {turned}"
+    )
+    told = ", ".join(f"{n} {b:.1%} to {a:.1%}" for n, b, a in zip(names, before, after, strict=True))
+    st.altair_chart(before_after_bars(names, np.stack([before, after])), width="stretch", alt=f"Scores before and after: {told}")
+    st.caption("Covering is a change of its own: cover as much clean skin elsewhere before you blame what lies under the brush.")

@@ -1,0 +1,208 @@
+"""Test a shortcut on one photograph: a marker taken away or put in beside its control, one's own mark painted, and what-ifs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from imaging.cover import discs
+from imaging.resize import thumbnail
+from shortcuts.drawing import EVERYWHERE, INKS, INSERTED, STICKERS, Dose
+from shortcuts.experiment import Impossible, Subject
+from shortcuts.filling import FILLINGS
+from shortcuts.one import Answer
+from shortcuts.subjects import Outlined, fit
+from shortcuts.whatif import WhatIf, possible
+from ui.inspect.shortcut_result import show_answer, show_markers, show_what_if
+from ui.parts.components import lesion_name
+from ui.parts.image_choice import Chosen
+from ui.parts.viewer import brush
+from ui.services import services
+
+SIDE = 700
+FILLING_NAMES = {
+    "telea": "its surroundings (Telea)",
+    "navier-stokes": "its surroundings (Navier–Stokes)",
+    "skin": "skin texture of this picture",
+}
+NONE = "the decision"
+WAYS = ("A marker", "Paint a mark", "What if")
+PAINTS = {**{f"{name} ink": colour for name, colour in INKS.items()}, **{f"{name} sticker": colour for name, colour in STICKERS.items()}}
+
+
+def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarray | None) -> None:
+    """Markers that are there, one to try, and what the classifier says with it, without it, and with a control."""
+    if not st.toggle("Try it on this photograph", key="try-on", bind="query-params"):
+        st.caption("Takes a second: a marker is taken away or put in, and the classifier answers to that and to a control.")
+        return
+    known = chosen.data.markers(chosen.image_id) if chosen.data and chosen.image_id and chosen.data.marker_masks else None
+    outlined = _outlined((services.pixels_sha(chosen.image), chosen.image_id), chosen.image, lesion, known)
+    subject = fit(opened.card, outlined)
+    source = "by the dataset's masks" if known is not None else "by the detectors, which err"
+    st.caption(
+        (f"Markers that are there, {source}." if subject.markers else f"No marker is there, {source}.")
+        + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
+        + (" No lesion was found; distances are from the middle." if subject.lesion is None else "")
+    )
+    way = st.segmented_control("Try", WAYS, default=WAYS[0], key="try-what", bind="query-params") or WAYS[0]
+    target = st.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
+    index = None if target == NONE else opened.card.classes.index(target)
+    if subject.markers:
+        _there(opened, chosen, subject, index)
+    if way == "What if":
+        _what_if(opened, chosen, outlined, index)
+        return
+    answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, chosen, subject, index)
+    if isinstance(answer, Impossible):
+        st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker, place or draw.")
+    elif answer is not None:
+        show_answer(opened, answer)
+
+
+def _there(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> None:
+    """The markers drawn, with the share of the evidence on each beside its share of the area."""
+    shares = _asked(_key(opened, chosen, {"evidence": target}), "evidence_on_markers", opened, {"subject": subject, "target": target})
+    left, right = st.columns([1, 2])
+    with left:
+        show_markers(subject)
+    of = "the decision" if target is None else opened.card.classes[target]
+    right.dataframe(
+        pd.DataFrame(
+            {
+                "marker": [m.replace("_", " ") for m in subject.markers],
+                "area": [f"{mask.mean():.1%}" for mask in subject.markers.values()],
+                "evidence": ["no map" if np.isnan(shares[m]) else f"{shares[m]:.1%}" for m in subject.markers],
+            }
+        ),
+        hide_index=True,
+        alt="Markers that are there, with their shares of the area and of the evidence",
+    )
+    right.caption(f"Shares of the area, and of the evidence for {of}.")
+
+
+def _marker(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible:
+    """One that is there taken away, or one drawn by LesionLens put in."""
+    options = list(dict.fromkeys([*(m for m in subject.markers if m not in EVERYWHERE), *INSERTED]))
+    one, two, three = st.columns([2, 2, 1])
+    marker = str(one.selectbox("Marker", options, format_func=lambda m: _label(m, subject), key="try-marker"))
+    again = _draw(three)
+    removing = marker in subject.markers and marker not in EVERYWHERE
+    dose, way = None, "telea"
+    if removing:
+        way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="try-way")
+    else:
+        dose = _dose(marker)
+    asked = {"marker": marker, "target": target, "way": way, "dose": dose, "seed": again}
+    return _asked(_key(opened, chosen, asked), "try_marker", opened, {"subject": subject, **asked})
+
+
+def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible | None:
+    """What somebody paints on the photograph, put in."""
+    key = f"mark-{services.pixels_sha(chosen.image)}"
+    turn = st.session_state.setdefault(f"turn-{key}", 0)
+    strokes: list[list[float]] = st.session_state.get(key, [])
+    one, two, three, four = st.columns([2, 2, 2, 1], vertical_alignment="bottom")
+    radius = one.slider("Brush", 1, 12, 2, format="%d %% of the width", key="mark-brush") / 100
+    paint = two.selectbox("Colour", list(PAINTS), key="mark-colour")
+    strength = three.slider("Strength", 10, 100, 85, 5, format="%d %%", key="mark-strength") / 100
+    again = _draw(four)
+    if st.button("Start over", disabled=not strokes, icon=":material/restart_alt:", key="mark-again"):
+        st.session_state[key], st.session_state[f"turn-{key}"] = [], turn + 1
+        st.rerun()
+    seen = subject.image
+    height, width = seen.shape[:2]
+    scale = SIDE / max(height, width)
+    left, right = st.columns(2)
+    with left:
+        whole = thumbnail(seen, SIDE) if scale < 1 else seen
+        drawn = brush(whole, f"{chosen.name} as the network gets it, to paint on", strokes, radius, f"mark-{key}-{turn}")
+    if len(drawn) != len(strokes):
+        st.session_state[key] = drawn
+        st.rerun()
+    if not strokes:
+        right.info("Paint a mark where you want it. Its control is a change as strong, with its order scrambled, at the same distance.")
+        return None
+    asked = {"painted": discs((height, width), strokes), "colour": PAINTS[paint], "strength": strength, "target": target, "seed": again}
+    shown = {**asked, "painted": repr(strokes)}
+    return _asked(_key(opened, chosen, shown), "try_painted", opened, {"subject": subject, **asked})
+
+
+def _what_if(opened: services.OpenModel, chosen: Chosen, outlined: Outlined, target: int | None) -> None:
+    """The photograph cropped, without hair, without dark corners."""
+    why = possible(outlined)
+    can = [name for name, reason in why.items() if not reason]
+    if not can:
+        st.info(f"Nothing to change here: {', '.join(why.values())}.")
+        return
+    one, two = st.columns(2)
+    changes = one.multiselect("The photograph", can, default=can, key=f"what-if-{'-'.join(can)}")
+    way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="what-if-way")
+    missing = [f"not {name}: {reason}" for name, reason in why.items() if reason]
+    if missing:
+        st.caption(f"{'; '.join(missing).capitalize()}.")
+    if not changes:
+        st.info("Choose at least one change.")
+        return
+    asked = {"changes": changes, "target": target, "way": way}
+    found: WhatIf = _asked(_key(opened, chosen, asked), "try_what_if", opened, {"outlined": outlined, **asked})
+    show_what_if(opened, found)
+
+
+def _draw(place: st.delta_generator.DeltaGenerator) -> int:
+    return int(place.number_input("Draw", 1, 99, 1, key="try-seed", help="Another draw puts the marker and its control elsewhere."))
+
+
+def _label(marker: str, subject: Subject) -> str:
+    name = marker.replace("_", " ")
+    if marker in subject.markers:
+        return f"{name}: it lies everywhere" if marker in EVERYWHERE else f"take away {name}"
+    return f"put in {name}"
+
+
+def _dose(marker: str) -> Dose:
+    entry = INSERTED[marker]
+    one, two, three, four = st.columns(4)
+    kind = one.selectbox(
+        "Kind", [None, *entry.kinds], format_func=lambda k: k or "at random", key=f"try-kind-{marker}", disabled=len(entry.kinds) < 2
+    )
+    colour = two.selectbox(
+        "Colour",
+        [None, *entry.colours],
+        format_func=lambda c: c or "at random",
+        key=f"try-colour-{marker}",
+        disabled=len(entry.colours) < 2,
+    )
+    size = three.slider("Size", 0.4, 2.5, 1.0, 0.1, format="%.1f×", key="try-size")
+    strength = four.slider("Strength", 10, 100, 85, 5, format="%d %%", key="try-strength")
+    at = None
+    if marker not in EVERYWHERE and st.toggle("Choose its place", key="try-place"):
+        across, down = st.columns(2)
+        at = (
+            across.slider("Left to right", 0, 100, 25, format="%d %%", key="try-x") / 100,
+            down.slider("Top to bottom", 0, 100, 25, format="%d %%", key="try-y") / 100,
+        )
+    return Dose(marker, kind, colour, size, strength / 100, at)
+
+
+def _key(opened: services.OpenModel, chosen: Chosen, asked: Mapping[str, Any]) -> tuple:
+    return opened.spec.sha256, opened.card.sha256, services.pixels_sha(chosen.image), chosen.image_id, repr(sorted(asked.items()))
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for markers…")
+def _outlined(
+    key: tuple,  # noqa: ARG001 (the cache goes by it)
+    _image: np.ndarray,
+    _lesion: np.ndarray | None,
+    _known: dict[str, np.ndarray] | None,
+) -> Outlined:
+    return services.worker().ask("outline_of", image=_image, lesion=_lesion, markers=_known)
+
+
+@st.cache_data(max_entries=32, show_spinner="Trying…")
+def _asked(key: tuple, job: str, _opened: services.OpenModel, _asked: Mapping[str, Any]) -> Any:  # noqa: ARG001
+    """What the worker answers; the cache goes by the key."""
+    return services.worker().ask(job, spec=_opened.spec, **_asked)

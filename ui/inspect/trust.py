@@ -1,0 +1,226 @@
+"""Whether to believe the map on screen: the badge, its reasons, and the measurements behind it on demand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from datasets.dataset import Dataset
+from explain.faithfulness import Faithfulness, predictions
+from explain.heatmap import Explanation
+from explain.methods import METHODS
+from explain.sanity import FAILED, IMAGES, SEEDS, STAGES, Sanity
+from explain.stability import CHANGES, Stability
+from explain.trust import Badge, Evidence, as_row, badge
+from imaging.resize import scale_image
+from reports.charts import faithfulness_curves, sanity_curve
+from ui.inspect.attribution import Shown
+from ui.parts.image_choice import Chosen
+from ui.parts.long_runs import follow, stopped_or_failed
+from ui.services import services
+
+Colour = Literal["green", "orange", "red"]
+COLOURS: dict[str, tuple[Colour, str]] = {
+    "supported": ("green", ":material/verified:"),
+    "weak": ("orange", ":material/help:"),
+    "don't read": ("red", ":material/block:"),
+}
+MEANS = {
+    "supported": "The tests found nothing against reading this map. It still does not say that these places cause the decision.",
+    "weak": "Read this map with reserve.",
+    "don't read": "This map should not be used to explain the decision.",
+}
+
+
+def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> None:
+    """The badge with its reasons, and a way to run the tests that are missing."""
+    with st.container(border=True):
+        if shown.contrast is not None:
+            st.caption("Trust is tested for the map of one class; take the other class away above.")
+            return
+        evidence, key = _evidence(opened, chosen, shown), _key(opened, chosen, shown)
+        _badge(badge(evidence))
+        task = services.task(key)
+        if task is not None and not task.finished:
+            follow(key, "Testing this map")
+        elif task is not None and task.error is not None:
+            stopped_or_failed(key, task.error, "Test it again")
+        elif (
+            task is None
+            and not evidence.explanation.empty
+            and st.button(
+                "Test this map",
+                icon=":material/science:",
+                key=f"test {key}",
+                help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
+                f"in ways that do not matter: about {_passes(shown):,} predictions.",
+            )
+        ):
+            found = shown.found
+            services.start(
+                key,
+                "examine_image",
+                spec=opened.spec,
+                image=chosen.image,
+                target=shown.target,
+                method=found.method,
+                layer=found.layer.path if found.layer else None,
+                masks=_masks(chosen),
+            )
+            st.rerun()
+
+
+def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data: Dataset | None) -> None:
+    """Curves, stability, localisation and the sanity check, on demand."""
+    if shown.contrast is not None:
+        return
+    evidence = _evidence(opened, chosen, shown)
+    if evidence.faithfulness is not None:
+        with st.expander("Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"):
+            _measurements(evidence)
+    _sanity(opened, shown, evidence.sanity, data)
+
+
+def trust_record(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> dict[str, Any] | None:
+    """All that is known of a map's trust by now, to be taken away; None for a difference of classes."""
+    if shown.contrast is not None:
+        return None
+    evidence = _evidence(opened, chosen, shown)
+    sanity = None if evidence.sanity is None else vars(evidence.sanity)
+    return {**as_row(evidence, badge(evidence)), "sanity": sanity}
+
+
+def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:
+    """What is known by now: of the map itself, of its tests if they were run, of the sanity check if it was kept."""
+    found = shown.found
+    sanity = services.sanity(opened, found.method, found.place)
+    task = services.task(_key(opened, chosen, shown))
+    if task is not None and task.finished and task.error is None:
+        return replace(task.result(), sanity=sanity)
+    explanation = Explanation(found.method, opened.card.classes[shown.target], found.place, shown.heatmap)
+    return Evidence(explanation, sanity=sanity)
+
+
+def _passes(shown: Shown) -> int:
+    """Predictions that testing a map takes: the curves, and the map of the photograph and of each changed one."""
+    found = shown.found
+    return predictions() + (1 + len(CHANGES)) * METHODS[found.method].cost(found.layer.channels if found.layer else 0)
+
+
+def _key(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> str:
+    found, pixels = shown.found, services.pixels_sha(chosen.image)
+    return f"examine {opened.spec.sha256} {opened.card.sha256} {pixels} {shown.target} {found.method} {found.place}"
+
+
+def _badge(verdict: Badge) -> None:
+    colour, icon = COLOURS[verdict.verdict]
+    untested = ", not tested yet" if "faithfulness not measured" in verdict.rules and verdict.verdict == "weak" else ""
+    st.badge(f"Trust: {verdict.verdict}{untested}", icon=icon, color=colour)
+    st.caption(f"{MEANS[verdict.verdict]} " + " ".join(verdict.reasons))
+
+
+def _measurements(evidence: Evidence) -> None:
+    if evidence.faithfulness is not None:
+        _curves(evidence.faithfulness, evidence.explanation.target)
+    if evidence.stability is not None:
+        _stability(evidence.stability)
+    if evidence.localisation:
+        st.markdown("**Where the evidence lies**")
+        rows = [
+            {
+                "inside": name.replace("_", " "),
+                "evidence": "undefined" if np.isnan(place.share) else f"{place.share:.0%}",
+                "area (chance)": f"{place.area:.0%}",
+                "strongest point": {True: "inside", False: "outside", None: "–"}[place.hit],
+            }
+            for name, place in evidence.localisation.items()
+        ]
+        st.dataframe(rows, hide_index=True, alt="Share of the evidence inside the lesion and the markers")
+
+
+def _curves(f: Faithfulness, name: str) -> None:
+    st.markdown("**Covering and uncovering what it marks**")
+    told = (
+        f"Insertion minus deletion area: map {f.score:+.3f}, random maps {f.random.mean():+.3f} "
+        f"({f.random.min():+.3f} to {f.random.max():+.3f}), image centre {f.centre:+.3f}."
+    )
+    for place, chart, way in zip(st.columns(2, gap="large"), faithfulness_curves(f), ("covered", "uncovered"), strict=True):
+        place.altair_chart(chart, width="stretch", alt=f"Score of {name} while places are {way}. {told}")
+    st.caption(
+        f"{told} Covered places are {'blurred' if f.baseline == 'blur' else f.baseline}. A faithful map makes the score fall "
+        "sooner when its strongest places are covered, and rise sooner when they are uncovered. The centre is a control "
+        "because lesions lie in the middle."
+    )
+
+
+def _stability(s: Stability) -> None:
+    st.markdown("**Under changes that do not matter**")
+    rows = [
+        {
+            "change": words,
+            "Spearman": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
+            "score": f"{100 * s.probability_change[k]:+.1f} points",
+            "decision": "turns" if s.flips[k] else "stays",
+        }
+        for k, (words, _) in CHANGES.items()
+    ]
+    st.dataframe(rows, hide_index=True, alt="Stability of the map under small changes of the photograph")
+    st.caption("Spearman: whether the places keep their order, 1 is the same order.")
+
+
+def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, data: Dataset | None) -> None:
+    found = shown.found
+    key = str(services.sanity_path(opened, found.method, found.place))
+    task = services.task(key)
+    with st.expander(
+        "Sanity check of this method on this classifier",
+        key=f"fold-sanity {opened.name}",
+        icon=":material/shuffle:",
+        expanded=task is not None,  # while it runs, and to show what came out
+    ):
+        if sanity is not None:
+            sanity_result(sanity)
+        elif task is not None and not task.finished:
+            follow(key, "Scrambling", lambda: services.sanity(opened, found.method, found.place) is not None)
+        elif task is not None and task.error is not None:
+            stopped_or_failed(key, task.error, "Run it again")
+        elif data is None:
+            st.caption("Choose a dataset in the sidebar: the check needs images.")
+        elif not opened.description.weighted:
+            st.caption("This network shows no layers, so its weights cannot be scrambled.")
+        else:
+            passes = METHODS[found.method].cost(found.layer.channels if found.layer else 0)
+            st.caption(
+                f"Scrambles a copy of the network from the output down and asks whether the maps change, on {IMAGES} images of "
+                f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
+            )
+            if st.button("Run the sanity check", icon=":material/shuffle:", key=f"sanity {key}"):
+                services.start_sanity(opened, data, found.method, found.layer.path if found.layer else None, found.place)
+                st.rerun()
+
+
+def sanity_result(sanity: Sanity) -> None:
+    """The check in words and as a curve."""
+    verdict = {True: "passed", False: "failed", None: "can't tell"}[sanity.passed]
+    told = f"{verdict}: mean Spearman {sanity.spearman[-1]:.2f} when the whole network is scrambled (under {FAILED} passes)"
+    st.markdown(f"**{METHODS[sanity.method].name}** at `{sanity.layer}`: {told}.")
+    st.altair_chart(sanity_curve(sanity), width="stretch", alt=f"Similarity of the maps by how much is scrambled; {told}")
+    undefined = sanity.undefined[-1]
+    st.caption(
+        f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is as before; 0: nothing of it is left. "
+        + (f"{undefined:,} pairs are undefined at the end: a map is constant." if undefined else "No pair is undefined at the end.")
+    )
+
+
+def _masks(chosen: Chosen) -> dict[str, np.ndarray]:
+    """Lesion and marker masks at the photograph's size."""
+    if chosen.data is None or chosen.image_id is None:
+        return {}
+    from studies.subjects import known_masks
+
+    size = chosen.image.shape[:2]
+    masks = known_masks(chosen.data, chosen.image_id)
+    return {k: scale_image(m.astype(np.uint8), size, "nearest").astype(bool) for k, m in masks.items()}

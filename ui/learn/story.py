@@ -1,0 +1,266 @@
+"""A lesson in five steps: two classifiers of the same accuracy, one of which reads the ink. Which?
+
+Everything shown is computed from the demo's classifiers and its faulty dataset when the step is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.exports import interval
+from data_audit.associations import odds_ratio
+from data_audit.markers.present import known_markers
+from datasets.dataset import Dataset
+from evaluation.intervals import Figure, ratio
+from imaging.overlay import overlay
+from imaging.resize import enlarge, scale_image
+from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS
+from shortcuts.experiment import Impossible, Subject
+from shortcuts.one import Answer, in_words
+from shortcuts.plan import Plan
+from shortcuts.subjects import fit, outline_image
+from ui.parts.components import MEANING, show_picture
+from ui.parts.long_runs import under_way
+from ui.services import predictions, services
+from ui.shortcuts.study import read_content, result_folder
+
+STORY = "Which one cheats?"
+NAMES = {"A": "demo-shortcut", "B": "demo-honest"}
+DATA, SPLIT, MARKER, CLASS = "demo-faulty", "test", "ink", "mel"
+PLAN = Plan((MARKER,), 150)
+SIDE, SHOWN = 240, 3
+GUESS, GUESSING = "story-guess", "story-guessing"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The two classifiers under their letters, the dataset, and which of its test images bear ink."""
+
+    models: dict[str, services.OpenModel]
+    data: Dataset
+    rows: pd.DataFrame  # of the test: image_id, diagnosis, ink
+    inked: tuple[str, ...]  # melanomas of the test with ink
+
+
+def story() -> None:
+    """The steps; the address holds which one."""
+    space = services.workspace()
+    missing = [n for n in (*NAMES.values(), DATA) if n not in (*space.model_names(), *space.dataset_names())]
+    if missing:
+        st.info(f"This lesson needs the demo, and {', '.join(missing)} is not in this workspace. Run `python cli.py demo`.")
+        return
+    step = st.segmented_control("Step", list(STEPS), default=next(iter(STEPS)), key="story-step", bind="query-params")
+    cast = _cast(services.dataset(DATA))
+    if not cast.inked:
+        st.info(f"This lesson needs melanomas with ink, and {DATA} has none in its {SPLIT} split. Draw the demo anew.")
+        return
+    chosen = step or next(iter(STEPS))
+    STEPS[chosen](cast)
+    if chosen != list(STEPS)[-1]:
+        st.caption("When you have made up your mind, go on to the next step.")
+    st.caption(f"Drawn images of {cast.data.name}, {SPLIT} split, and the two demo classifiers. {MEANING}")
+
+
+def _figures(cast: Cast) -> None:
+    """1: the same accuracy."""
+    st.write(
+        f"Two classifiers were tried on the same {len(cast.rows):,} test images. Both names are hidden. By the figures a paper would "
+        "print, which one would you take?"
+    )
+    waiting = False
+    for letter, opened in cast.models.items():
+        if predictions.alone(opened, cast.data) is None:
+            path = predictions.result_path(opened, cast.data)
+            if services.task(str(path)) is None:
+                predictions.start(opened, cast.data)
+            waiting |= under_way(str(path), f"{letter} looks at the images", path)
+    if waiting:
+        return
+    rows, accuracies = [], []
+    for letter, opened in cast.models.items():
+        made = predictions.alone(opened, cast.data)
+        assert made is not None
+        judged = predictions.judged(made, cast.data, SPLIT)
+        accuracies.append(judged.evaluation.accuracy)
+        mel = next(c for c in judged.evaluation.per_class if c.name == CLASS)
+        rows.append(
+            {
+                "classifier": letter,
+                "accuracy": f"{judged.evaluation.accuracy:.1%}",
+                f"sensitivity for {CLASS}": f"{mel.sensitivity:.1%}",
+                f"specificity for {CLASS}": f"{mel.specificity:.1%}",
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Accuracy, sensitivity and specificity of both classifiers")
+    apart = max(a.low for a in accuracies) > min(a.high for a in accuracies)
+    told = "They lie apart." if apart else "They overlap: accuracy does not tell the two apart."
+    st.write(f"95 % intervals, by lesion. {told}")
+    _guess()
+
+
+def _data(cast: Cast) -> None:
+    """2: what the data would teach."""
+    mel, ink = (cast.rows["diagnosis"] == CLASS).to_numpy(), cast.rows["ink"].to_numpy()
+    lesions = np.unique(cast.data.clusters[cast.data.table["split"] == SPLIT], return_inverse=True)[1]
+    with_ink, without = (_share(ink & side, side, lesions) for side in (mel, ~mel))
+    odds = odds_ratio(ink, mel, lesions)[0]
+    st.write(
+        f"Look at the data before the classifiers. Ink, by the dataset's own masks: **{with_ink:.0%}** of the melanomas bear it, "
+        f"**{without:.0%}** of all others. The odds ratio is {odds:.1f}. Somebody marks what is to be cut out; a classifier can learn "
+        "the pen instead of the lesion, and these test images would reward it."
+    )
+    shown = [*cast.inked[:SHOWN], *cast.rows["image_id"][~mel & ~ink].tolist()[:SHOWN]]
+    for column, image_id in zip(st.columns(2 * SHOWN), shown, strict=False):
+        with column:
+            diagnosis = str(cast.data.row(image_id)["diagnosis"])
+            picture = services.picture(cast.data.sha256, image_id, cast.data)
+            show_picture(scale_image(picture, _size(cast, image_id), "area"), f"{image_id}, {diagnosis}")
+            st.caption(diagnosis)
+    st.write("A good figure on such images proves nothing. The question is whether a classifier *uses* the ink.")
+
+
+def _looking(cast: Cast) -> None:
+    """3: heatmaps are a hint."""
+    st.write(f"Where do they look? Heatmaps for {CLASS} on melanomas with ink, each on its own scale.")
+    for letter, opened in cast.models.items():
+        st.markdown(f"**Classifier {letter}**")
+        for column, image_id in zip(st.columns(SHOWN), cast.inked[:SHOWN], strict=False):
+            with column:
+                image = services.picture(cast.data.sha256, image_id, cast.data)
+                found = services.inspect(opened, image, opened.description.default_method)
+                index = opened.card.classes.index(CLASS)
+                heatmap, size = found.of(index), _size(cast, image_id)
+                drawn = overlay(scale_image(image, size, "area"), enlarge(heatmap, size), float(heatmap.max(initial=0)))
+                show_picture(drawn, f"Heatmap of {letter} for {CLASS} on {image_id}")
+                st.caption(f"P({CLASS}) {found.probabilities[index]:.2f}")
+    st.write(
+        "Heat on a mark does not prove that the mark counts, and a mark without heat may "
+        "still turn the decision. To know, change the picture."
+    )
+    _guess()
+
+
+def _trying(cast: Cast) -> None:
+    """4: take the ink away."""
+    image_id = st.selectbox("Melanoma with ink", cast.inked, key="story-image")
+    st.write("Take the ink away from this photograph and ask again; then change as much skin elsewhere, for comparison.")
+    for letter, opened in cast.models.items():
+        subject = fit(opened.card, outline_image(cast.data, image_id))
+        answer = _asked((opened.spec.sha256, image_id), opened, subject, opened.card.classes.index(CLASS))
+        st.markdown(f"**Classifier {letter}**")
+        if isinstance(answer, Impossible):
+            st.info(f"{answer.reason.capitalize()}. Choose another image.")
+            continue
+        st.markdown(in_words(answer, CLASS))
+        for column, k, title in zip(st.columns(3), range(3), ("as it is", "without the ink", "control"), strict=True):
+            with column:
+                show_picture(scale_image(answer.pictures[k], (SIDE, SIDE), "bicubic"), f"{letter}, {title}")
+                st.caption(f"{title}: P({CLASS}) {answer.probabilities[k, answer.target]:.2f}")
+    st.write("One photograph proves nothing about others: try a few, then go on to all of them.")
+    _guess()
+
+
+def _verdict(cast: Cast) -> None:
+    """5: the experiment over the test images, and the names."""
+    st.write(
+        "The same over the test images: ink taken away where it is, put in where it is not, each beside its control "
+        f"({PLAN.images} images at random, and half as many again with ink)."
+    )
+    contents = {}
+    for letter, opened in cast.models.items():
+        folder = result_folder(opened, cast.data, SPLIT, PLAN)
+        key, path = f"shortcuts {folder}", folder / "shortcuts.json"
+        if not path.exists() and services.task(key) is None:
+            services.start(key, "run_shortcuts", spec=opened.spec, data=cast.data, split=SPLIT, plan=PLAN, folder=folder)
+        if not under_way(key, f"Trying ink on {letter}", path) and path.exists():
+            contents[letter] = read_content(path)
+    if len(contents) < len(cast.models):
+        return
+    rows = []
+    for letter, content in contents.items():
+        told = content["verdicts"][MARKER]
+        st.markdown(f"**Classifier {letter}: {told['verdict']}.** {told['why'][:1].upper()}{told['why'][1:]}")
+        rows += [
+            {
+                "classifier": letter,
+                "ink": DIRECTIONS[direction],
+                "photographs": PHOTOGRAPHS[name],
+                **{f"{figure} for {CLASS}": interval(figures[figure], ".0%") for figure in ("specificity", "sensitivity")},
+            }
+            for direction, of in told["table"].items()
+            for name, figures in of.items()
+            if name in ("base", "changed", "control")
+        ]
+    if any(content["verdicts"][MARKER]["verdict"] == "can't tell" for content in contents.values()):
+        st.caption("“Can't tell” is no acquittal: these images are too few to rule a small effect out.")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Sensitivity and specificity with and without ink")
+    used = [letter for letter, content in contents.items() if content["verdicts"][MARKER]["verdict"] == "used"]
+    guess = st.session_state.get(GUESS)
+    if len(used) == 1:
+        told = f"You said {guess}: {'right' if guess == used[0] else 'it was the other one'}. " if guess in NAMES else ""
+        st.success(f"{told}Classifier {used[0]} reads the ink.", icon=":material/check_circle:")
+    else:
+        st.info("The experiment does not single one out on these images.")
+    with st.expander("Who they are", key="fold-cast"):
+        for letter, opened in cast.models.items():
+            st.markdown(f"**{letter}** is `{NAMES[letter]}`, {opened.card.name}. {opened.card.training_data}")
+    st.write(
+        "What to take home: the same accuracy can rest on the lesion or on the pen. Only a change of the picture, beside a control and "
+        "over enough lesions, tells them apart. The Shortcuts page does it for any classifier, and says what to do about the data."
+    )
+
+
+STEPS: dict[str, Callable[[Cast], None]] = {
+    "1 · The figures": _figures,
+    "2 · The data": _data,
+    "3 · The heatmaps": _looking,
+    "4 · Take it away": _trying,
+    "5 · The verdict": _verdict,
+}
+
+
+def _guess() -> None:
+    """The learner's guess; remembered from step to step, though a widget that is not drawn forgets."""
+    options = [*NAMES, "can't tell yet"]
+    said = st.session_state.get(GUESS, options[-1])
+    st.radio("Which one reads the ink?", options, index=options.index(said), horizontal=True, key=GUESSING, on_change=_remember)
+
+
+def _remember() -> None:
+    """Before the page is drawn: the next step may be asked for while this one still is."""
+    st.session_state[GUESS] = st.session_state[GUESSING]
+
+
+def _cast(data: Dataset) -> Cast:
+    inked = known_ink(data.sha256, data)
+    test = (data.table["split"] == SPLIT).to_numpy()
+    rows = data.table.loc[test, ["image_id", "diagnosis"]].assign(ink=inked[test]).reset_index(drop=True)
+    marked = rows["image_id"][(rows["diagnosis"] == CLASS) & rows["ink"]]
+    return Cast({letter: services.model(name) for letter, name in NAMES.items()}, data, rows, tuple(marked))
+
+
+@st.cache_data(max_entries=2, show_spinner="Looking for ink…")
+def known_ink(dataset_sha: str, _data: Dataset) -> np.ndarray:  # noqa: ARG001 (the cache goes by it)
+    """bool (N,): which images bear ink, by the dataset's masks."""
+    return known_markers(_data)[0].get(MARKER, np.zeros(len(_data), bool))
+
+
+def _share(hits: np.ndarray, of: np.ndarray, groups: np.ndarray) -> Figure:
+    return ratio(hits.astype(float), of.astype(float), groups, "none of these")
+
+
+def _size(cast: Cast, image_id: str) -> tuple[int, int]:
+    height, width = services.picture(cast.data.sha256, image_id, cast.data).shape[:2]
+    return round(SIDE * height / max(height, width)), round(SIDE * width / max(height, width))
+
+
+@st.cache_data(max_entries=32, show_spinner="Trying…")
+def _asked(key: tuple, _opened: services.OpenModel, _subject: Subject, target: int) -> Answer | Impossible:  # noqa: ARG001
+    return services.worker().ask(
+        "try_marker", spec=_opened.spec, subject=_subject, marker=MARKER, target=target, way="telea", dose=None, seed=1
+    )

@@ -1,0 +1,162 @@
+"""Choosing one image: from the dataset by search, filters and a table of small pictures, or an upload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from datasets.dataset import Dataset
+from imaging.decode import SUFFIXES
+from ui.parts import choice
+from ui.parts.components import show_errors, thumbnail_urls
+from ui.services import services
+
+PAGE = 20
+MAX_UPLOAD_MB = 60
+MAX_VALUES = 300  # a column with more different values is searched, not listed
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An image to look at. image_id None: an upload, of which nothing is known."""
+
+    image: np.ndarray
+    name: str
+    data: Dataset | None = None
+    image_id: str | None = None
+
+
+def choose_image(data: Dataset | None) -> Chosen | None:
+    """The chosen image, or None with a hint on screen. The choice is in the address."""
+    with st.expander("Choose an image", key="fold-images", icon=":material/photo_library:"):
+        from_data, own = st.tabs(["From the dataset", "Upload"])
+        with own:
+            uploaded = _upload()
+        with from_data:
+            if data is None:
+                st.info("No dataset is open.")
+            else:
+                _table(data)
+    if uploaded is not None:
+        st.caption(f"Shown: your upload {uploaded.name}. Remove it above to return to the dataset.")
+        return uploaded
+    if data is None or len(data) == 0:
+        return None
+    image_id = _current(data)
+    if image_id is None:
+        return None
+    with show_errors():
+        return Chosen(services.picture(data.sha256, image_id, data), image_id, data, image_id)
+    return None
+
+
+def _current(data: Dataset) -> str | None:
+    """The image in the address if the dataset holds it, else the one chosen before, else the first with a file."""
+    wanted = st.query_params.get(choice.IMAGE) or st.session_state.get(choice.IMAGE)
+    known = data.table["image_id"]
+    if wanted is not None and wanted not in set(known):
+        if st.query_params.get(choice.IMAGE):
+            st.warning(f"The dataset {data.name} holds no image “{wanted[:80]}”. The first one is shown.")
+        wanted = None
+    if wanted is None:
+        with_file = known[data.table["file"].notna()]
+        if with_file.empty:
+            st.info("None of this dataset's rows has a picture file.")
+            return None
+        wanted = str(with_file.iloc[0])
+    _set(wanted)
+    return wanted
+
+
+def _set(image_id: str) -> None:
+    st.session_state[choice.IMAGE] = image_id
+    if st.query_params.get(choice.IMAGE) != image_id:
+        st.query_params[choice.IMAGE] = image_id
+
+
+def filter_rows(table: pd.DataFrame, search: str, picked: dict[str, object]) -> pd.DataFrame:
+    """Rows whose text columns hold the search text and whose columns have the picked values or lie in the range."""
+    kept = pd.Series(True, table.index)
+    if search.strip():
+        text = search.strip().lower()
+        columns = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+        hits = pd.Series(False, table.index)
+        for column in columns:
+            hits |= table[column].astype(str).str.lower().str.contains(text, regex=False) & table[column].notna()
+        kept &= hits
+    for column, values in picked.items():
+        if isinstance(values, tuple):
+            kept &= table[column].between(*values)
+        elif values:
+            kept &= table[column].astype(str).isin(list(values))  # type: ignore[call-overload]
+    return table[kept]
+
+
+def _table(data: Dataset) -> None:
+    left, right = st.columns([2, 3])
+    search = left.text_input("Search", key="search", placeholder="image id, lesion id, site…", bind="query-params")
+    columns = [c for c in data.table.columns if c not in ("file", "image_id", "label") and data.table[c].notna().any()]
+    by = right.multiselect("Filter by", columns, key=f"by-{data.name}", placeholder="any column")
+    picked = {column: _filter(data.table[column], column) for column in by}
+    rows = filter_rows(data.table, search, {k: v for k, v in picked.items() if v is not None})
+    if rows.empty:
+        st.info("No image fits. Change the search or the filters.")
+        return
+    pages = (len(rows) - 1) // PAGE + 1
+    page = st.number_input(f"Page of {pages:,} ({len(rows):,} images)", 1, pages, 1, key=f"page-{data.name}-{len(rows)}")
+    shown = rows.iloc[(page - 1) * PAGE : page * PAGE]
+    frame = shown[["image_id", "diagnosis", "age", "sex", "site", "split", "lesion_id"]].dropna(axis=1, how="all")
+    frame.insert(0, "picture", thumbnail_urls(data, shown["image_id"].tolist()))
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=56,
+        height=330,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "picture": st.column_config.ImageColumn("picture", width="small"),
+            "age": st.column_config.NumberColumn(format="%d"),
+        },
+        key=f"rows-{data.name}-{page}-{len(rows)}-{search}",
+        alt="Images that fit the search; select a row to inspect it",
+    )
+    selected = event["selection"]["rows"]
+    last = (data.name, page, search, tuple(selected))
+    if selected and st.session_state.get("last-row") != last:
+        st.session_state["last-row"] = last
+        _set(str(shown["image_id"].iloc[selected[0]]))
+
+
+def _filter(values: pd.Series, column: str) -> object:
+    if pd.api.types.is_numeric_dtype(values):
+        low, high = float(values.min()), float(values.max())
+        return st.slider(column, low, high, (low, high)) if low < high else None
+    different = values.dropna().astype(str)
+    if different.nunique() > MAX_VALUES:
+        st.caption(f"{column} has {different.nunique():,} different values: use the search.")
+        return None
+    return st.multiselect(column, sorted(different.unique()), key=f"filter-{column}")
+
+
+def _upload() -> Chosen | None:
+    file = st.file_uploader(
+        f"A dermoscopy photograph (JPEG, PNG, TIFF, BMP, WebP, HEIC; up to {MAX_UPLOAD_MB} MB)",
+        [s.lstrip(".") for s in SUFFIXES],
+        max_upload_size=MAX_UPLOAD_MB,
+        key="upload",
+    )
+    st.caption("It stays in memory, for you alone, and is gone when you leave. Location and camera data are dropped.")
+    if file is None:
+        return None
+    with show_errors():
+        content = file.getvalue()
+        image = services.uploaded_picture(services.sha256(content), content)
+        if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."):
+            kept = services.workspace().keep_image(image)
+            st.success(f"Kept as {kept} in the dataset “kept-images”.")
+        return Chosen(image, file.name)
+    return None

@@ -1,0 +1,82 @@
+"""Audits of the workspace's datasets: where they are kept, their findings and images, and what people said of their markers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from data_audit.audit import CHECKS, SPLIT, Asked
+from data_audit.review import Verdicts
+from data_audit.scan import mask_file
+from datasets.dataset import Dataset
+from reports.audit_report import NAME as REPORT
+from ui.services import services
+from ui.worker.client import Task
+
+
+def folder(data: Dataset) -> Path:
+    return services.workspace().root / "results" / f"audit-{data.sha256[:16]}"
+
+
+def task_key(data: Dataset) -> str:
+    return f"audit {data.sha256}"
+
+
+def kept(data: Dataset) -> dict[str, Any] | None:
+    """What `audit.json` holds, None if the dataset was not audited as it is now, or not with these checks."""
+    path = folder(data) / "audit.json"
+    content = _content(path, path.stat().st_mtime_ns) if path.exists() else None
+    return content if content and tuple(content["about"]["checks"]) == CHECKS else None
+
+
+def findings(data: Dataset) -> list[dict[str, Any]] | None:
+    """Of the kept audit, None if there is none."""
+    content = kept(data)
+    return content["findings"] if content else None
+
+
+def images(data: Dataset) -> pd.DataFrame | None:
+    """`images.parquet` of the kept audit, None if there is none."""
+    path = folder(data) / "images.parquet"
+    return _images(path, path.stat().st_mtime_ns) if kept(data) and path.exists() else None
+
+
+def report(data: Dataset) -> bytes | None:
+    """The kept report, None if there is none."""
+    path = folder(data) / REPORT
+    return path.read_bytes() if path.exists() else None
+
+
+def split(data: Dataset) -> bytes | None:
+    """The kept new split, None if there is none."""
+    path = folder(data) / SPLIT
+    return path.read_bytes() if path.exists() else None
+
+
+def mask(data: Dataset, image_id: str) -> Path:
+    """Where the marker mask of an image is, if it has one."""
+    return mask_file(folder(data) / "markers", image_id)
+
+
+def verdicts() -> Verdicts:
+    """What people said about marker flags, one file for the workspace."""
+    return Verdicts(services.workspace().verdicts)
+
+
+def start(data: Dataset, asked: Asked) -> Task:
+    """Audit it in the worker; several sessions share one run."""
+    return services.start(task_key(data), "audit_dataset", data=data, folder=folder(data), asked=asked)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _content(path: Path, stamp: int) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _images(path: Path, stamp: int) -> pd.DataFrame:
+    return pd.read_parquet(path)

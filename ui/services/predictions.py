@@ -1,0 +1,101 @@
+"""Predictions of the workspace: made in the worker, kept by hash, put together, and judged."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import LesionLensError
+from datasets.dataset import Dataset
+from models.predictions import PredictionTable
+from studies.assess import USUAL, Assessment, How, assess
+from ui.services import services
+from ui.worker.client import Task
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """Predictions of a dataset as they are judged and explained. members: the classifiers behind them, each with its weight; views:
+    whether several views of each image were put together; key: what caches go by."""
+
+    name: str
+    table: PredictionTable
+    members: tuple[services.OpenModel, ...]
+    weights: tuple[float, ...]
+    views: bool
+    key: tuple[str, ...]
+
+    @property
+    def first(self) -> services.OpenModel:
+        return self.members[0]
+
+    @property
+    def alone(self) -> bool:
+        """Whether one classifier answered, to each picture as it is."""
+        return len(self.members) == 1 and not self.views
+
+
+def result_path(opened: services.OpenModel, data: Dataset, views: bool = False) -> Path:
+    path = services.workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
+    return path.with_name("predictions-tta.parquet") if views else path
+
+
+def start(opened: services.OpenModel, data: Dataset, views: bool = False) -> Task:
+    """Run the classifier over the dataset in the worker; several sessions share one run."""
+    path = result_path(opened, data, views)
+    running = services.task(str(path))
+    if running is not None and not running.finished:
+        return running
+    files = {i: data.path(i) for i in data.table["image_id"]}
+    begun = services.start(
+        str(path),
+        "predict_dataset",
+        spec=opened.spec,
+        files=files,
+        name=data.name,
+        digest=data.sha256,
+        kept=path.with_name(f"{path.stem}.part.parquet"),
+        views=views,
+    )
+    threading.Thread(target=_keep, args=(begun, path), daemon=True).start()
+    return begun
+
+
+def kept(opened: services.OpenModel, data: Dataset, views: bool = False) -> PredictionTable | None:
+    path = result_path(opened, data, views)
+    return _read(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+def alone(opened: services.OpenModel, data: Dataset) -> PredictionSet | None:
+    """The classifier's own answers; None where it was not run over the dataset."""
+    table = kept(opened, data)
+    if table is None:
+        return None
+    return PredictionSet(opened.name, table, (opened,), (1.0,), False, (opened.spec.sha256, opened.card.sha256, data.sha256))
+
+
+def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USUAL) -> Assessment:
+    """Evaluation of a prediction set; raises PredictionsError."""
+    return _judged((*made.key, str(split), repr(how)), made.table, data, split, how)
+
+
+def _keep(begun: Task, path: Path) -> None:
+    try:
+        services.workspace().keep_predictions(path, begun.result())
+    except LesionLensError as error:  # the page shows the task's error
+        begun.error = error
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read(path: str, stamp: int) -> PredictionTable:
+    found = services.workspace().kept_predictions(Path(path))
+    assert found is not None
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
+def _judged(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None, _how: How) -> Assessment:
+    return assess(_table, _data, split=split, how=_how)

@@ -1,0 +1,75 @@
+"""The trainings of the workspace: each a folder beside its network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.architectures.recipe import Recipe, make_recipe
+from training.folder import SUFFIX, Epoch, Folder, State
+from training.launch import last_words
+from ui.services import services
+
+TRAININGS, NEW = PARTS = ("Trainings", "New training")
+CHOSEN, GO_TO = "training-chosen", "training-go-to"  # session keys: which training is looked at; the part to show next
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training as it stands now. asked: None while its process gets ready; result: None until it is finished."""
+
+    name: str
+    folder: Folder
+    asked: dict[str, Any] | None
+    state: State | None
+    history: list[Epoch]
+    result: dict[str, Any] | None
+
+    @property
+    def under_way(self) -> bool:
+        return self.state is not None and self.state.alive
+
+    @property
+    def recipe(self) -> Recipe | None:
+        return make_recipe(self.asked["recipe"]) if self.asked else None
+
+    @property
+    def status(self) -> str:
+        """One word."""
+        if self.under_way:
+            return "stopping" if self.folder.stopping else "under way"
+        if self.result is not None:
+            return "finished"
+        if self.asked is None:
+            return "failed"
+        ended = self.state.ended if self.state else ""
+        return ended if ended in ("stopped", "failed") else "cut off"
+
+    @property
+    def message(self) -> str:
+        """Why it is not finished, where it ended without being."""
+        if self.asked is None:  # its process never came so far as to begin
+            return last_words(self.folder)
+        if self.status == "cut off":
+            return "Its process ended before the training did. It goes on from the last whole epoch."
+        return self.state.message if self.state else ""
+
+
+def names() -> list[str]:
+    """Names of the networks that are or were trained here, the latest first."""
+    models = services.workspace().models
+    if not models.is_dir():
+        return []
+    found = [p for p in models.iterdir() if p.is_dir() and p.name.endswith(SUFFIX)]
+    return [p.name.removesuffix(SUFFIX) for p in sorted(found, key=lambda p: -p.stat().st_mtime)]
+
+
+def look(name: str) -> TrainingRun:
+    """A training as it stands now."""
+    folder = Folder(services.workspace().models / f"{name}{SUFFIX}")
+    return TrainingRun(name, folder, folder.asked(), folder.state(), folder.history(), folder.result())
+
+
+def network(name: str) -> Path:
+    return services.workspace().place_for_model(name)

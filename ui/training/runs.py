@@ -1,0 +1,231 @@
+"""Trainings there are: one watched, all compared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import LesionLensError
+from core.exports import interval, safe_csv
+from core.version import __version__
+from datasets.splits import read_split
+from models.architectures import PRESETS
+from reports.training_charts import CURVES, curve_chart
+from training.folder import split_name
+from training.launch import launch
+from training.samples import leak_in_words
+from training.schedule import chosen_epoch, overfitting
+from training.space import FIELDS
+from ui.parts import choice, navigation
+from ui.parts.long_runs import duration
+from ui.services import services, trainings
+from ui.services.trainings import CHOSEN, TrainingRun
+
+SECONDS = 2.0  # between two looks at a training under way
+FEW = 300  # images for validation
+FIGURES = {
+    "Accuracy": "The share of decisions that are right.",
+    "Majority baseline": "The accuracy of always deciding for the commonest class.",
+    "Balanced accuracy": "The mean of the sensitivities: every class counts alike, rare or not.",
+}
+
+
+def runs() -> None:
+    """One training with its curves, then all of them beside each other."""
+    names = trainings.names()
+    if not names:
+        st.info(
+            "Nothing has been trained in this workspace yet. Begin under “New training”, or with "
+            "`python cli.py train PRESET --dataset NAME --out NAME`."
+        )
+        return
+    wanted = st.query_params.get("training") or st.session_state.get(CHOSEN)
+    st.session_state[CHOSEN] = wanted if wanted in names else names[0]
+    name = str(st.selectbox("Training", names, key=CHOSEN, on_change=_to_address))
+    one = trainings.look(name)
+    if one.under_way:
+        _watch(name)
+    else:
+        _ended(one)
+        _curves(one)
+    _compare(names)
+
+
+def _to_address() -> None:
+    st.query_params["training"] = st.session_state[CHOSEN]
+
+
+@st.fragment(run_every=SECONDS)
+def _watch(name: str) -> None:
+    """A training under way: how far, its curves, a way to stop it."""
+    one = trainings.look(name)
+    if not one.under_way or one.state is None:
+        st.rerun()
+        return
+    state = one.state
+    share = state.done / state.total if state.total else 0.0
+    left = _left(one)
+    st.progress(min(share, 1.0), text=f"{state.doing[:1].upper()}{state.doing[1:]}{left}")
+    if one.folder.stopping:
+        st.caption("It stops after the batch under way.")
+    elif st.button("Stop", icon=":material/stop:", key=f"stop-training-{name}"):
+        one.folder.ask_to_stop()
+        st.rerun(scope="fragment")
+    st.caption("It runs in a process of its own: you may close this page and come back.")
+    _curves(one)
+
+
+def _left(one: TrainingRun) -> str:
+    """Time left, by the pace of the last epochs."""
+    if not one.history or one.recipe is None or one.state is None:
+        return ""
+    recent = [e.seconds for e in one.history[-3:] if e.phase == one.history[-1].phase]
+    to_go = one.recipe.epochs - len(one.history)
+    seconds = sum(recent) / len(recent) * to_go
+    return f", about {duration(seconds)} left" + (", if it is not stopped early" if one.recipe.early_stopping else "")
+
+
+def _ended(one: TrainingRun) -> None:
+    if one.result is not None:
+        _finished(one)
+        return
+    if one.status == "failed":
+        st.error(one.message, icon=":material/error:")
+    else:
+        st.warning(one.message or "It was stopped.", icon=":material/pause:")
+    if one.asked is None or one.recipe is None:
+        return
+    known = one.asked["dataset"] in services.workspace().dataset_names()
+    if not known:
+        st.caption(f"Its dataset {one.asked['dataset']} is not in this workspace; it can go on only where it was begun.")
+    elif st.button("Go on", type="primary", icon=":material/play_arrow:"):
+        try:
+            launch(one.asked["preset"], one.recipe, one.asked["dataset"], trainings.network(one.name), services.workspace().root)
+        except LesionLensError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def _finished(one: TrainingRun) -> None:
+    assert one.result is not None
+    told = one.result["training"]
+    test, n = told["test"], sum(told["images"]["test"].values())
+    for cell, (name, about) in zip(st.columns(3), FIGURES.items(), strict=True):
+        _figure(cell, name, test[name.lower()], f"{about} Of {n:,} test images.")
+    if told["leaking"]:
+        st.warning(leak_in_words(told["leaking"], n), icon=":material/content_copy:")
+    where = split_name(told["dataset"], one.name)
+    there = where if where in services.workspace().dataset_names() else told["dataset"]
+    left, right = st.columns(2)
+    left.page_link(
+        navigation.page("evaluate"),
+        label="Evaluate it on its test images",
+        icon=":material/grid_on:",
+        query_params={choice.MODEL: one.name, choice.DATASET: there},
+    )
+    right.page_link(
+        navigation.page("shortcuts"),
+        label="Does it use markers?",
+        icon=":material/science:",
+        query_params={choice.MODEL: one.name, choice.DATASET: there},
+    )
+
+
+def _figure(cell: st.delta_generator.DeltaGenerator, name: str, figure: dict[str, Any], about: str) -> None:
+    cell.metric(name, "–" if figure["value"] is None else f"{figure['value']:.1%}", border=True, help=about)
+    if figure["low"] is not None:
+        cell.caption(f"95 % interval {figure['low']:.1%} to {figure['high']:.1%}")
+    elif figure.get("reason"):
+        cell.caption(f"{figure['reason'][:1].upper()}{figure['reason'][1:]}.")
+
+
+def _curves(one: TrainingRun) -> None:
+    """Loss, accuracy and balanced accuracy by epoch, and what they say."""
+    if not one.history or one.recipe is None:
+        return
+    chosen = chosen_epoch(one.recipe, one.history) if one.result is not None else None
+    st.markdown(overfitting(one.history))
+    rows = [asdict(e) for e in one.history]
+    for curve in CURVES:
+        chart, told = curve_chart(rows, curve, chosen.epoch if chosen else None)
+        st.altair_chart(chart, width="stretch", key=f"curve-{one.name}-{curve}")
+        st.caption(f"{told[:1].upper()}{told[1:]}.")
+    if (validated := _validated(one)) and validated < FEW:
+        st.caption(f"There are only {validated:,} images for validation: the curves jump by chance.")
+    if chosen is not None:
+        how = "the lowest validation loss" if one.recipe.keep == "best" else "the last"
+        st.caption(f"The dashed line is epoch {chosen.epoch}, whose weights the classifier has: {how} of its phase.")
+    st.caption(
+        "Both curves are measured after each epoch, without augmentation and dropout, on as many training images as there are for "
+        "validation."
+    )
+    about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked["dataset"] if one.asked else ""}
+    st.download_button(
+        "Curves (CSV)",
+        lambda: safe_csv(pd.DataFrame(rows), about).encode(),
+        f"{one.name}-curves.csv",
+        "text/csv",
+        icon=":material/download:",
+        key=f"curves-csv-{one.name}",
+    )
+
+
+def _validated(one: TrainingRun) -> int:
+    """Images for validation, 0 where that is not written down yet."""
+    return sum(s == "val" for s in read_split(one.folder.split).values()) if one.folder.split.exists() else 0
+
+
+def _compare(names: list[str]) -> None:
+    st.subheader("All trainings", anchor=False)
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            one = trainings.look(name)
+        except LesionLensError as error:
+            rows.append({"training": name, "status": str(error)})
+            continue
+        test = one.result["training"]["test"] if one.result else {}
+        recipe = one.recipe
+        last = one.history[-1] if one.history else None
+        rows.append(
+            {
+                "training": one.name,
+                "status": one.status,
+                "accuracy, test": interval(test["accuracy"]) if test else "–",
+                "balanced accuracy, test": interval(test["balanced accuracy"]) if test else "–",
+                "balanced accuracy, validation": f"{last.val_balanced_accuracy:.3f}" if last else "–",
+                "epochs": len(one.history),
+                "system": one.asked["preset"] if one.asked else "",
+                "dataset": one.asked["dataset"] if one.asked else "",
+                "split by": recipe.split.by if recipe else "",
+                "seed": str(recipe.seed) if recipe else "",
+                "settings changed": ", ".join(_changed(one)),
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Trainings with their settings and figures")
+    if sum(one["status"] == "finished" for one in rows) > 1:
+        st.caption(
+            "Test images of different splits differ, so a difference between trainings is sure only where the intervals are far apart. "
+            "On the same test images, compare them on the Evaluate page."
+        )
+
+
+def _changed(one: TrainingRun) -> list[str]:
+    """Settings that are not the preset's."""
+    if one.asked is None or one.recipe is None or one.asked["preset"] not in PRESETS:
+        return []
+    usual = PRESETS[one.asked["preset"]].recipe
+    told = [f"{f} {getattr(one.recipe, f)}" for f in FIELDS if getattr(one.recipe, f) != getattr(usual, f)]
+    if one.recipe.images:
+        told.append(f"{one.recipe.images:,} images")
+    if one.recipe.augmentation != usual.augmentation:
+        told.append("augmentation " + (" ".join(f"{k}={v:g}" for k, v in one.recipe.augmentation.items()) or "none"))
+    if [p.epochs for p in one.recipe.phases] != [p.epochs for p in usual.phases]:
+        told.append("epochs " + "+".join(str(p.epochs) for p in one.recipe.phases))
+    if [p.rate for p in one.recipe.phases] != [p.rate for p in usual.phases]:
+        told.append("rate " + "+".join(f"{p.rate:g}" for p in one.recipe.phases))
+    return told
