@@ -27,14 +27,13 @@ def predict(
     from commands.model import open_named
     from models.predictions import write_predictions
     from models.run import about_run, predict_dataset
-    from models.tta import predict_views
-    from models.tta import told as views_told
+    from models.tta import about_views, predict_views
 
     space = workspace(workspace_root)
     data = space.open_dataset(dataset)
     target = make_folder(out) / "predictions.parquet"
     classifier = open_named(space, model)
-    about = about_run(classifier, data.name, data.sha256) | (views_told(turns) if tta else {})
+    about = about_run(classifier, data.name, data.sha256) | (about_views(turns) if tta else {})
     files = {i: data.path(i) for i in data.table["image_id"]}
     kept = target.with_name(".predictions.part.parquet")
     if tta:

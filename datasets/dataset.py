@@ -90,12 +90,17 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the table as read and of the files' names and sizes; no picture is read for it."""
+        """Of the table as read and of the names and sizes of pictures and masks; no picture is read for it."""
         digest = hashlib.sha256(self.table.to_csv(index=False).encode())
-        for file in self.table["file"].dropna():
+        for file in (*self.table["file"].dropna(), *self.masks.values(), *self.marker_masks.values()):
             path = self.root / file
             digest.update(f"{file}:{path.stat().st_size if path.exists() else -1}\n".encode())
         return digest.hexdigest()
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What a cache knows it by."""
+        return self.name, str(self.root), self.sha256
 
     @cached_property
     def _rows(self) -> dict[str, int]:

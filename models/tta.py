@@ -67,7 +67,7 @@ def predict_views(classifier: Classifier, prepared: np.ndarray, turned: bool = F
     return Prediction(blend("logits"), blend("probabilities"))
 
 
-def told(turned: bool) -> dict[str, str]:
+def about_views(turned: bool) -> dict[str, str]:
     """What an export says of it."""
     seen = "corners and mirror" + (", turns" if turned else "")
     return {"tta": f"{seen}; zoom {ZOOM}; {PLAIN} of the picture itself"}

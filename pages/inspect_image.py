@@ -57,7 +57,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
             original = draw_contour(original, mask)
         show_picture(view.crop(original), f"Photograph {chosen.name}")
         st.caption(f"{chosen.name}, as it is" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
-        probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.image)[0]
+        probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.picture).probabilities
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
         downloads(opened, chosen, shown, view, trust_record(opened, chosen, shown))

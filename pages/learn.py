@@ -30,7 +30,7 @@ if chosen is None:
 elif opened.description.default_layer is None:
     st.info("This network shows no layer that keeps a picture, so there are no steps to show. Choose another in the sidebar.")
 else:
-    probabilities, _ = services.predict(opened, chosen.image)
+    probabilities = services.predict(opened, chosen.picture).probabilities
     decided = opened.card.classes[int(probabilities.argmax())]
     one, two = st.columns(2)
     with one:

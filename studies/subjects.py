@@ -9,6 +9,7 @@ import numpy as np
 
 from datasets.dataset import Dataset
 from explain.comparison import Subject
+from imaging.resize import scale_image
 
 
 def subjects(data: Dataset, image_ids: Sequence[str]) -> list[Subject]:
@@ -29,3 +30,8 @@ def known_masks(data: Dataset, image_id: str) -> dict[str, np.ndarray]:
     """Boolean masks in the mask files' own pixels: `lesion` and the markers, as far as the dataset has them."""
     lesion = data.mask(image_id)
     return {**({"lesion": lesion} if lesion is not None else {}), **data.markers(image_id)}
+
+
+def masks_over(data: Dataset, image_id: str, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The same masks at the photograph's size (height, width)."""
+    return {k: scale_image(m.astype(np.uint8), size, "nearest").astype(bool) for k, m in known_masks(data, image_id).items()}

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from core.errors import Cancelled, CardError, WorkerError
+from core.runs import Run
+from imaging.picture import Picture
 from models.card import card_path, read_card
 from models.files import file_sha256
 from ui.worker.client import Worker
+from ui.worker.job import LongJob, QuickJob
+from ui.worker.jobs.datasets import PredictDataset
+from ui.worker.jobs.explanations import Attribute, CamSteps, Describe, InspectPicture, MapGrid, Predict, Scramble
 from ui.worker.records import ModelSpec
 from workspace import Workspace
 
-IMAGE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+PICTURE = Picture(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -40,83 +48,190 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-def long_run(worker: Worker, spec: ModelSpec, workspace: Workspace, repeat: int = 60):
-    data = workspace.open_dataset("tiny")
-    ids = data.table["image_id"]
-    files = {f"{i}-{k}": data.path(i) for k in range(repeat) for i in ids}
-    kept = workspace.root / "part.parquet"
-    return worker.submit("predict_dataset", spec=spec, files=files, name="tiny", digest="x", kept=kept), len(files)
+@dataclass(frozen=True, eq=False)
+class Count(LongJob[int]):
+    """Steps that take long enough for a click to come between them."""
+
+    steps: int
+
+    def run(self) -> Run[int]:
+        for k in range(self.steps):
+            yield k + 1, self.steps
+            time.sleep(0.005)
+        return self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Raise(QuickJob[None]):
+    """Fails with an error of this kind."""
+
+    kind: type[BaseException]
+
+    def run(self) -> None:
+        raise self.kind("on purpose")
+
+
+@dataclass(frozen=True, eq=False)
+class RaiseInStep(LongJob[None]):
+    kind: type[BaseException]
+
+    def run(self) -> Run[None]:
+        yield 1, 2
+        raise self.kind("on purpose")
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnUnsendable(QuickJob[object]):
+    def run(self) -> object:
+        return threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnUnreadable(QuickJob[object]):
+    """What comes back can be sent and not be read."""
+
+    def run(self) -> object:
+        return Unreadable()
+
+
+class Unreadable:
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return int, ("not a number",)
+
+
+@dataclass(frozen=True, eq=False)
+class Carry(QuickJob[None]):
+    content: object
+
+    def run(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Leave(QuickJob[None]):
+    """Ends the process the hard way, with an exit code or a signal."""
+
+    code: int
+
+    def run(self) -> None:
+        os._exit(self.code) if self.code >= 0 else os.kill(os.getpid(), -self.code)
 
 
 def test_it_inspects_and_describes(worker: Worker, spec: ModelSpec) -> None:
-    found = worker.ask("inspect", spec=spec, image=IMAGE, method="grad-cam")
+    found = worker.ask(InspectPicture(spec, PICTURE, "grad-cam"))
     assert found.maps.shape == (7, 12, 12) and found.probabilities.sum() == pytest.approx(1, abs=1e-5)
-    described = worker.ask("describe", spec=spec)
+    described = worker.ask(Describe(spec))
     assert described.default_layer.path == "features/re_lu_3" and described.default_method == "grad-cam"
 
 
 def test_a_slow_method_tells_its_progress_and_agrees_with_the_quick_way(worker: Worker, spec: ModelSpec) -> None:
-    task = worker.submit("attribute_image", spec=spec, image=IMAGE, target=4, method="occlusion")
+    task = worker.submit(Attribute(spec, PICTURE, 4, "occlusion"))
     found = task.result(120)
     assert found.maps.shape == (1, 14, 14) and found.targets == (4,) and found.place == "picture" and task.progress[1] == 225
-    _, logits = worker.ask("predict", spec=spec, image=IMAGE)
+    logits = worker.ask(Predict(spec, PICTURE)).logits
     np.testing.assert_allclose(found.logits, logits, atol=1e-5)
-    quick = worker.ask("inspect", spec=spec, image=IMAGE, method="hirescam")
-    slow = worker.submit("attribute_image", spec=spec, image=IMAGE, target=4, method="hirescam").result(60)
+    quick = worker.ask(InspectPicture(spec, PICTURE, "hirescam"))
+    slow = worker.submit(Attribute(spec, PICTURE, 4, "hirescam")).result(60)
     np.testing.assert_allclose(slow.of(4), quick.of(4), atol=1e-5)
-    gridded = worker.submit("grid", spec=spec, image=IMAGE, target=4, cells=[("hirescam", None), ("gradient", None)]).result(60)
+    gridded = worker.submit(MapGrid(spec, PICTURE, 4, (("hirescam", None), ("gradient", None)))).result(60)
     np.testing.assert_allclose(gridded[0], quick.of(4), atol=1e-5)
     assert gridded[1].shape == (96, 96)
 
 
 def test_scrambling_leaves_the_open_network_alone(worker: Worker, spec: ModelSpec) -> None:
-    before = worker.ask("predict", spec=spec, image=IMAGE)[1]
-    stages = worker.submit("scramble", spec=spec, image=IMAGE, target=4, method="grad-cam", layer=None).result(120)
-    np.testing.assert_array_equal(worker.ask("predict", spec=spec, image=IMAGE)[1], before)
-    quick = worker.ask("inspect", spec=spec, image=IMAGE, method="grad-cam")
+    before = worker.ask(Predict(spec, PICTURE)).logits
+    stages = worker.submit(Scramble(spec, PICTURE, 4, "grad-cam")).result(120)
+    np.testing.assert_array_equal(worker.ask(Predict(spec, PICTURE)).logits, before)
+    quick = worker.ask(InspectPicture(spec, PICTURE, "grad-cam"))
     np.testing.assert_allclose(stages[0].heatmap, quick.of(4), atol=1e-5)
     assert len(stages) == 9 and stages[0].stage == "" and np.abs(stages[-1].heatmap - stages[0].heatmap).max() > 0
 
 
-def test_a_click_comes_in_between_the_batches_of_a_long_run(worker: Worker, spec: ModelSpec, workspace: Workspace) -> None:
-    task, total = long_run(worker, spec, workspace)
+def test_a_dataset_is_predicted_image_by_image(worker: Worker, spec: ModelSpec, workspace: Workspace) -> None:
+    data = workspace.open_dataset("tiny")
+    found = worker.submit(PredictDataset(spec, data, workspace.root / "part.parquet")).result(120)
+    assert list(found.image_ids) == data.table["image_id"].tolist()
+    one = worker.ask(Predict(spec, Picture(data.read(found.image_ids[0])))).probabilities
+    np.testing.assert_allclose(found.probabilities[0], one, atol=1e-5)
+
+
+def test_a_click_comes_in_between_the_steps_of_a_long_run(worker: Worker, spec: ModelSpec) -> None:
+    task = worker.submit(Count(2000))
     until(lambda: task.progress[0] > 0)
-    worker.ask("inspect", spec=spec, image=IMAGE[::-1], method="grad-cam")
-    assert not task.finished and 0 < task.progress[0] < total
-    assert len(task.result(120).image_ids) == total
+    worker.ask(InspectPicture(spec, Picture(PICTURE.pixels[::-1]), "grad-cam"))
+    assert not task.finished and 0 < task.progress[0] < 2000
+    assert task.result(120) == 2000
 
 
-def test_a_long_run_can_be_stopped_and_the_worker_goes_on(worker: Worker, spec: ModelSpec, workspace: Workspace) -> None:
-    task, _ = long_run(worker, spec, workspace)
+def test_a_long_run_can_be_stopped_and_the_worker_goes_on(worker: Worker, spec: ModelSpec) -> None:
+    task = worker.submit(Count(100_000))
     until(lambda: task.progress[0] > 0)
     before = worker.pid
     task.cancel()
     with pytest.raises(Cancelled, match="was stopped"):
         task.result(5)
-    assert worker.ask("describe", spec=spec).activation == "softmax" and worker.pid == before
+    assert worker.ask(Describe(spec)).activation == "softmax" and worker.pid == before
 
 
-def test_a_killed_worker_comes_back_by_itself(worker: Worker, spec: ModelSpec, workspace: Workspace) -> None:
-    task, _ = long_run(worker, spec, workspace)
-    until(lambda: task.progress[0] > 0)
+KINDS = (ValueError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration, RecursionError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_job_raises_goes_to_the_one_who_asked(worker: Worker, kind: type[BaseException]) -> None:
+    beside, before = worker.submit(Count(400)), worker.pid
+    with pytest.raises(WorkerError, match=f"{kind.__name__}: on purpose; test_worker.py"):
+        worker.ask(Raise(kind))
+    if kind is not StopIteration:  # which no generator can raise
+        with pytest.raises(WorkerError, match=f"{kind.__name__}: on purpose"):
+            worker.submit(RaiseInStep(kind)).result(60)
+    assert beside.result(60) == 400 and worker.pid == before
+
+
+def test_what_cannot_be_sent_or_read_fails_alone(worker: Worker) -> None:
+    beside, before = worker.submit(Count(200)), worker.pid
+    with pytest.raises(WorkerError, match="pickle"):
+        worker.ask(ReturnUnsendable())
+    with pytest.raises(WorkerError, match="could not be read"):
+        worker.ask(ReturnUnreadable())
+    with pytest.raises(TypeError, match="pickle"):
+        worker.ask(Carry(threading.Lock()))
+    with pytest.raises(WorkerError, match="ValueError"):
+        worker.ask(Carry(Unreadable()))
+    assert beside.result(60) == 200 and worker.pid == before
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(-signal.SIGKILL, "killed from outside.*SIGKILL"), (-signal.SIGSEGV, "crashed .SIGSEGV"), (3, "exit code 3")]
+)
+def test_a_worker_that_ends_is_said_to_have_ended_and_comes_back(worker: Worker, spec: ModelSpec, code: int, words: str) -> None:
+    task = worker.submit(Count(100_000))
     before = worker.pid
-    psutil.Process(before).kill()
-    with pytest.raises(WorkerError, match="died"):
+    with pytest.raises(WorkerError, match=words):
+        worker.ask(Leave(code))
+    with pytest.raises(WorkerError, match=words):
         task.result(30)
-    assert worker.ask("describe", spec=spec).activation == "softmax" and worker.pid not in (None, before)
+    assert worker.ask(Describe(spec)).activation == "softmax" and worker.pid not in (None, before)
+
+
+def test_an_interrupt_from_the_terminal_leaves_it_running(worker: Worker) -> None:
+    worker.ask(Carry("starts it"))
+    before = worker.pid
+    assert before is not None
+    os.kill(before, signal.SIGINT)
+    assert worker.submit(Count(3)).result(60) == 3 and worker.pid == before
 
 
 def test_a_users_mistake_comes_through_as_it_is(worker: Worker, spec: ModelSpec) -> None:
     wrong = ModelSpec(spec.path, spec.sha256, spec.card.model_copy(update={"classes": ("a", "b")}))
     with pytest.raises(CardError, match="7 outputs"):
-        worker.ask("describe", spec=wrong)
+        worker.ask(Describe(wrong))
     with pytest.raises(WorkerError, match="IndexError|failed"):
-        worker.ask("steps", spec=spec, image=IMAGE, target=99)
+        worker.ask(CamSteps(spec, PICTURE, 99))
 
 
 def test_a_worker_that_takes_too_much_memory_is_ended(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONLENS_WORKER_MEMORY_MB", "120")
     greedy = Worker()
     with pytest.raises(WorkerError, match="GB of memory"):
-        greedy.ask("describe", spec=spec)
+        greedy.ask(Describe(spec))
     greedy.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import streamlit as st
@@ -10,7 +11,7 @@ from imaging.resize import Geometry, Interpolation
 from models.card import ColourOrder, Output, Scaling, card_path, make_card, training_in_words, write_card
 from ui.parts.components import show_errors
 from ui.services import services
-from ui.worker.records import ModelSpec
+from ui.worker.jobs.explanations import Describe
 
 SCALING_WORDS = {
     "0..1": "0…1 (divided by 255)",
@@ -86,7 +87,7 @@ def card_form(opened: services.OpenModel) -> None:
                         "training": card.training,
                     }
                 )
-                services.worker().ask("describe", spec=ModelSpec(opened.spec.path, opened.spec.sha256, saved, opened.spec.trusted))
+                services.worker().ask(Describe(replace(opened.spec, card=saved)))
                 write_card(saved, card_path(opened.facts.path))
                 st.rerun()
     st.caption(f"Kept as {card_path(opened.facts.path).name} beside the file.")

@@ -79,22 +79,21 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
     st.caption(
         f"Images: the dataset {data.name}. If the network was trained on them, its scores are flattered, but the right card still wins."
     )
-    key = services.check_key(opened, data)
-    task = services.task(key)
+    job = services.card_check(opened, data)
+    task = services.task(job)
     if task is None or (task.finished and task.error is not None):
         if task is not None and task.error is not None:
             st.warning(str(task.error))
         if st.button("Check the card", type="primary", icon=":material/rule:"):
-            with show_errors():
-                services.start_check(opened, data)
-                st.rerun()
+            services.start(job)
+            st.rerun()
         return
     if not task.finished:
-        follow(key, "Trying cards (image predictions)")
+        follow(job, "Trying cards (image predictions)")
         return
     _show_check(task.result(), opened)
     if st.button("Check again"):
-        services.forget_task(key)
+        services.forget_task(job)
         st.rerun()
 
 

@@ -17,6 +17,7 @@ from reports.charts import method_forest
 from ui.inspect.attribution import method_table
 from ui.parts.long_runs import follow, stopped_or_failed
 from ui.services import services
+from ui.worker.jobs.explanations import CompareMethods
 
 SAMPLES = (10, 20, 40, 80)
 CHEAP = 3  # forward passes up to which a method is compared unless somebody says otherwise
@@ -34,24 +35,24 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
     quick = [m for m in possible if 0 < METHODS[m].passes <= CHEAP] or possible[:1]
     chosen = st.multiselect("Methods", possible, default=quick, format_func=lambda m: METHODS[m].name, key="compared")
     sample = st.select_slider("Images, drawn at random", SAMPLES, 20, key="compared-images")
-    key = f"compare {opened.spec.sha256} {opened.card.sha256} {data.sha256} {sample} {','.join(chosen)}"
-    task = services.task(key)
+    place = opened.description.default_layer.path if opened.description.default_layer else ""
+    found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}
+    kept = {m: s for m, s in found.items() if s is not None}
+    job = CompareMethods(opened.spec, data, sample, tuple(chosen), None, kept)
+    task = services.task(job)
     if task is not None and task.finished and task.error is None:
         _scores(task.result(), opened, data)
         return
     if task is not None and not task.finished:
-        follow(key, "Comparing")
+        follow(job, "Comparing")
         return
     if task is not None and task.error is not None:
-        stopped_or_failed(key, task.error, "Compare again")
+        stopped_or_failed(job, task.error, "Compare again")
         return
     channels = opened.description.default_layer.channels if opened.description.default_layer else 0
     passes = sample * sum(predictions(**QUICK) + (1 + len(CHANGES)) * METHODS[m].cost(channels) for m in chosen)
     if st.button("Compare them", type="primary", icon=":material/balance:", disabled=not chosen):
-        place = opened.description.default_layer.path if opened.description.default_layer else ""
-        found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}
-        kept = {m: s for m, s in found.items() if s is not None}
-        services.start(key, "compare_methods", spec=opened.spec, data=data, sample=sample, methods=chosen, layer=None, sanity=kept)
+        services.start(job)
         st.rerun()
     st.caption(
         f"About {passes:,} predictions. Each map is tested by covering and uncovering what it marks, beside random maps and the "

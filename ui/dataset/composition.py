@@ -151,7 +151,7 @@ def sample(data: Dataset, shown: pd.DataFrame) -> None:
     pictures: list[bytes | None] = []
     for image_id in rows["image_id"]:
         try:
-            pictures.append(services.thumbnail(data.sha256, image_id, data, 220))
+            pictures.append(services.thumbnail(data, image_id, 220))
         except ImageError:
             pictures.append(None)
     captions = ["no diagnosis" if pd.isna(d) else str(d) for d in rows["diagnosis"]]

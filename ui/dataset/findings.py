@@ -33,13 +33,13 @@ GRAVITY: dict[str, tuple[Colour, str]] = {
 def findings_panel(data: Dataset) -> None:
     """The kept audit, or a way to run it."""
     st.subheader("What is wrong with it?", anchor=False)
-    key = audits.task_key(data)
-    task, kept = services.task(key), audits.kept(data)
-    if task is not None and not task.finished:
-        follow(key, "Auditing (thousandths)")
+    job, kept = audits.task(data), audits.kept(data)
+    task = services.task(job) if job is not None else None
+    if job is not None and task is not None and not task.finished:
+        follow(job, "Auditing (thousandths)")
         return
-    if task is not None and task.error is not None:
-        stopped_or_failed(key, task.error, "Audit it")
+    if job is not None and task is not None and task.error is not None:
+        stopped_or_failed(job, task.error, "Audit it")
         return
     if kept is None:
         st.caption(
@@ -189,6 +189,6 @@ def _thumbnail(data: Dataset | None, image_id: str) -> bytes | None:
     if data is None:
         return None
     try:
-        return services.thumbnail(data.sha256, image_id, data, 260)
+        return services.thumbnail(data, image_id, 260)
     except ImageError:
         return None

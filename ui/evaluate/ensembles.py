@@ -142,16 +142,16 @@ def _name(members: Sequence[services.OpenModel], recipe: Recipe) -> str:
 
 def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) -> None:
     """What a page shows where a classifier has no predictions of this kind yet: a button, or the progress."""
-    key = str(predictions.result_path(member, data, views))
-    task = services.task(key)
+    job = predictions.run(member, data, views)
+    task = services.task(job)
     if task is not None and task.error is None:
-        follow(key, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
+        follow(job, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
         return
     seen = ", nine views of each image," if views else ""
     st.write(f"**{member.card.name}** has not been run over **{data.name}** ({len(data):,} images){seen} yet.")
     if task is not None and task.error is not None:
         st.warning(str(task.error))
-    if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {key}"):
+    if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):
         predictions.start(member, data, views)
         st.rerun()
     st.caption("A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data.")

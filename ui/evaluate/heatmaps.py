@@ -18,6 +18,7 @@ from ui.parts.components import show_picture
 from ui.parts.long_runs import follow, stopped_or_failed
 from ui.services import services
 from ui.services.predictions import PredictionSet
+from ui.worker.jobs.explanations import ExplainImages, MeanMap
 
 MEAN_IMAGES = 200
 
@@ -35,19 +36,18 @@ def mean_heatmap(opened: services.OpenModel, data: Dataset, image_ids: Sequence[
         return
     drawn = np.random.default_rng(0).permutation(masked)[:MEAN_IMAGES]
     ids = sorted(drawn.tolist())
-    key = f"mean {opened.spec.sha256} {opened.card.sha256} {data.sha256} {services.sha256(repr(ids).encode())} {decided}"
-    task = services.task(key)
+    job = MeanMap(opened.spec, data, tuple(ids), targets[0])
+    task = services.task(job)
     if task is None:
         if st.button(f"Average over {len(ids):,} image{'s' if len(ids) != 1 else ''} with a mask", icon=":material/blur_on:"):
-            items = [(data.path(i), data.root / data.masks[i]) for i in ids if data.path(i) is not None]
-            services.start(key, "mean_map", spec=opened.spec, items=items, target=targets[0])
+            services.start(job)
             st.rerun()
         return
     if not task.finished:
-        follow(key, "Averaging")
+        follow(job, "Averaging")
         return
     if task.error is not None:
-        stopped_or_failed(key, task.error, "Average again")
+        stopped_or_failed(job, task.error, "Average again")
         return
     _show_mean(task.result(), decided, len(image_ids))
 
@@ -84,10 +84,10 @@ def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], d
     images = {}
     for image_id in ids:
         try:
-            images[image_id] = services.picture(data.sha256, image_id, data)
+            images[image_id] = services.picture(data, image_id)
         except ImageError:
             continue
-    small = {image_id: thumbnail(image, 320) for image_id, image in images.items()}
+    small = {image_id: thumbnail(picture.pixels, 320) for image_id, picture in images.items()}
     of_members = [_maps(m, judged.views, data, small, decided) for m in judged.members] if maps_on and small else []
     known = [(maps, w) for maps, w in zip(of_members, judged.weights, strict=False) if maps is not None]
     pictures: dict[str, object] = {}
@@ -108,7 +108,7 @@ def _maps(
     if not targets:
         return None
     ids = tuple(pictures)
-    maps = services.gallery_maps(opened.spec.sha256, card.sha256, data.sha256, ids, targets[0], views, opened.spec, data)
+    maps = services.ask(ExplainImages(opened.spec, data, ids, targets[0], views))
     if maps is None:
         return None
     sizes = [p.shape[:2] for p in pictures.values()]

@@ -16,6 +16,7 @@ from ui.parts.components import lesion_name
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed
 from ui.services import services
+from ui.worker.jobs.explanations import Attribute, InspectPicture, MapGrid
 from ui.worker.records import Inspection
 
 
@@ -111,11 +112,11 @@ def attribution(opened: services.OpenModel, chosen: Chosen, wish: Wish) -> Shown
     layer = wish.layer if wish.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
     classes = opened.card.classes
     if method in WEIGHTS:
-        found = services.inspect(opened, chosen.image, method, layer)
+        found = services.ask(InspectPicture(opened.spec, chosen.picture, method, layer))
         target = classes.index(wish.target) if wish.target in classes else int(found.probabilities.argmax())
         other = classes.index(wish.contrast) if wish.contrast in classes and wish.contrast != classes[target] else None
         return _shown(opened, found, target, other)
-    probabilities, _ = services.predict(opened, chosen.image)
+    probabilities = services.predict(opened, chosen.picture).probabilities
     target = classes.index(wish.target) if wish.target in classes else int(probabilities.argmax())
     other = classes.index(wish.contrast) if wish.contrast in classes and wish.contrast != classes[target] else None
     parts = [_slow(opened, chosen, k, method, layer) for k in ([target] if other is None else [target, other])]
@@ -212,16 +213,12 @@ def _view(masked: bool) -> View:
 
 def _slow(opened: services.OpenModel, chosen: Chosen, target: int, method: str, layer: str | None) -> Inspection | None:
     """One class's map by a method that takes its time."""
-    key = f"map {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {method} {layer}"
-    return computed(
-        key, METHODS[method].name, "attribute_image", spec=opened.spec, image=chosen.image, target=target, method=method, layer=layer
-    )
+    return computed(METHODS[method].name, Attribute(opened.spec, chosen.picture, target, method, layer))
 
 
 def small_maps(opened: services.OpenModel, chosen: Chosen, target: int, cells: Sequence[tuple[str, str | None]]) -> list[np.ndarray] | None:
     """Maps of one class by (method, layer), for quick methods; each new one has to be compiled first."""
-    key = f"grid {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {cells}"
-    return computed(key, "Maps", "grid", spec=opened.spec, image=chosen.image, target=target, cells=list(cells))
+    return computed("Maps", MapGrid(opened.spec, chosen.picture, target, tuple(cells)))
 
 
 def _join(one: Inspection, two: Inspection) -> Inspection:

@@ -18,6 +18,7 @@ from ui.parts.components import gallery
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed, under_way
 from ui.services import services
+from ui.worker.jobs.datasets import FitReference, JudgeKinds, LookFamiliar
 
 ALL = "all images"
 NEIGHBOURS = 6
@@ -42,13 +43,13 @@ def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None)
     with right:
         split = _split(data, "fitted-split")
     path = reference_path(opened, data, split)
-    key = f"fit {path}"
-    if under_way(key, "Learning what its images look like", path):
+    job = FitReference(opened.spec, data, split, path)
+    if under_way(job, "Learning what its images look like", path):
         return
     if not path.exists():
         st.caption(f"The classifier has to run over up to {MOST:,} images of **{data.name}** once; what it finds is kept for all pictures.")
         if st.button("Learn what they look like", icon=":material/school:", key="fit-reference"):
-            services.start(key, "fit_reference", spec=opened.spec, data=data, split=split, path=path)
+            services.start(job)
             st.rerun()
         return
     seen = _seen(opened, path, chosen)
@@ -81,21 +82,20 @@ def unlike(opened: services.OpenModel, data: Dataset) -> None:
     with left:
         split = _split(data, "unlike-split")
     against = right.multiselect("Against other datasets as well", others, key="unlike-against", placeholder="none")
-    path = reference_path(opened, data, split)
-    key = f"kinds {path} {','.join(against)}"
-    if services.task(key) is None:
+    try:
+        datasets = tuple(services.dataset(n) for n in against)
+    except LesionLensError as error:
+        st.warning(str(error), icon=":material/warning:")
+        return
+    job = JudgeKinds(opened.spec, data, split, datasets, reference_path(opened, data, split))
+    if services.task(job) is None:
         st.caption(
             "Fits what these images look like to the network, then tries pictures that are no skin (noise, walls, pages of text, natural "
             "photographs), other crops and magnifications of the dataset's own images, and the datasets chosen."
         )
         if not st.button("Try it", icon=":material/play_arrow:", key="try-unlike"):
             return
-    try:
-        datasets = [services.dataset(n) for n in against]
-    except LesionLensError as error:
-        st.warning(str(error), icon=":material/warning:")
-        return
-    found = computed(key, "Telling apart", "judge_kinds", spec=opened.spec, data=data, split=split, others=datasets, path=path)
+    found = computed("Telling apart", job)
     if found is not None:
         reference, kinds = found
         _separations(reference, kinds, data)
@@ -113,14 +113,7 @@ def _split(data: Dataset, key: str) -> str | None:
 
 
 def _seen(opened: services.OpenModel, path: Path, chosen: Chosen) -> Familiarity | None:
-    stamp = path.stat().st_mtime_ns
-    key = (opened.spec.sha256, opened.card.sha256, str(path), stamp, services.pixels_sha(chosen.image))
-    return _familiarity(key, opened, path, chosen)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _familiarity(key: tuple, _opened: services.OpenModel, _path: Path, _chosen: Chosen) -> Familiarity | None:  # noqa: ARG001 (the cache goes by it)
-    return services.worker().ask("familiarity", spec=_opened.spec, path=_path, image=_chosen.image)
+    return services.ask(LookFamiliar(opened.spec, path, path.stat().st_mtime_ns, chosen.picture))
 
 
 def _told(seen: Familiarity, data: Dataset, split: str | None, itself: str | None) -> None:
@@ -149,7 +142,7 @@ def _told(seen: Familiarity, data: Dataset, split: str | None, itself: str | Non
 
 def _thumbnail(data: Dataset, image_id: str) -> bytes | None:
     try:
-        return services.thumbnail(data.sha256, image_id, data, 256)
+        return services.thumbnail(data, image_id, 256)
     except LesionLensError:
         return None
 

@@ -166,7 +166,7 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
         "model_sha256": opened.facts.sha256,
         "card_sha256": card.sha256,
         "image": chosen.name,
-        "image_pixels_sha256": services.sha256(np.ascontiguousarray(chosen.image).tobytes()),
+        "image_pixels_sha256": chosen.picture.sha256,
         "dataset_sha256": chosen.data.sha256 if chosen.data else "",
         "method": found.method,
         "layer": found.place,

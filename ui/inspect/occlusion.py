@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from imaging.cover import FILLS, cover, discs
+from imaging.picture import Picture
 from imaging.resize import thumbnail
 from reports.charts import before_after_bars
 from ui.parts.components import show_picture
@@ -18,7 +19,7 @@ SIDE = 700
 
 def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
     """Paint, and the scores before and after."""
-    key = f"strokes-{services.pixels_sha(chosen.image)}"
+    key = f"strokes-{chosen.picture.sha256}"
     turn = st.session_state.setdefault(f"turn-{key}", 0)
     strokes: list[list[float]] = st.session_state.get(key, [])
     one, two, three = st.columns([2, 2, 1.2], vertical_alignment="bottom")
@@ -40,14 +41,14 @@ def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
         covered = discs(chosen.image.shape[:2], strokes)
         changed = cover(chosen.image, covered, fill)
         show_picture(thumbnail(changed, SIDE), f"{chosen.name} with {covered.mean():.0%} of the area covered")
-    before, logits = services.predict(opened, chosen.image)
-    after, logits_after = services.predict(opened, changed)
+    first, then = services.predict(opened, chosen.picture), services.predict(opened, Picture(changed))
+    before, after = first.probabilities, then.probabilities
     names = opened.card.classes
     decided, now = int(before.argmax()), int(after.argmax())
     turned = f"The decision turns from **{names[decided]}** to **{names[now]}**." if now != decided else "The decision stays."
     st.markdown(
         f"Covering {covered.mean():.1%} of the area: score of {names[decided]} from {before[decided]:.1%} to {after[decided]:.1%} "
-        f"(logit {logits[decided]:.2f} to {logits_after[decided]:.2f}). {turned}"
+        f"(logit {first.logits[decided]:.2f} to {then.logits[decided]:.2f}). {turned}"
     )
     told = ", ".join(f"{n} {b:.1%} to {a:.1%}" for n, b, a in zip(names, before, after, strict=True))
     st.altair_chart(before_after_bars(names, np.stack([before, after])), width="stretch", alt=f"Scores before and after: {told}")

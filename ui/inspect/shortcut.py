@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -16,12 +13,13 @@ from shortcuts.experiment import Impossible, Subject
 from shortcuts.filling import FILLINGS
 from shortcuts.one import Answer
 from shortcuts.subjects import Outlined, fit
-from shortcuts.whatif import WhatIf, possible
+from shortcuts.whatif import possible
 from ui.inspect.shortcut_result import show_answer, show_markers, show_what_if
 from ui.parts.components import lesion_name
 from ui.parts.image_choice import Chosen
 from ui.parts.viewer import brush
 from ui.services import services
+from ui.worker.jobs.shortcuts import EvidenceOnMarkers, OutlinePicture, TryMarker, TryPainted, TryWhatIf
 
 SIDE = 700
 FILLING_NAMES = {
@@ -39,10 +37,9 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
     if not st.toggle("Try it on this photograph", key="try-on", bind="query-params"):
         st.caption("Takes a second: a marker is taken away or put in, and the classifier answers to that and to a control.")
         return
-    known = chosen.data.markers(chosen.image_id) if chosen.data and chosen.image_id and chosen.data.marker_masks else None
-    outlined = _outlined((services.pixels_sha(chosen.image), chosen.image_id), chosen.image, lesion, known)
+    outlined = services.ask(OutlinePicture(chosen.picture, chosen.data, chosen.image_id))
     subject = fit(opened.card, outlined)
-    source = "by the dataset's masks" if known is not None else "by the detectors, which err"
+    source = "by the dataset's masks" if chosen.data and chosen.data.marker_masks else "by the detectors, which err"
     st.caption(
         (f"Markers that are there, {source}." if subject.markers else f"No marker is there, {source}.")
         + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
@@ -52,20 +49,20 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
     target = st.selectbox("Class", [NONE, *opened.card.classes], format_func=lesion_name, key="try-target")
     index = None if target == NONE else opened.card.classes.index(target)
     if subject.markers:
-        _there(opened, chosen, subject, index)
+        _there(opened, subject, index)
     if way == "What if":
-        _what_if(opened, chosen, outlined, index)
+        _what_if(opened, outlined, index)
         return
-    answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, chosen, subject, index)
+    answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, subject, index)
     if isinstance(answer, Impossible):
         st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker, place or draw.")
     elif answer is not None:
         show_answer(opened, answer)
 
 
-def _there(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> None:
+def _there(opened: services.OpenModel, subject: Subject, target: int | None) -> None:
     """The markers drawn, with the share of the evidence on each beside its share of the area."""
-    shares = _asked(_key(opened, chosen, {"evidence": target}), "evidence_on_markers", opened, {"subject": subject, "target": target})
+    shares = services.ask(EvidenceOnMarkers(opened.spec, subject, target))
     left, right = st.columns([1, 2])
     with left:
         show_markers(subject)
@@ -84,7 +81,7 @@ def _there(opened: services.OpenModel, chosen: Chosen, subject: Subject, target:
     right.caption(f"Shares of the area, and of the evidence for {of}.")
 
 
-def _marker(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible:
+def _marker(opened: services.OpenModel, subject: Subject, target: int | None) -> Answer | Impossible:
     """One that is there taken away, or one drawn by LesionLens put in."""
     options = list(dict.fromkeys([*(m for m in subject.markers if m not in EVERYWHERE), *INSERTED]))
     one, two, three = st.columns([2, 2, 1])
@@ -96,13 +93,12 @@ def _marker(opened: services.OpenModel, chosen: Chosen, subject: Subject, target
         way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="try-way")
     else:
         dose = _dose(marker)
-    asked = {"marker": marker, "target": target, "way": way, "dose": dose, "seed": again}
-    return _asked(_key(opened, chosen, asked), "try_marker", opened, {"subject": subject, **asked})
+    return services.ask(TryMarker(opened.spec, subject, marker, target, way, dose, again))
 
 
 def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible | None:
     """What somebody paints on the photograph, put in."""
-    key = f"mark-{services.pixels_sha(chosen.image)}"
+    key = f"mark-{chosen.picture.sha256}"
     turn = st.session_state.setdefault(f"turn-{key}", 0)
     strokes: list[list[float]] = st.session_state.get(key, [])
     one, two, three, four = st.columns([2, 2, 2, 1], vertical_alignment="bottom")
@@ -126,12 +122,11 @@ def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, targe
     if not strokes:
         right.info("Paint a mark where you want it. Its control is a change as strong, with its order scrambled, at the same distance.")
         return None
-    asked = {"painted": discs((height, width), strokes), "colour": PAINTS[paint], "strength": strength, "target": target, "seed": again}
-    shown = {**asked, "painted": repr(strokes)}
-    return _asked(_key(opened, chosen, shown), "try_painted", opened, {"subject": subject, **asked})
+    painted = discs((height, width), strokes)
+    return services.ask(TryPainted(opened.spec, subject, painted, PAINTS[paint], strength, target, again))
 
 
-def _what_if(opened: services.OpenModel, chosen: Chosen, outlined: Outlined, target: int | None) -> None:
+def _what_if(opened: services.OpenModel, outlined: Outlined, target: int | None) -> None:
     """The photograph cropped, without hair, without dark corners."""
     why = possible(outlined)
     can = [name for name, reason in why.items() if not reason]
@@ -147,9 +142,7 @@ def _what_if(opened: services.OpenModel, chosen: Chosen, outlined: Outlined, tar
     if not changes:
         st.info("Choose at least one change.")
         return
-    asked = {"changes": changes, "target": target, "way": way}
-    found: WhatIf = _asked(_key(opened, chosen, asked), "try_what_if", opened, {"outlined": outlined, **asked})
-    show_what_if(opened, found)
+    show_what_if(opened, services.ask(TryWhatIf(opened.spec, outlined, tuple(changes), target, way)))
 
 
 def _draw(place: st.delta_generator.DeltaGenerator) -> int:
@@ -186,23 +179,3 @@ def _dose(marker: str) -> Dose:
             down.slider("Top to bottom", 0, 100, 25, format="%d %%", key="try-y") / 100,
         )
     return Dose(marker, kind, colour, size, strength / 100, at)
-
-
-def _key(opened: services.OpenModel, chosen: Chosen, asked: Mapping[str, Any]) -> tuple:
-    return opened.spec.sha256, opened.card.sha256, services.pixels_sha(chosen.image), chosen.image_id, repr(sorted(asked.items()))
-
-
-@st.cache_data(max_entries=16, show_spinner="Looking for markers…")
-def _outlined(
-    key: tuple,  # noqa: ARG001 (the cache goes by it)
-    _image: np.ndarray,
-    _lesion: np.ndarray | None,
-    _known: dict[str, np.ndarray] | None,
-) -> Outlined:
-    return services.worker().ask("outline_of", image=_image, lesion=_lesion, markers=_known)
-
-
-@st.cache_data(max_entries=32, show_spinner="Trying…")
-def _asked(key: tuple, job: str, _opened: services.OpenModel, _asked: Mapping[str, Any]) -> Any:  # noqa: ARG001
-    """What the worker answers; the cache goes by the key."""
-    return services.worker().ask(job, spec=_opened.spec, **_asked)

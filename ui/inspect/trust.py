@@ -15,12 +15,12 @@ from explain.methods import METHODS
 from explain.sanity import FAILED, IMAGES, SEEDS, STAGES, Sanity
 from explain.stability import CHANGES, Stability
 from explain.trust import Badge, Evidence, as_row, badge
-from imaging.resize import scale_image
 from reports.charts import faithfulness_curves, sanity_curve
 from ui.inspect.attribution import Shown
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import follow, stopped_or_failed
 from ui.services import services
+from ui.worker.jobs.explanations import Examine
 
 Colour = Literal["green", "orange", "red"]
 COLOURS: dict[str, tuple[Colour, str]] = {
@@ -41,35 +41,25 @@ def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Non
         if shown.contrast is not None:
             st.caption("Trust is tested for the map of one class; take the other class away above.")
             return
-        evidence, key = _evidence(opened, chosen, shown), _key(opened, chosen, shown)
+        evidence, job = _evidence(opened, chosen, shown), _examination(opened, chosen, shown)
         _badge(badge(evidence))
-        task = services.task(key)
+        task = services.task(job)
         if task is not None and not task.finished:
-            follow(key, "Testing this map")
+            follow(job, "Testing this map")
         elif task is not None and task.error is not None:
-            stopped_or_failed(key, task.error, "Test it again")
+            stopped_or_failed(job, task.error, "Test it again")
         elif (
             task is None
             and not evidence.explanation.empty
             and st.button(
                 "Test this map",
                 icon=":material/science:",
-                key=f"test {key}",
+                key=f"test {job.key}",
                 help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
                 f"in ways that do not matter: about {_passes(shown):,} predictions.",
             )
         ):
-            found = shown.found
-            services.start(
-                key,
-                "examine_image",
-                spec=opened.spec,
-                image=chosen.image,
-                target=shown.target,
-                method=found.method,
-                layer=found.layer.path if found.layer else None,
-                masks=_masks(chosen),
-            )
+            services.start(job)
             st.rerun()
 
 
@@ -97,7 +87,7 @@ def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evide
     """What is known by now: of the map itself, of its tests if they were run, of the sanity check if it was kept."""
     found = shown.found
     sanity = services.sanity(opened, found.method, found.place)
-    task = services.task(_key(opened, chosen, shown))
+    task = services.task(_examination(opened, chosen, shown))
     if task is not None and task.finished and task.error is None:
         return replace(task.result(), sanity=sanity)
     explanation = Explanation(found.method, opened.card.classes[shown.target], found.place, shown.heatmap)
@@ -110,9 +100,9 @@ def _passes(shown: Shown) -> int:
     return predictions() + (1 + len(CHANGES)) * METHODS[found.method].cost(found.layer.channels if found.layer else 0)
 
 
-def _key(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> str:
-    found, pixels = shown.found, services.pixels_sha(chosen.image)
-    return f"examine {opened.spec.sha256} {opened.card.sha256} {pixels} {shown.target} {found.method} {found.place}"
+def _examination(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Examine:
+    layer = shown.found.layer.path if shown.found.layer else None
+    return Examine(opened.spec, chosen.picture, shown.target, shown.found.method, layer, chosen.data, chosen.image_id)
 
 
 def _badge(verdict: Badge) -> None:
@@ -173,8 +163,9 @@ def _stability(s: Stability) -> None:
 
 def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, data: Dataset | None) -> None:
     found = shown.found
-    key = str(services.sanity_path(opened, found.method, found.place))
-    task = services.task(key)
+    layer = found.layer.path if found.layer else None
+    job = services.sanity_check(opened, data, found.method, layer, found.place) if data is not None else None
+    task = services.task(job) if job is not None else None
     with st.expander(
         "Sanity check of this method on this classifier",
         key=f"fold-sanity {opened.name}",
@@ -183,11 +174,11 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
     ):
         if sanity is not None:
             sanity_result(sanity)
-        elif task is not None and not task.finished:
-            follow(key, "Scrambling", lambda: services.sanity(opened, found.method, found.place) is not None)
-        elif task is not None and task.error is not None:
-            stopped_or_failed(key, task.error, "Run it again")
-        elif data is None:
+        elif job is not None and task is not None and not task.finished:
+            follow(job, "Scrambling", lambda: services.sanity(opened, found.method, found.place) is not None)
+        elif job is not None and task is not None and task.error is not None:
+            stopped_or_failed(job, task.error, "Run it again")
+        elif data is None or job is None:
             st.caption("Choose a dataset in the sidebar: the check needs images.")
         elif not opened.description.weighted:
             st.caption("This network shows no layers, so its weights cannot be scrambled.")
@@ -197,8 +188,8 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
                 f"Scrambles a copy of the network from the output down and asks whether the maps change, on {IMAGES} images of "
                 f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
             )
-            if st.button("Run the sanity check", icon=":material/shuffle:", key=f"sanity {key}"):
-                services.start_sanity(opened, data, found.method, found.layer.path if found.layer else None, found.place)
+            if st.button("Run the sanity check", icon=":material/shuffle:", key=f"sanity {job.key}"):
+                services.start(job)
                 st.rerun()
 
 
@@ -213,14 +204,3 @@ def sanity_result(sanity: Sanity) -> None:
         f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is as before; 0: nothing of it is left. "
         + (f"{undefined:,} pairs are undefined at the end: a map is constant." if undefined else "No pair is undefined at the end.")
     )
-
-
-def _masks(chosen: Chosen) -> dict[str, np.ndarray]:
-    """Lesion and marker masks at the photograph's size."""
-    if chosen.data is None or chosen.image_id is None:
-        return {}
-    from studies.subjects import known_masks
-
-    size = chosen.image.shape[:2]
-    masks = known_masks(chosen.data, chosen.image_id)
-    return {k: scale_image(m.astype(np.uint8), size, "nearest").astype(bool) for k, m in masks.items()}

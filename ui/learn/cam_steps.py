@@ -16,6 +16,7 @@ from imaging.resize import enlarge, fit_image, scale_image, seen_box
 from ui.parts.components import show_picture
 from ui.parts.image_choice import Chosen
 from ui.services import services
+from ui.worker.jobs.explanations import CamSteps
 
 MAPS = 6
 SIDE = 180
@@ -74,14 +75,14 @@ LESSONS: dict[str, Lesson] = {
 
 def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: str) -> None:
     """Feature maps, gradients, weights, weighted sum, ReLU, enlarging."""
-    steps: Steps = services.steps(opened, chosen.image, target, method)
+    steps = services.ask(CamSteps(opened.spec, chosen.picture, target, method))
     lesson, card, layer = LESSONS[method], opened.card, opened.description.default_layer
     assert layer is not None
     h, w, k = steps.maps.shape
     name = card.classes[target]
     products = (steps.maps * steps.weights).reshape(-1, k)
     strongest = np.argsort(-np.abs(products).sum(axis=0), kind="stable")[:MAPS]
-    probabilities, _ = services.predict(opened, chosen.image)
+    probabilities = services.predict(opened, chosen.picture).probabilities
 
     st.caption(f"{METHODS[method].name}: {METHODS[method].paper}. A caution: {lesson.caution}")
     if opened.description.flattens and method == "grad-cam":

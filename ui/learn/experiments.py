@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explain.ideal import STEPS, Ideal
+from explain.ideal import STEPS
 from explain.methods import METHODS
 from explain.similarity import spearman
 from imaging.decode import encode_png
@@ -15,7 +15,7 @@ from ui.parts.components import show_picture
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed
 from ui.services import services
-from ui.worker.records import Scrambled
+from ui.worker.jobs.explanations import DrawIdeal, Scramble
 
 COLUMNS = 4
 
@@ -46,10 +46,7 @@ def scrambling(opened: services.OpenModel, chosen: Chosen, target: int, method: 
         "What if the network had learned nothing? Here a copy of it is scrambled from the output down: the values of each layer's "
         "weights are put in random order. A map that explains the decision must fall apart; one that stays shows the picture instead."
     )
-    key = f"scramble {opened.spec.sha256} {opened.card.sha256} {services.pixels_sha(chosen.image)} {target} {method}"
-    stages: list[Scrambled] | None = computed(
-        key, "Scrambling", "scramble", spec=opened.spec, image=chosen.image, target=target, method=method, layer=None
-    )
+    stages = computed("Scrambling", Scramble(opened.spec, chosen.picture, target, method))
     if stages is None:
         return
     names = ["nothing", *(f"{k + 1} · {s.stage.split('/')[-1]}" for k, s in enumerate(stages[1:]))]
@@ -79,10 +76,10 @@ def ideal(opened: services.OpenModel, target: int) -> None:
     if not opened.description.layers:
         st.info("This network is a SavedModel and need not keep its gradients, so this is not possible here.")
         return
-    key = f"ideal {opened.spec.sha256} {opened.card.sha256} {target}"
-    if services.task(key) is None and not st.button("Draw it", icon=":material/brush:", key=f"draw {key}"):
+    job = DrawIdeal(opened.spec, target)
+    if services.task(job) is None and not st.button("Draw it", icon=":material/brush:", key=f"draw {job.key}"):
         return
-    found: Ideal | None = computed(key, "Drawing", "ideal", spec=opened.spec, target=target)
+    found = computed("Drawing", job)
     if found is None:
         return
     left, right = st.columns([1, 2])

@@ -20,14 +20,16 @@ from evaluation.intervals import Figure, ratio
 from imaging.overlay import overlay
 from imaging.resize import enlarge, scale_image
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS
-from shortcuts.experiment import Impossible, Subject
-from shortcuts.one import Answer, in_words
+from shortcuts.experiment import Impossible
+from shortcuts.one import in_words
 from shortcuts.plan import Plan
 from shortcuts.subjects import fit, outline_image
 from ui.parts.components import MEANING, show_picture
 from ui.parts.long_runs import under_way
 from ui.services import predictions, services
 from ui.shortcuts.study import read_content, result_folder
+from ui.worker.jobs.explanations import InspectPicture
+from ui.worker.jobs.shortcuts import RunShortcuts, TryMarker
 
 STORY = "Which one cheats?"
 NAMES = {"A": "demo-shortcut", "B": "demo-honest"}
@@ -75,10 +77,10 @@ def _figures(cast: Cast) -> None:
     waiting = False
     for letter, opened in cast.models.items():
         if predictions.alone(opened, cast.data) is None:
-            path = predictions.result_path(opened, cast.data)
-            if services.task(str(path)) is None:
+            job = predictions.run(opened, cast.data)
+            if services.task(job) is None:
                 predictions.start(opened, cast.data)
-            waiting |= under_way(str(path), f"{letter} looks at the images", path)
+            waiting |= under_way(job, f"{letter} looks at the images", predictions.result_path(opened, cast.data))
     if waiting:
         return
     rows, accuracies = [], []
@@ -118,8 +120,8 @@ def _data(cast: Cast) -> None:
     for column, image_id in zip(st.columns(2 * SHOWN), shown, strict=False):
         with column:
             diagnosis = str(cast.data.row(image_id)["diagnosis"])
-            picture = services.picture(cast.data.sha256, image_id, cast.data)
-            show_picture(scale_image(picture, _size(cast, image_id), "area"), f"{image_id}, {diagnosis}")
+            picture = services.picture(cast.data, image_id)
+            show_picture(scale_image(picture.pixels, _size(cast, image_id), "area"), f"{image_id}, {diagnosis}")
             st.caption(diagnosis)
     st.write("A good figure on such images proves nothing. The question is whether a classifier *uses* the ink.")
 
@@ -131,11 +133,11 @@ def _looking(cast: Cast) -> None:
         st.markdown(f"**Classifier {letter}**")
         for column, image_id in zip(st.columns(SHOWN), cast.inked[:SHOWN], strict=False):
             with column:
-                image = services.picture(cast.data.sha256, image_id, cast.data)
-                found = services.inspect(opened, image, opened.description.default_method)
+                picture = services.picture(cast.data, image_id)
+                found = services.ask(InspectPicture(opened.spec, picture, opened.description.default_method))
                 index = opened.card.classes.index(CLASS)
                 heatmap, size = found.of(index), _size(cast, image_id)
-                drawn = overlay(scale_image(image, size, "area"), enlarge(heatmap, size), float(heatmap.max(initial=0)))
+                drawn = overlay(scale_image(picture.pixels, size, "area"), enlarge(heatmap, size), float(heatmap.max(initial=0)))
                 show_picture(drawn, f"Heatmap of {letter} for {CLASS} on {image_id}")
                 st.caption(f"P({CLASS}) {found.probabilities[index]:.2f}")
     st.write(
@@ -151,7 +153,8 @@ def _trying(cast: Cast) -> None:
     st.write("Take the ink away from this photograph and ask again; then change as much skin elsewhere, for comparison.")
     for letter, opened in cast.models.items():
         subject = fit(opened.card, outline_image(cast.data, image_id))
-        answer = _asked((opened.spec.sha256, image_id), opened, subject, opened.card.classes.index(CLASS))
+        target = opened.card.classes.index(CLASS)
+        answer = services.ask(TryMarker(opened.spec, subject, MARKER, target, "telea", None, 1))
         st.markdown(f"**Classifier {letter}**")
         if isinstance(answer, Impossible):
             st.info(f"{answer.reason.capitalize()}. Choose another image.")
@@ -174,10 +177,10 @@ def _verdict(cast: Cast) -> None:
     contents = {}
     for letter, opened in cast.models.items():
         folder = result_folder(opened, cast.data, SPLIT, PLAN)
-        key, path = f"shortcuts {folder}", folder / "shortcuts.json"
-        if not path.exists() and services.task(key) is None:
-            services.start(key, "run_shortcuts", spec=opened.spec, data=cast.data, split=SPLIT, plan=PLAN, folder=folder)
-        if not under_way(key, f"Trying ink on {letter}", path) and path.exists():
+        job, path = RunShortcuts(opened.spec, cast.data, SPLIT, PLAN, folder), folder / "shortcuts.json"
+        if not path.exists() and services.task(job) is None:
+            services.start(job)
+        if not under_way(job, f"Trying ink on {letter}", path) and path.exists():
             contents[letter] = read_content(path)
     if len(contents) < len(cast.models):
         return
@@ -237,17 +240,17 @@ def _remember() -> None:
 
 
 def _cast(data: Dataset) -> Cast:
-    inked = known_ink(data.sha256, data)
+    inked = known_ink(data)
     test = (data.table["split"] == SPLIT).to_numpy()
     rows = data.table.loc[test, ["image_id", "diagnosis"]].assign(ink=inked[test]).reset_index(drop=True)
     marked = rows["image_id"][(rows["diagnosis"] == CLASS) & rows["ink"]]
     return Cast({letter: services.model(name) for letter, name in NAMES.items()}, data, rows, tuple(marked))
 
 
-@st.cache_data(max_entries=2, show_spinner="Looking for ink…")
-def known_ink(dataset_sha: str, _data: Dataset) -> np.ndarray:  # noqa: ARG001 (the cache goes by it)
+@st.cache_data(max_entries=2, show_spinner="Looking for ink…", hash_funcs=services.KNOWN_BY)
+def known_ink(data: Dataset) -> np.ndarray:
     """bool (N,): which images bear ink, by the dataset's masks."""
-    return known_markers(_data)[0].get(MARKER, np.zeros(len(_data), bool))
+    return known_markers(data)[0].get(MARKER, np.zeros(len(data), bool))
 
 
 def _share(hits: np.ndarray, of: np.ndarray, groups: np.ndarray) -> Figure:
@@ -255,12 +258,5 @@ def _share(hits: np.ndarray, of: np.ndarray, groups: np.ndarray) -> Figure:
 
 
 def _size(cast: Cast, image_id: str) -> tuple[int, int]:
-    height, width = services.picture(cast.data.sha256, image_id, cast.data).shape[:2]
+    height, width = services.picture(cast.data, image_id).pixels.shape[:2]
     return round(SIDE * height / max(height, width)), round(SIDE * width / max(height, width))
-
-
-@st.cache_data(max_entries=32, show_spinner="Trying…")
-def _asked(key: tuple, _opened: services.OpenModel, _subject: Subject, target: int) -> Answer | Impossible:  # noqa: ARG001
-    return services.worker().ask(
-        "try_marker", spec=_opened.spec, subject=_subject, marker=MARKER, target=target, way="telea", dose=None, seed=1
-    )

@@ -59,7 +59,7 @@ def thumbnail_urls(data: Dataset, image_ids: Sequence[str]) -> list[str | None]:
     urls: list[str | None] = []
     for image_id in image_ids:
         try:
-            urls.append(data_url(services.thumbnail(data.sha256, image_id, data)))
+            urls.append(data_url(services.thumbnail(data, image_id)))
         except ImageError:
             urls.append(None)
     return urls

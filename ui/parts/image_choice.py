@@ -10,6 +10,7 @@ import streamlit as st
 
 from datasets.dataset import Dataset
 from imaging.decode import SUFFIXES
+from imaging.picture import Picture
 from ui.parts import choice
 from ui.parts.components import show_errors, thumbnail_urls
 from ui.services import services
@@ -23,10 +24,15 @@ MAX_VALUES = 300  # a column with more different values is searched, not listed
 class Chosen:
     """An image to look at. image_id None: an upload, of which nothing is known."""
 
-    image: np.ndarray
+    picture: Picture
     name: str
     data: Dataset | None = None
     image_id: str | None = None
+
+    @property
+    def image(self) -> np.ndarray:
+        """uint8 RGB (H, W, 3)."""
+        return self.picture.pixels
 
 
 def choose_image(data: Dataset | None) -> Chosen | None:
@@ -49,7 +55,7 @@ def choose_image(data: Dataset | None) -> Chosen | None:
     if image_id is None:
         return None
     with show_errors():
-        return Chosen(services.picture(data.sha256, image_id, data), image_id, data, image_id)
+        return Chosen(services.picture(data, image_id), image_id, data, image_id)
     return None
 
 
@@ -153,10 +159,9 @@ def _upload() -> Chosen | None:
     if file is None:
         return None
     with show_errors():
-        content = file.getvalue()
-        image = services.uploaded_picture(services.sha256(content), content)
+        picture = services.uploaded_picture(file.getvalue())
         if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."):
-            kept = services.workspace().keep_image(image)
+            kept = services.workspace().keep_image(picture.pixels)
             st.success(f"Kept as {kept} in the dataset “kept-images”.")
-        return Chosen(image, file.name)
+        return Chosen(picture, file.name)
     return None

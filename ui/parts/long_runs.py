@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import streamlit as st
 
 from core.errors import LesionLensError
 from ui.services import services
+from ui.worker.job import LongJob
+
+R = TypeVar("R")
 
 
 @st.fragment(run_every=1.0)
-def follow(key: str, what: str, kept: Callable[[], bool] = lambda: True) -> None:
-    """Show the run under this key until it has ended (and its result is kept), then draw the page anew."""
-    task = services.task(key)
+def follow(job: LongJob[R], what: str, kept: Callable[[], bool] = lambda: True) -> None:
+    """Show the run of this job until it has ended (and its result is kept), then draw the page anew."""
+    task = services.task(job)
     if task is None or task.error is not None or (task.finished and kept()):
         st.rerun()
         return
@@ -25,43 +28,43 @@ def follow(key: str, what: str, kept: Callable[[], bool] = lambda: True) -> None
     left = f", about {duration(passed / done * (total - done))} left" if done and passed > 2 else ""
     text = f"{what}: {done:,} of {total:,}{left}" if total else f"{what}: getting ready"
     st.progress(done / total if total else 0.0, text=text)
-    if st.button("Stop", icon=":material/stop:", key=f"stop {key}"):
+    if st.button("Stop", icon=":material/stop:", key=f"stop {job.key}"):
         task.cancel()
         st.rerun()
     st.caption("You can look at other pages meanwhile; this goes on.")
 
 
-def computed(key: str, what: str, job: str, **arguments: Any) -> Any:
-    """The result of a long job of the worker, begun if need be; None while it runs or after it failed (told on screen)."""
-    task = services.task(key)
+def computed(what: str, job: LongJob[R]) -> R | None:
+    """The result of a long job, begun if need be; None while it runs or after it failed (which is then on screen)."""
+    task = services.task(job)
     if task is not None and task.finished:
         if task.error is None:
             return task.result()
-        stopped_or_failed(key, task.error, "Compute it")
+        stopped_or_failed(job, task.error, "Compute it")
         return None
     if task is None:
-        services.start(key, job, **arguments)
-    follow(key, what)
+        services.start(job)
+    follow(job, what)
     return None
 
 
-def under_way(key: str, what: str, path: Path) -> bool:
+def under_way(job: LongJob[R], what: str, path: Path) -> bool:
     """Whether the run that leaves a file is going on, or ended without it; either is then on screen."""
-    task = services.task(key)
+    task = services.task(job)
     if task is not None and not task.finished:
-        follow(key, what, path.exists)
+        follow(job, what, path.exists)
         return True
     if task is not None and task.error is not None and not path.exists():
-        stopped_or_failed(key, task.error, "Try again")
+        stopped_or_failed(job, task.error, "Try again")
         return True
     return False
 
 
-def stopped_or_failed(key: str, error: LesionLensError, again: str) -> None:
+def stopped_or_failed(job: LongJob[R], error: LesionLensError, again: str) -> None:
     """What ended a run, and a way to begin it anew."""
     st.warning(str(error))
-    if st.button(again, key=f"again {key}"):
-        services.forget_task(key)
+    if st.button(again, key=f"again {job.key}"):
+        services.forget_task(job)
         st.rerun()
 
 

@@ -15,15 +15,11 @@ from data_audit.scan import mask_file
 from datasets.dataset import Dataset
 from reports.audit_report import NAME as REPORT
 from ui.services import services
-from ui.worker.client import Task
+from ui.worker.jobs.datasets import AuditDataset
 
 
 def folder(data: Dataset) -> Path:
     return services.workspace().root / "results" / f"audit-{data.sha256[:16]}"
-
-
-def task_key(data: Dataset) -> str:
-    return f"audit {data.sha256}"
 
 
 def kept(data: Dataset) -> dict[str, Any] | None:
@@ -67,9 +63,22 @@ def verdicts() -> Verdicts:
     return Verdicts(services.workspace().verdicts)
 
 
-def start(data: Dataset, asked: Asked) -> Task:
-    """Audit it in the worker; several sessions share one run."""
-    return services.start(task_key(data), "audit_dataset", data=data, folder=folder(data), asked=asked)
+def task(data: Dataset) -> AuditDataset | None:
+    """The audit of this dataset that was begun last, whatever was asked of it."""
+    return _begun().get(data.sha256)
+
+
+def start(data: Dataset, asked: Asked) -> None:
+    """Audit it in the worker; one audit of a dataset at a time, whoever asks."""
+    running = task(data)
+    if running is None or (run := services.task(running)) is None or run.finished:
+        _begun()[data.sha256] = AuditDataset(data, folder(data), asked)
+        services.start(_begun()[data.sha256])
+
+
+@st.cache_resource(max_entries=1)
+def _begun() -> dict[str, AuditDataset]:
+    return {}
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -14,6 +14,7 @@ from models.predictions import PredictionTable
 from studies.assess import USUAL, Assessment, How, assess
 from ui.services import services
 from ui.worker.client import Task
+from ui.worker.jobs.datasets import PredictDataset
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,18 @@ def result_path(opened: services.OpenModel, data: Dataset, views: bool = False) 
     return path.with_name("predictions-tta.parquet") if views else path
 
 
-def start(opened: services.OpenModel, data: Dataset, views: bool = False) -> Task:
-    """Run the classifier over the dataset in the worker; several sessions share one run."""
+def run(opened: services.OpenModel, data: Dataset, views: bool = False) -> PredictDataset:
+    """The job that runs the classifier over the dataset."""
     path = result_path(opened, data, views)
-    running = services.task(str(path))
-    if running is not None and not running.finished:
-        return running
-    files = {i: data.path(i) for i in data.table["image_id"]}
-    begun = services.start(
-        str(path),
-        "predict_dataset",
-        spec=opened.spec,
-        files=files,
-        name=data.name,
-        digest=data.sha256,
-        kept=path.with_name(f"{path.stem}.part.parquet"),
-        views=views,
-    )
-    threading.Thread(target=_keep, args=(begun, path), daemon=True).start()
-    return begun
+    return PredictDataset(opened.spec, data, path.with_name(f"{path.stem}.part.parquet"), views)
+
+
+def start(opened: services.OpenModel, data: Dataset, views: bool = False) -> None:
+    """Run the classifier over the dataset in the worker; several sessions share one run."""
+    job = run(opened, data, views)
+    running = services.task(job)
+    if running is None or running.finished:
+        threading.Thread(target=_keep, args=(services.start(job), result_path(opened, data, views)), daemon=True).start()
 
 
 def kept(opened: services.OpenModel, data: Dataset, views: bool = False) -> PredictionTable | None:
@@ -82,7 +76,7 @@ def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USU
     return _judged((*made.key, str(split), repr(how)), made.table, data, split, how)
 
 
-def _keep(begun: Task, path: Path) -> None:
+def _keep(begun: Task[PredictionTable], path: Path) -> None:
     try:
         services.workspace().keep_predictions(path, begun.result())
     except LesionLensError as error:  # the page shows the task's error

@@ -5,14 +5,15 @@ Caches are keyed by file hashes and parameters, shared by all sessions, and boun
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import streamlit as st
 
 from core.atomic import write_bytes
@@ -20,15 +21,20 @@ from core.version import __version__
 from datasets.dataset import Dataset
 from explain.sanity import Sanity, read_sanity
 from imaging.decode import decode, encode_jpeg
+from imaging.picture import Picture
 from imaging.resize import thumbnail as shrink
 from models.card import ModelCard, card_path, make_card, read_card
 from models.files import FileFacts
 from models.policy import Policy, read_policy
 from models.trial import try_model
 from ui.worker.client import Task, Worker
-from ui.worker.records import Description, Inspection, ModelSpec
+from ui.worker.job import LongJob, QuickJob
+from ui.worker.jobs.datasets import CheckCard
+from ui.worker.jobs.explanations import CheckSanity, Describe, Predict
+from ui.worker.records import Description, ModelSpec, Scores
 from workspace import Workspace
 
+R = TypeVar("R")
 THUMBNAIL = 128
 MAX_ENDED = 64  # results of ended runs that are kept in memory
 
@@ -80,7 +86,7 @@ def _opened(name: str, sha256: str, card_stamp: int, _facts: FileFacts) -> OpenM
     guessed = _tried(_facts, trusted)
     card = read_card(beside) if beside.exists() else guessed
     spec = ModelSpec(_facts.path, sha256, card, trusted)
-    return OpenModel(name, _facts, spec, worker().ask("describe", spec=spec))
+    return OpenModel(name, _facts, spec, worker().ask(Describe(spec)))
 
 
 def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
@@ -115,117 +121,106 @@ def _stamp(path: Path) -> int:
     return max(p.stat().st_mtime_ns for p in tops)
 
 
-@st.cache_data(max_entries=20_000, show_spinner=False)
-def thumbnail(dataset_sha: str, image_id: str, _data: Dataset, side: int = THUMBNAIL) -> bytes:
+KNOWN_BY: dict[str | type[Any], Callable[[Any], Any]] = {Dataset: lambda data: data.identity}  # what a cache knows records by
+
+
+@st.cache_data(max_entries=20_000, show_spinner=False, hash_funcs=KNOWN_BY)
+def thumbnail(data: Dataset, image_id: str, side: int = THUMBNAIL) -> bytes:
     """A small JPEG; raises ImageError."""
-    return encode_jpeg(shrink(_data.read(image_id), side), 82)
+    return encode_jpeg(shrink(data.read(image_id), side), 82)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def picture(dataset_sha: str, image_id: str, _data: Dataset) -> np.ndarray:
-    """The decoded picture; raises ImageError."""
-    return _data.read(image_id)
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=KNOWN_BY)
+def picture(data: Dataset, image_id: str) -> Picture:
+    """The decoded picture, one and the same for all sessions; raises ImageError."""
+    return Picture(data.read(image_id))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def uploaded_picture(content_sha: str, _content: bytes) -> np.ndarray:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def uploaded_picture(content: bytes) -> Picture:
     """An upload, decoded within limits, in memory only; raises ImageError."""
-    return decode(_content)
+    return Picture(decode(content))
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def ask(job: QuickJob[R]) -> R:
+    """The worker's answer; the last few of its kind are kept, by the job's key, for all sessions."""
+    kept = _answers().setdefault(type(job), Answers(job.kept))
+    if (known := kept.get(job.key)) is not None:
+        return known[0]
+    with st.spinner(job.waiting) if job.waiting else nullcontext():
+        answer = worker().ask(job)
+    kept.put(job.key, answer)
+    return answer
 
 
-def predict(opened: OpenModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and logits (C,) of one image."""
-    return _predicted(opened.spec.sha256, opened.card.sha256, pixels_sha(image), opened.spec, image)
+class Answers:
+    """The last so many answers of one kind of job, by their keys."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    def get(self, key: str) -> tuple[Any] | None:
+        """The answer, which may be None itself; None if it is not kept."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return (self._kept[key],)
+
+    def put(self, key: str, answer: Any) -> None:
+        with self._lock:
+            self._kept[key] = answer
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _predicted(model_sha: str, card_sha: str, image_sha: str, _spec: ModelSpec, _image: np.ndarray) -> Any:
-    return worker().ask("predict", spec=_spec, image=_image)
+@st.cache_resource(max_entries=1)
+def _answers() -> dict[type[QuickJob[Any]], Answers]:
+    return {}
 
 
-def pixels_sha(image: np.ndarray) -> str:
-    return sha256(np.ascontiguousarray(image).tobytes()) + str(image.shape)
-
-
-def inspect(opened: OpenModel, image: np.ndarray, method: str, layer: str | None = None) -> Inspection:
-    """Scores and maps of all classes of one image, by a method of the CAM family."""
-    return _inspected(opened.spec.sha256, opened.card.sha256, pixels_sha(image), method, layer, opened.spec, image)
-
-
-@st.cache_data(max_entries=64, show_spinner="Looking…")
-def _inspected(
-    model_sha: str, card_sha: str, image_sha: str, method: str, layer: str | None, _spec: ModelSpec, _image: np.ndarray
-) -> Inspection:
-    return worker().ask("inspect", spec=_spec, image=_image, method=method, layer=layer)
-
-
-def steps(opened: OpenModel, image: np.ndarray, target: int, method: str, layer: str | None = None) -> Any:
-    """Everything a CAM computes on its way (`explain.cam.Steps`)."""
-    return _stepped(opened.spec.sha256, opened.card.sha256, pixels_sha(image), target, method, layer, opened.spec, image)
-
-
-@st.cache_data(max_entries=16, show_spinner="Looking…")
-def _stepped(
-    model_sha: str, card_sha: str, image_sha: str, target: int, method: str, layer: str | None, _spec: ModelSpec, _image: np.ndarray
-) -> Any:
-    return worker().ask("steps", spec=_spec, image=_image, target=target, method=method, layer=layer)
-
-
-@st.cache_data(max_entries=200, show_spinner="Looking at these images…")
-def gallery_maps(
-    model_sha: str, card_sha: str, dataset_sha: str, image_ids: tuple[str, ...], target: int, views: bool, _spec: ModelSpec, _data: Dataset
-) -> np.ndarray | None:
-    """Maps (N, h, w) of one class for the images of a gallery, whose pictures must be readable; views: put together from several."""
-    images = [_data.read(i) for i in image_ids]
-    return worker().ask("explain_images", spec=_spec, images=images, targets=[target] * len(images), views=views)
+def predict(opened: OpenModel, picture: Picture) -> Scores:
+    """Probabilities and logits (C,) of one picture."""
+    return ask(Predict(opened.spec, picture))
 
 
 # --- long runs, shared by all sessions and found again after a reload ---------------------------------
 
 
 @st.cache_resource(max_entries=1)
-def _tasks() -> dict[str, Task]:
+def _tasks() -> dict[str, Task[Any]]:
     return {}
 
 
-def task(key: str) -> Task | None:
-    """The run under this key, if one is under way or has just ended."""
-    return _tasks().get(key)
+def task(job: LongJob[R]) -> Task[R] | None:
+    """The run of this job, if one is under way or has just ended."""
+    return _tasks().get(job.key)
 
 
-def forget_task(key: str) -> None:
-    _tasks().pop(key, None)
+def forget_task(job: LongJob[R]) -> None:
+    _tasks().pop(job.key, None)
 
 
-def start(key: str, job: str, **arguments: Any) -> Task:
-    """A long job of the worker under a key; several sessions share one run, and its result stays for a while."""
-    running = _tasks().get(key)
+def start(job: LongJob[R]) -> Task[R]:
+    """Begin a long job; several sessions share one run, and its result stays for a while."""
+    running = task(job)
     if running is not None and not running.finished:
         return running
     ended = [k for k, t in _tasks().items() if t.finished]
     for old in ended[: max(0, len(ended) - MAX_ENDED)]:
         del _tasks()[old]
-    _tasks()[key] = worker().submit(job, **arguments)
-    return _tasks()[key]
-
-
-def sanity_path(opened: OpenModel, method: str, place: str) -> Path:
-    return workspace().sanity_path(opened.facts.sha256, opened.card.sha256, method, place)
+    _tasks()[job.key] = begun = worker().submit(job)
+    return begun
 
 
 def sanity(opened: OpenModel, method: str, place: str) -> Sanity | None:
     """The kept sanity check of this classifier × method × layer."""
-    return read_sanity(sanity_path(opened, method, place))
+    return read_sanity(_sanity_path(opened, method, place))
 
 
-def start_sanity(opened: OpenModel, data: Dataset, method: str, layer: str | None, place: str) -> Task:
-    """Scramble a copy of the network and see what its maps do, on images of the dataset."""
-    path = sanity_path(opened, method, place)
-    files = [p for i in data.table["image_id"] if (p := data.path(i)) is not None]
+def sanity_check(opened: OpenModel, data: Dataset, method: str, layer: str | None, place: str) -> CheckSanity:
+    """The job that scrambles a copy of the network and sees what its maps do, on images of the dataset."""
     about = {
         "lesionlens_version": __version__,
         "model_sha256": opened.facts.sha256,
@@ -233,20 +228,19 @@ def start_sanity(opened: OpenModel, data: Dataset, method: str, layer: str | Non
         "dataset": data.name,
         "dataset_sha256": data.sha256,
     }
-    return start(str(path), "check_sanity", spec=opened.spec, files=files, method=method, layer=layer, path=path, about=about)
+    return CheckSanity(opened.spec, data, method, layer, _sanity_path(opened, method, place), about)
 
 
-def start_check(opened: OpenModel, data: Dataset) -> Task:
-    """Card check in the worker."""
+def _sanity_path(opened: OpenModel, method: str, place: str) -> Path:
+    return workspace().sanity_path(opened.facts.sha256, opened.card.sha256, method, place)
+
+
+def card_check(opened: OpenModel, data: Dataset) -> CheckCard:
+    """The job that checks the card on labelled images."""
     from models.check import sample_for_check
 
     sample = sample_for_check(data.table, opened.card.codes)
-    groups = data.groups[sample.index].astype(str).tolist()
-    return start(check_key(opened, data), "check_card", spec=opened.spec, root=data.root, sample=sample, groups=groups)
-
-
-def check_key(opened: OpenModel, data: Dataset) -> str:
-    return f"check {opened.spec.sha256} {opened.card.sha256} {data.sha256}"
+    return CheckCard(opened.spec, data.root, sample, tuple(data.groups[sample.index].astype(str)))
 
 
 # --- the operator's policy -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from ui.inspect.shortcut import FILLING_NAMES
 from ui.parts.long_runs import computed, under_way
 from ui.services import audits, services
 from ui.shortcuts.verdicts import marker_name
+from ui.worker.jobs.repair import CleanCopy, LayTrap, WeighImages
 
 WAYS = ("A cleaned copy", "Training weights", "A trap split")
 MALIGNANT = "malignant or not"
@@ -53,8 +54,10 @@ def _copy(data: Dataset, markers: list[str]) -> None:
         st.info("A copy with its pictures as they are repairs nothing: balance it, or fill or crop.")
         return
     space = services.workspace()
-    target, key = space.datasets / name, f"copy {data.sha256} {name}"
-    if under_way(key, "Cleaning", target / ABOUT):
+    target = space.datasets / name
+    asked = Asked(tuple(markers), how, filling)  # type: ignore[arg-type]
+    job = CleanCopy(data, asked, balance, target, audits.folder(data), space.verdicts)
+    if under_way(job, "Cleaning", target / ABOUT):
         return
     if (target / ABOUT).exists():
         st.success(f"A copy of that name is in the workspace: **{name}**. Choose it as dataset to audit it, or train on it.")
@@ -64,24 +67,14 @@ def _copy(data: Dataset, markers: list[str]) -> None:
         "stays in the picture."
     )
     if st.button("Make the copy", type="primary", icon=":material/content_copy:"):
-        folder = space.place_for_dataset(name)
-        asked = Asked(tuple(markers), how, filling)  # type: ignore[arg-type]
-        services.start(
-            key, "clean_copy", data=data, asked=asked, balance=balance, folder=folder, seen=audits.folder(data), verdicts=space.verdicts
-        )
+        space.place_for_dataset(name)  # raises where the name will not do
+        services.start(job)
         st.rerun()
 
 
 def _weights(data: Dataset, markers: list[str]) -> None:
-    found = computed(
-        f"weights {data.sha256} {markers}",
-        "Looking for markers",
-        "weigh",
-        data=data,
-        markers=markers,
-        seen=audits.folder(data),
-        verdicts=services.workspace().verdicts,
-    )
+    verdicts = services.workspace().verdicts
+    found = computed("Looking for markers", WeighImages(data, tuple(markers), audits.folder(data), verdicts))
     if found is None:
         return
     frame, empty = found
@@ -102,18 +95,8 @@ def _trap(data: Dataset, markers: list[str]) -> None:
     share = two.slider("Share of the test", 5, 50, 30, 5, format="%d %%", key="trap-share") / 100
     strength = three.slider("Strength", 0, 100, 100, 10, format="%d %%", key="trap-strength") / 100
     asked = None if target == MALIGNANT else target
-    found = computed(
-        f"trap {data.sha256} {markers} {asked} {share} {strength}",
-        "Looking for markers",
-        "lay_trap",
-        data=data,
-        markers=markers,
-        target=asked,
-        share=share,
-        strength=strength,
-        seen=audits.folder(data),
-        verdicts=services.workspace().verdicts,
-    )
+    verdicts = services.workspace().verdicts
+    found = computed("Looking for markers", LayTrap(data, tuple(markers), asked, share, strength, audits.folder(data), verdicts))
     if found is None:
         return
     frame, odds = found

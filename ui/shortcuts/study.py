@@ -24,6 +24,7 @@ from ui.parts.long_runs import under_way
 from ui.services import audits, services
 from ui.shortcuts.repair import repair_panel
 from ui.shortcuts.verdicts import judged_marker, marker_name
+from ui.worker.jobs.shortcuts import RunShortcuts
 
 ALL = "all images"
 SHOWN = 6
@@ -55,8 +56,8 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     plan = Plan(tuple(markers), int(images), doses=doses, again=again)
     folder = result_folder(opened, data, split, plan)
     path = folder / "shortcuts.json"
-    key = f"shortcuts {folder}"
-    if under_way(key, "Trying markers", path):
+    job = RunShortcuts(opened.spec, data, split, plan, folder)
+    if under_way(job, "Trying markers", path):
         return
     if not path.exists():
         st.caption(
@@ -64,7 +65,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
             "changed, or a change as strong that is no marker. A run that was stopped goes on."
         )
         if st.button("Try the markers", type="primary", icon=":material/science:"):
-            services.start(key, "run_shortcuts", spec=opened.spec, data=data, split=split, plan=plan, folder=folder)
+            services.start(job)
             st.rerun()
         return
     content = read_content(path)
@@ -127,7 +128,7 @@ def _images(data: Dataset, c: Crossed) -> None:
     pictures: list[bytes | None] = []
     for image_id in ids:
         try:
-            pictures.append(services.thumbnail(data.sha256, image_id, data, 256))
+            pictures.append(services.thumbnail(data, image_id, 256))
         except ImageError:
             pictures.append(None)
     st.markdown(f"Images that bear **{marker_name(c.marker)}**")

@@ -16,12 +16,12 @@ from reports.training_charts import split_chart
 from training.augmentation import OPERATIONS, check_augmentation
 from training.launch import launch
 from training.order import fitted_recipe
-from training.pixels import fitted
 from training.preview import examples
 from training.samples import Samples, choose_samples, leak_in_words
 from ui.parts.components import show_picture
 from ui.services import services, trainings
 from ui.services.trainings import CHOSEN, GO_TO, TRAININGS
+from ui.worker.jobs.training import Augment
 
 KINDS = {"image": "by image", "lesion": "by lesion", "patient": "by patient"}
 BALANCES = {
@@ -203,22 +203,16 @@ def _preview(preset: Preset, recipe: Recipe, samples: Samples, data: Dataset) ->
         st.info("No augmentation is chosen: every epoch shows the photographs as they are.")
         return
     ids = examples(samples, recipe.seed, PREVIEWED)
-    originals = [services.picture(data.sha256, i, data) for i in ids]
-    made = _variants(preset.name, recipe.model_dump_json(), data.sha256, tuple(ids), recipe, originals)
+    originals = [services.picture(data, i) for i in ids]
+    made = services.ask(Augment(preset.name, recipe, tuple(originals), VIEWS))
     st.caption("Left the photograph, beside it what four epochs may show of it, at the network's size.")
     for image_id, original, shown in zip(ids, originals, made, strict=True):
         cells = st.columns(VIEWS + 1)
         with cells[0]:
-            show_picture(original, f"{image_id} as it is", image_id)
+            show_picture(original.pixels, f"{image_id} as it is", image_id)
         for k, cell in enumerate(cells[1:]):
             with cell:
                 show_picture(shown[k], f"{image_id} as epoch {k + 1} may show it")
-
-
-@st.cache_data(max_entries=16, show_spinner="Augmenting…")
-def _variants(preset: str, settings: str, dataset_sha: str, ids: tuple[str, ...], _recipe: Recipe, _originals: list[Any]) -> Any:  # noqa: ARG001
-    images = [fitted(o, _recipe.size) for o in _originals]
-    return services.worker().ask("augmented", preset=preset, recipe=_recipe, images=images, views=VIEWS)
 
 
 def _start(preset: Preset, recipe: Recipe, data: Dataset) -> None:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Listener
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import psutil
 
 from core.errors import Cancelled, LesionLensError, WorkerError
-from ui.worker.process import KEY_VARIABLE
+from ui.worker.job import Job, QuickJob
+from ui.worker.opened import WarmUp
+from ui.worker.process import CANCEL, DONE, JOB, KEY_VARIABLE, PROGRESS
 
+R = TypeVar("R")
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 WATCH_SECONDS = 0.5
 QUICK_SECONDS = 300
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
 
 
 def memory_limit() -> int:
@@ -32,7 +38,7 @@ def memory_limit() -> int:
 
 
 @dataclass
-class Task:
+class Task(Generic[R]):
     """One job under way. progress: (done, total); wait for `result`, or look at `finished`."""
 
     number: int
@@ -40,28 +46,29 @@ class Task:
     progress: tuple[int, int] = (0, 0)
     started: float = field(default_factory=time.monotonic)
     _event: threading.Event = field(default_factory=threading.Event)
-    _result: Any = None
+    _result: R | None = None
     error: LesionLensError | None = None
 
     @property
     def finished(self) -> bool:
         return self._event.is_set()
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> R:
         """The job's result; raises its error, or WorkerError when it takes longer than timeout seconds."""
         if not self._event.wait(timeout):
             self.cancel()
             raise WorkerError(f"The network took over {timeout:.0f} seconds.", todo="Stop the worker in the sidebar and try again.")
         if self.error is not None:
             raise self.error
-        return self._result
+        return self._result  # type: ignore[return-value]  # None only where R is None
 
     def cancel(self) -> None:
         """End a long run after its current step."""
-        self.worker._send(("cancel", self.number))
+        self.worker._tasks.pop(self.number, None)
+        self.worker._send((CANCEL, self.number, b""))
         self._settle(error=Cancelled("The run was stopped; what was done is kept."))
 
-    def _settle(self, result: Any = None, error: LesionLensError | None = None) -> None:
+    def _settle(self, result: R | None = None, error: LesionLensError | None = None) -> None:
         if not self._event.is_set():
             self._result, self.error = result, error
             self._event.set()
@@ -75,7 +82,7 @@ class Worker:
         self._numbers = itertools.count()
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
-        self._tasks: dict[int, Task] = {}
+        self._tasks: dict[int, Task[Any]] = {}
 
     @property
     def pid(self) -> int | None:
@@ -86,17 +93,17 @@ class Worker:
         with self._lock:
             if self.pid is None:
                 self._launch()
-                self._submit("warm_up", {})
+                self._submit(WarmUp())
 
-    def submit(self, job: str, **arguments: Any) -> Task:
-        """Hand over a job; returns at once."""
+    def submit(self, job: Job[R]) -> Task[R]:
+        """Hand over a job; returns at once. Raises what keeps the job from being sent."""
         with self._lock:
             self.start()
-            return self._submit(job, arguments)
+            return self._submit(job)
 
-    def ask(self, job: str, **arguments: Any) -> Any:
-        """A quick job's result."""
-        return self.submit(job, **arguments).result(QUICK_SECONDS)
+    def ask(self, job: QuickJob[R]) -> R:
+        """A quick job's result; raises the job's own error."""
+        return self.submit(job).result(QUICK_SECONDS)
 
     def stop(self, reason: str = "The worker was stopped.") -> None:
         """End the process; whatever was under way fails with the reason. The next job starts it again."""
@@ -126,19 +133,21 @@ class Worker:
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
 
-    def _submit(self, job: str, arguments: dict[str, Any]) -> Task:
-        task = Task(next(self._numbers), self)
+    def _submit(self, job: Job[R]) -> Task[R]:
+        content = bytes(ForkingPickler.dumps(job))
+        task: Task[R] = Task(next(self._numbers), self)
         self._tasks[task.number] = task
-        self._send(("job", task.number, job, arguments))
+        self._send((JOB, task.number, content))
         return task
 
-    def _send(self, message: tuple) -> None:
+    def _send(self, message: tuple[str, int, bytes]) -> None:
         with self._lock:
             if self._connection is not None:
                 try:
                     self._connection.send(message)
                 except (OSError, ValueError):
-                    self.stop("The process that runs networks died.")
+                    process = self._process
+                    self.stop(_ended(process) if process else "The process that runs networks is gone.")
 
     def _listen(self, process: subprocess.Popen, connection: Connection) -> None:
         try:
@@ -147,14 +156,14 @@ class Worker:
                 task = self._tasks.get(number)
                 if task is None:
                     continue
-                if kind == "progress":
+                if kind == PROGRESS:
                     task.progress = content
                     continue
                 self._tasks.pop(number, None)
-                task._settle(result=content) if kind == "done" else task._settle(error=content)
+                _settle(task, kind, content)
         except (EOFError, OSError):
             if self._process is process:
-                self.stop("The process that runs networks died; the network may be broken or too large.")
+                self.stop(_ended(process))
 
     def _watch(self, process: subprocess.Popen) -> None:
         limit = memory_limit()
@@ -167,3 +176,25 @@ class Worker:
                 self.stop(f"The network took over {limit / 2**30:.1f} GB of memory and was stopped.")
                 return
             time.sleep(WATCH_SECONDS)
+
+
+def _settle(task: Task[Any], kind: str, content: bytes) -> None:
+    try:
+        answer = ForkingPickler.loads(content)
+    except Exception as error:
+        task._settle(error=WorkerError(f"The answer could not be read ({type(error).__name__}: {error})."))
+    else:
+        task._settle(result=answer) if kind == DONE else task._settle(error=answer)
+
+
+def _ended(process: subprocess.Popen) -> str:
+    """What ended the process, in words."""
+    try:
+        code = process.wait(5)
+    except subprocess.TimeoutExpired:
+        return "The process that runs networks no longer answers."
+    if code >= 0:
+        return f"The process that runs networks ended by itself (exit code {code})."
+    name = signal.Signals(-code).name
+    how = "crashed" if name in CRASHES else "was killed from outside, as the system does when memory runs out"
+    return f"The process that runs networks {how} ({name})."

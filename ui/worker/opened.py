@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ui.worker.job import QuickJob
 from ui.worker.records import ModelSpec
 
+if TYPE_CHECKING:
+    from models.classifier import Classifier
+
 MAX_OPEN = 3
-_open: OrderedDict[tuple, Any] = OrderedDict()
+_open: OrderedDict[tuple[str, str], Classifier] = OrderedDict()
 
 
-def opened(spec: ModelSpec) -> Any:
+def opened(spec: ModelSpec) -> Classifier:
     """The classifier; opened if it is not."""
     from models.classifier import open_classifier
 
@@ -24,8 +29,11 @@ def opened(spec: ModelSpec) -> Any:
     return _open[key]
 
 
-def warm_up() -> None:
+@dataclass(frozen=True, eq=False)
+class WarmUp(QuickJob[None]):
     """Import TensorFlow while nobody waits for it."""
-    from models.network import import_tensorflow
 
-    import_tensorflow()
+    def run(self) -> None:
+        from models.network import import_tensorflow
+
+        import_tensorflow()

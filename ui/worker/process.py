@@ -1,62 +1,105 @@
 """The worker's loop: `python -m ui.worker.process ADDRESS`, started by `ui.worker.client`.
 
 Quick jobs come first, in order; in between, the long runs move on by one step in turn. A second thread
-only listens, so that a cancelled or quick job is seen while a batch is computed.
+only listens, so that a cancelled or quick job is seen while a batch is computed. Whatever a job raises,
+and whatever of it cannot be sent, goes to the one who asked; the loop goes on.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
-from collections import deque
-from collections.abc import Generator
 from multiprocessing.connection import Client, Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
 from core.errors import LesionLensError, WorkerError
-from ui.worker.jobs import LONG, QUICK
+from core.runs import Run
+from ui.worker.job import LongJob, QuickJob
 
 KEY_VARIABLE = "LESIONLENS_WORKER_KEY"
+# what crosses: (kind, number of the job, content), a job and its result pickled by themselves, so that one that
+# cannot be read is that job's failure and nobody else's
+JOB, CANCEL = "job", "cancel"
+DONE, FAILED, PROGRESS = "done", "failed", "progress"
+
+
+class Loop:
+    """Jobs that wait and runs under way, by their numbers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._quick: dict[int, QuickJob[Any]] = {}
+        self._runs: dict[int, Run[Any]] = {}
+
+    @property
+    def idle(self) -> bool:
+        return not (self._quick or self._runs)
+
+    def take(self, kind: str, number: int, content: bytes) -> None:
+        """A message of the server's."""
+        try:
+            if kind == CANCEL:
+                self._quick.pop(number, None)
+                if number in self._runs:
+                    self._runs.pop(number).close()
+                return
+            job = ForkingPickler.loads(content)
+            if isinstance(job, LongJob):
+                self._runs[number] = job.run()
+            else:
+                self._quick[number] = job
+        except BaseException as error:
+            self._fail(number, error)
+
+    def step(self) -> None:
+        """The oldest quick job, else one step of the run whose turn it is."""
+        if self._quick:
+            number = next(iter(self._quick))
+            job = self._quick.pop(number)
+            try:
+                self._send(DONE, number, bytes(ForkingPickler.dumps(job.run())))
+            except BaseException as error:
+                self._fail(number, error)
+            return
+        number = next(iter(self._runs))
+        run = self._runs.pop(number)
+        try:
+            self._send(PROGRESS, number, next(run))
+            self._runs[number] = run  # behind the others
+        except StopIteration as end:
+            try:
+                self._send(DONE, number, bytes(ForkingPickler.dumps(end.value)))
+            except BaseException as error:
+                self._fail(number, error)
+        except BaseException as error:
+            self._fail(number, error)
+
+    def _send(self, kind: str, number: int, content: object) -> None:
+        self._connection.send((kind, number, content))
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        self._send(FAILED, number, bytes(ForkingPickler.dumps(portable(error))))
 
 
 def main(address: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the server, and with it this process
     connection = Client(address, authkey=bytes.fromhex(os.environ.pop(KEY_VARIABLE)))
-    inbox: queue.Queue[tuple] = queue.Queue()
+    inbox: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
-    quick: deque[tuple[int, str, dict[str, Any]]] = deque()
-    runs: dict[int, Generator] = {}
-    turn: deque[int] = deque()
+    loop = Loop(connection)
     while True:
-        while not inbox.empty() or not (quick or turn):
-            message = inbox.get()
-            if message[0] == "stop":
-                return
-            if message[0] == "cancel" and message[1] in runs:
-                runs.pop(message[1]).close()
-                turn.remove(message[1])
-            elif message[0] == "job":
-                _, number, name, arguments = message
-                if name in QUICK:
-                    quick.append((number, name, arguments))
-                else:
-                    runs[number] = LONG[name](**arguments)
-                    turn.append(number)
-        if quick:
-            number, name, arguments = quick.popleft()
-            _answer(connection, number, lambda: QUICK[name](**arguments))  # noqa: B023 (called at once)
-        elif turn:
-            number = turn.popleft()
-            if _step(connection, number, runs[number]):
-                turn.append(number)
-            else:
-                del runs[number]
+        while not inbox.empty() or loop.idle:
+            loop.take(*inbox.get())
+        loop.step()
 
 
-def _listen(connection: Connection, inbox: queue.Queue[tuple]) -> None:
+def _listen(connection: Connection, inbox: queue.Queue[tuple[str, int, bytes]]) -> None:
     try:
         while True:
             inbox.put(connection.recv())
@@ -64,26 +107,7 @@ def _listen(connection: Connection, inbox: queue.Queue[tuple]) -> None:
         os._exit(0)
 
 
-def _answer(connection: Connection, number: int, work: Any) -> None:
-    try:
-        connection.send(("done", number, work()))
-    except Exception as error:
-        connection.send(("error", number, _portable(error)))
-
-
-def _step(connection: Connection, number: int, run: Generator) -> bool:
-    """One step of a long run; whether it goes on."""
-    try:
-        connection.send(("progress", number, next(run)))
-        return True
-    except StopIteration as end:
-        connection.send(("done", number, end.value))
-    except Exception as error:
-        connection.send(("error", number, _portable(error)))
-    return False
-
-
-def _portable(error: Exception) -> LesionLensError:
+def portable(error: BaseException) -> LesionLensError:
     """Errors a user can cause pass as they are; any other is told with the place it came from."""
     if isinstance(error, LesionLensError):
         return error
@@ -91,7 +115,8 @@ def _portable(error: Exception) -> LesionLensError:
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     first = (str(error).strip().splitlines() or [""])[0][:300]
     kind = "ran out of memory" if isinstance(error, MemoryError) or "OOM" in first else "failed"
-    return WorkerError(f"The network {kind} ({type(error).__name__}: {first}; {place}).", todo="Try another image or network.")
+    about = "; ".join(x for x in (f"{type(error).__name__}{': ' if first else ''}{first}", place) if x)
+    return WorkerError(f"The computation {kind} ({about}).", todo="Try another image or network.")
 
 
 if __name__ == "__main__":

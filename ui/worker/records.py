@@ -35,6 +35,14 @@ class Description:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Of one picture, float (C,) each."""
+
+    probabilities: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
 class Inspection:
     """One image under one classifier. maps: float32 (T, h, w) signed, of the classes `targets`, all on one scale;
     layer: None where the method works on the picture itself; gap: how far Integrated Gradients are from adding up."""
