@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.digest import digest
 from data_audit.audit import Asked
 from imaging.picture import Picture
 from models.architectures import find_preset
@@ -23,7 +24,7 @@ from shortcuts.plan import Plan
 from shortcuts.repair.cleaned import Asked as Cleaning
 from shortcuts.subjects import Outlined
 from tests.conftest import PROJECT
-from ui.worker.job import Job, LongJob, QuickJob, digest
+from ui.worker.job import Job, LongJob, QuickJob
 from ui.worker.opened import WarmUp
 from ui.worker.records import ModelSpec
 from workspace import Workspace

@@ -41,7 +41,7 @@ def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, spl
             run_missing(other, data)
             return
         second = predictions.judged(made, data, split, assessment.how)
-        found = _compared((*judged.key, *made.key, str(split), repr(assessment.how)), assessment, second)
+        found = _compared(assessment, second)
     except LesionLensError as error:
         st.warning(str(error), icon=":material/warning:")
         return
@@ -49,9 +49,9 @@ def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, spl
     _disagreements(judged, made, data, assessment, second)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Comparing…")
-def _compared(key: tuple[str, ...], _first: Assessment, _second: Assessment) -> Comparison:  # noqa: ARG001 (the cache goes by it)
-    return compared(_first, _second)
+@st.cache_resource(max_entries=16, show_spinner="Comparing…", hash_funcs=services.KNOWN_BY)
+def _compared(first: Assessment, second: Assessment) -> Comparison:
+    return compared(first, second)
 
 
 def _differences(found: Comparison, first: str, second: str, assessment: Assessment) -> None:

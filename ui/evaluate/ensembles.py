@@ -82,10 +82,7 @@ def made(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> Predictio
         joined = put_together(known, recipe.way, weights if recipe.way == "weighted" else None)
     if recipe.prior is not None:
         joined = correct_prior(joined, shares(joined, data, None if recipe.prior == ALL else recipe.prior))
-    key = tuple(k for m in members for k in (m.spec.sha256, m.card.sha256))
-    return PredictionSet(
-        _name(members, recipe), joined, tuple(members), tuple(weights.tolist()), recipe.views, (*key, data.sha256, repr(recipe))
-    )
+    return PredictionSet(_name(members, recipe), joined, tuple(members), tuple(weights.tolist()), recipe.views)
 
 
 def told(made: PredictionSet, recipe: Recipe) -> None:

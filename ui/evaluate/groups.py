@@ -14,7 +14,7 @@ from evaluation.names import FIGURES
 from evaluation.readers import CLASSES
 from reports.audit_charts import forest
 from studies.assess import Assessment, figures_by
-from ui.services import audits
+from ui.services import audits, services
 
 NONE = "nothing else"
 
@@ -57,12 +57,12 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
 
 
 def _groupings(data: Dataset) -> dict[str, Grouping]:
-    return dataset_groupings(data, audits.images(data), audits.verdicts(), _masked(data.sha256, data))
+    return dataset_groupings(data, audits.images(data), audits.verdicts(), _masked(data))
 
 
-@st.cache_data(max_entries=4, show_spinner="Reading marker masks…")
-def _masked(sha256: str, _data: Dataset) -> dict[str, np.ndarray]:  # noqa: ARG001 (the cache goes by it)
-    return known_markers(_data)[0]
+@st.cache_data(max_entries=4, show_spinner="Reading marker masks…", hash_funcs=services.KNOWN_BY)
+def _masked(data: Dataset) -> dict[str, np.ndarray]:
+    return known_markers(data)[0]
 
 
 def _chart(found: list[GroupFigure], title: str, which: str, none: float) -> None:

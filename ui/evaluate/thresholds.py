@@ -15,6 +15,7 @@ from evaluation.readers import CLASSES, READERS
 from evaluation.thresholds import WAYS, operating_points
 from reports.evaluation_charts import curve_chart, of_a_thousand, people_chart
 from studies.assess import Assessment
+from ui.services import services
 
 HERE = "these images"
 
@@ -81,7 +82,7 @@ def _threshold(source: Assessment, name: str, way: str, number: float) -> float 
 
 
 def _curves(assessment: Assessment, name: str, threshold: float) -> None:
-    roc, precision = _computed((assessment.about.get("split", ""), _key(assessment), name), assessment, name)
+    roc, precision = _computed(assessment, name)
     scores, positive, _ = _side(assessment, name)
     found, wrong = (scores >= threshold)[positive].mean(), (scores >= threshold)[~positive].mean()
     decided = scores >= threshold
@@ -144,12 +145,8 @@ def _side(assessment: Assessment, name: str) -> tuple[np.ndarray, np.ndarray, np
     return rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), rows["group"].to_numpy()
 
 
-def _key(assessment: Assessment) -> str:
-    return str(pd.util.hash_pandas_object(assessment.rows, index=False).sum())
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _computed(key: tuple[str, ...], _assessment: Assessment, name: str) -> tuple[Curve, Curve]:  # noqa: ARG001 (the cache's)
-    scores, positive, groups = _side(_assessment, name)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=services.KNOWN_BY)
+def _computed(assessment: Assessment, name: str) -> tuple[Curve, Curve]:
+    scores, positive, groups = _side(assessment, name)
     ranked = rank(scores, positive, groups, int(groups.max()) + 1)
     return roc_curve(ranked, int(groups.max()) + 1), precision_recall_curve(ranked, int(groups.max()) + 1)

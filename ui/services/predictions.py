@@ -20,14 +20,13 @@ from ui.worker.jobs.datasets import PredictDataset
 @dataclass(frozen=True)
 class PredictionSet:
     """Predictions of a dataset as they are judged and explained. members: the classifiers behind them, each with its weight; views:
-    whether several views of each image were put together; key: what caches go by."""
+    whether several views of each image were put together."""
 
     name: str
     table: PredictionTable
     members: tuple[services.OpenModel, ...]
     weights: tuple[float, ...]
     views: bool
-    key: tuple[str, ...]
 
     @property
     def first(self) -> services.OpenModel:
@@ -68,12 +67,12 @@ def alone(opened: services.OpenModel, data: Dataset) -> PredictionSet | None:
     table = kept(opened, data)
     if table is None:
         return None
-    return PredictionSet(opened.name, table, (opened,), (1.0,), False, (opened.spec.sha256, opened.card.sha256, data.sha256))
+    return PredictionSet(opened.name, table, (opened,), (1.0,), False)
 
 
 def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USUAL) -> Assessment:
     """Evaluation of a prediction set; raises PredictionsError."""
-    return _judged((*made.key, str(split), repr(how)), made.table, data, split, how)
+    return _judged(made.table, data, split, how)
 
 
 def _keep(begun: Task[PredictionTable], path: Path) -> None:
@@ -90,6 +89,6 @@ def _read(path: str, stamp: int) -> PredictionTable:
     return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
-def _judged(key: tuple[str, ...], _table: PredictionTable, _data: Dataset, split: str | None, _how: How) -> Assessment:
-    return assess(_table, _data, split=split, how=_how)
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…", hash_funcs=services.KNOWN_BY)
+def _judged(table: PredictionTable, data: Dataset, split: str | None, how: How) -> Assessment:
+    return assess(table, data, split=split, how=how)

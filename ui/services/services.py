@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.atomic import write_bytes
+from core.digest import digest
 from core.version import __version__
 from datasets.dataset import Dataset
 from explain.sanity import Sanity, read_sanity
@@ -26,7 +27,9 @@ from imaging.resize import thumbnail as shrink
 from models.card import ModelCard, card_path, make_card, read_card
 from models.files import FileFacts
 from models.policy import Policy, read_policy
+from models.predictions import PredictionTable
 from models.trial import try_model
+from studies.assess import Assessment, How
 from ui.worker.client import Task, Worker
 from ui.worker.job import LongJob, QuickJob
 from ui.worker.jobs.datasets import CheckCard
@@ -121,7 +124,8 @@ def _stamp(path: Path) -> int:
     return max(p.stat().st_mtime_ns for p in tops)
 
 
-KNOWN_BY: dict[str | type[Any], Callable[[Any], Any]] = {Dataset: lambda data: data.identity}  # what a cache knows records by
+# records that caches of the server go by
+KNOWN_BY: dict[str | type[Any], Callable[[Any], Any]] = dict.fromkeys((Dataset, PredictionTable, How, Assessment), digest)
 
 
 @st.cache_data(max_entries=20_000, show_spinner=False, hash_funcs=KNOWN_BY)
