@@ -31,6 +31,7 @@ from models.predictions import PredictionTable, read_predictions, write_predicti
 
 KEPT_IMAGES = "kept-images"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+MADE_BY_DEMO = ("demo", "demo-faulty", "demo-honest", "demo-shortcut")
 _NAME = re.compile(r"[\w][\w .()+-]{0,99}")
 
 
@@ -69,8 +70,7 @@ class Workspace:
         for candidate in self._model_candidates(name):
             if candidate.exists() and _is_model(candidate):
                 return candidate
-        known = ", ".join(self.model_names()) or "none yet"
-        raise WorkspaceError(f"no model {name!r}.", todo=f"Give a file, or one of the workspace's: {known}.")
+        raise _unknown("classifier", name, "a network file", self.model_names())
 
     def named_model(self, name: str) -> Path:
         """A model of the workspace by name alone, for links from outside: never a path elsewhere."""
@@ -91,15 +91,21 @@ class Workspace:
             return Path(self._registered()[name]["path"])
         if _NAME.fullmatch(name) and (self.datasets / name).is_dir():
             return self.datasets / name
-        if Path(name).exists():
+        if Path(name).exists() and not _is_code(Path(name)):
             return Path(name)
-        known = ", ".join(self.dataset_names()) or "none yet"
-        raise WorkspaceError(f"no dataset {name!r}.", todo=f"Give a folder or table, or one of the workspace's: {known}.")
+        raise _unknown("dataset", name, "a folder or table", self.dataset_names())
 
     def open_dataset(self, name: str, layout: str | None = None, columns: Mapping[str, str] | None = None) -> Dataset:
         opened = open_dataset(self.dataset_path(name), layout, columns, name=Path(name).name)
         split = self._registered().get(name, {}).get("split")
         return with_splits(opened, read_split(Path(split))) if split else opened
+
+    def add_dataset(self, name: str, path: Path) -> Dataset:
+        """Open a folder or table and remember it under a new name; raises DatasetError or WorkspaceError and then keeps nothing."""
+        self._check_new_dataset(name)
+        opened = open_dataset(path)
+        self.register_dataset(name, path)
+        return opened
 
     def register_dataset(self, name: str, path: Path, split: Path | None = None) -> None:
         """Remember a dataset folder elsewhere on this machine under a name; split: a table that gives its images other splits."""
@@ -112,9 +118,7 @@ class Workspace:
 
     def place_for_dataset(self, name: str) -> Path:
         """Where a new dataset of that name goes; it must be plain and new."""
-        _check_name(name)
-        if name.startswith(".") or name in self.dataset_names():
-            raise WorkspaceError(f"a dataset {name!r} is there already.", todo="Choose another name.")
+        self._check_new_dataset(name)
         self.datasets.mkdir(parents=True, exist_ok=True)
         return self.datasets / name
 
@@ -184,6 +188,11 @@ class Workspace:
     def keep_predictions(self, path: Path, table: PredictionTable) -> None:
         write_predictions(table, path)
 
+    def _check_new_dataset(self, name: str) -> None:
+        _check_name(name)
+        if name in self.dataset_names():
+            raise WorkspaceError(f"a dataset “{name}” is there already.", todo="Choose another name.")
+
     def _model_candidates(self, name: str) -> list[Path]:
         own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
         return [*own, Path(name)]
@@ -213,6 +222,19 @@ def _is_model(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and not path.name.endswith((".card.yaml", ".yaml", ".md", ".json"))
 
 
+def _is_code(path: Path) -> bool:
+    """A Python package, such as LesionLens's own folder `demo`, which is no dataset because it has a dataset's name."""
+    return (path / "__init__.py").is_file()
+
+
+def _unknown(kind: str, name: str, else_give: str, known: list[str]) -> WorkspaceError:
+    """Says that the workspace holds nothing of that name, and what to do about it."""
+    if name in MADE_BY_DEMO:
+        return WorkspaceError(f"the workspace holds no {kind} “{name}”.", todo="Run `python cli.py demo` to make it.")
+    there = f"one of the workspace's: {', '.join(known)}" if known else "make the demo with `python cli.py demo`; the workspace is empty"
+    return WorkspaceError(f"the workspace holds no {kind} “{name}”.", todo=f"Give {else_give}, or {there}.")
+
+
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name:
-        raise WorkspaceError(f"{name!r} cannot be a name.", todo="Use letters, digits, spaces, dots and dashes.")
+        raise WorkspaceError(f"“{name}” cannot be a name.", todo="Use letters, digits, spaces, dots and dashes, 100 at most.")

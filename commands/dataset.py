@@ -12,7 +12,6 @@ from commands.console import AsJson, InWorkspace, command, results, say_json, ta
 from core.errors import DatasetError
 from data_audit.composition import imbalance
 from datasets.layouts import LAYOUTS, NAMES
-from datasets.opening import open_dataset
 
 app = typer.Typer(help="Look into datasets.", no_args_is_help=True)
 Path_ = Annotated[str, typer.Argument(metavar="PATH", help="Dataset folder or table, or a name of the workspace.")]
@@ -72,10 +71,9 @@ def add(
     workspace_root: InWorkspace = None,
 ) -> None:
     """Name a dataset in the workspace; nothing is copied."""
-    space = workspace(workspace_root)
-    data = open_dataset(path)
-    space.register_dataset(name or path.resolve().stem, path)
-    results.print(f"{name or path.resolve().stem}: {len(data):,} images, {NAMES[data.layout]}")
+    name = name or path.resolve().stem
+    data = workspace(workspace_root).add_dataset(name, path)
+    results.print(f"{name}: {len(data):,} images, {NAMES[data.layout]}")
 
 
 def parse_columns(pairs: Iterable[str] | None) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""Adding a dataset: its folder or table, and the name it goes by here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import LesionLensError, WorkspaceError
+from datasets.layouts import NAMES
+from ui.parts import choice
+from ui.services import services
+
+PATH, NAME, ADDED = "add-path", "add-name", "dataset-added"
+
+
+def add_dataset() -> None:
+    """The form; what was typed stays until the dataset is added. Only where the browser and the server are one machine."""
+    added = st.session_state.pop(ADDED, None)
+    if added is not None:
+        st.success(added, icon=":material/check:")
+    with st.expander("Add a dataset", key="fold-add", icon=":material/add:"):
+        if not services.is_local():
+            st.info(
+                "This server can be reached from other machines, so a browser may not name folders on it. Whoever runs it adds a dataset "
+                "with `python cli.py dataset add PATH --name NAME`."
+            )
+            return
+        with st.form("add-dataset", border=False):
+            path = st.text_input("Folder or table on this machine", placeholder="/data/HAM10000", key=PATH).strip()
+            name = st.text_input("Name in this workspace", placeholder="ham10000", key=NAME).strip()
+            st.caption(
+                "Nothing is copied. Recognised automatically: HAM10000, ISIC challenges 2016–2020, isic-cli downloads, ISIC JSON files, "
+                "one folder per class, any table with image ids."
+            )
+            if not st.form_submit_button("Add", icon=":material/add:"):
+                return
+        try:
+            _add(path, name)
+        except LesionLensError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def _add(path: str, name: str) -> None:
+    if not path:
+        raise WorkspaceError("no folder or table is named.", todo="Type where it is on this machine.")
+    if not name:
+        raise WorkspaceError("the dataset has no name.", todo="Type the name it shall have in this workspace.")
+    found = Path(path).expanduser()
+    if not found.is_absolute():
+        raise WorkspaceError("is no full path.", path, f"Begin with the root of the disk, such as {Path.home() / 'data'}.")
+    with st.spinner("Reading its table and the list of its files…"):
+        data = services.workspace().add_dataset(name, found)
+    st.session_state[ADDED] = f"Added {name}: {len(data):,} images, {NAMES.get(data.layout, data.layout)}. It is the chosen dataset now."
+    st.query_params[choice.DATASET] = name
+    st.query_params.pop(choice.IMAGE, None)
+    st.session_state.pop(choice.IMAGE, None)
