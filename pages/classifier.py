@@ -19,10 +19,10 @@ card_tab, check_tab, layer_tab, method_tab, policy_tab = st.tabs(
 with card_tab:
     card_form(opened)
 with check_tab:
-    card_check(opened, services.dataset(choice.dataset()) if choice.dataset() else None)
+    card_check(opened, services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None)
 with layer_tab:
     layers(opened)
 with method_tab:
-    methods(opened, services.dataset(choice.dataset()) if choice.dataset() else None)
+    methods(opened, services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None)
 with policy_tab:
     policy_switch(opened)

@@ -18,6 +18,7 @@ from ui.inspect.familiarity import unlike
 from ui.parts import choice
 from ui.parts.components import MEANING, need, page_title
 from ui.services import predictions, services
+from ui.services.predictions import PredictionSet
 
 page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))
@@ -41,9 +42,17 @@ split = (
 )
 how = how_judged(list(dict.fromkeys(opened.card.codes)))
 recipe = choose_recipe(opened.name, splits)
-made = make(opened, data, recipe)
-if made is None:
-    st.stop()
+
+
+def predicted() -> PredictionSet:
+    """What is judged; the page ends here while a classifier has to be run first."""
+    found = make(opened, data, recipe)
+    if found is None:
+        st.stop()
+    return found
+
+
+made = predicted()
 told(made, recipe)
 assessment = predictions.judged(made, data, split, how)
 headline(assessment)

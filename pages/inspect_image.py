@@ -19,7 +19,7 @@ from ui.services import services
 
 page_title("Inspect an image", "What did the network look at, and what does it say?")
 name = need(choice.model(), "classifier")
-data = services.dataset(choice.dataset()) if choice.dataset() else None
+data = services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None
 
 
 def facts(chosen: Chosen) -> None:

@@ -24,7 +24,7 @@ if lesson == STORY:
     story()
     st.stop()
 opened = services.model(need(choice.model(), "classifier"))
-chosen = choose_image(services.dataset(choice.dataset()) if choice.dataset() else None)
+chosen = choose_image(services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None)
 if chosen is None:
     st.info("Choose an image above, or upload one.")
 elif opened.description.default_layer is None:

@@ -48,8 +48,8 @@ def test_every_command_and_option_has_help() -> None:
     import typer.main
 
     def walk(command: object, path: str) -> None:
-        assert command.help, path
-        for parameter in command.params:
+        assert command.help, path  # type: ignore[attr-defined]
+        for parameter in command.params:  # type: ignore[attr-defined]
             if parameter.name != "help" and parameter.param_type_name == "option":
                 assert parameter.help, f"{path} --{parameter.name}"
         for name, inner in getattr(command, "commands", {}).items():
@@ -81,7 +81,7 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
     )
     assert (one["images"], one["method"], Path(one["overlay"]).suffix) == (1, "grad-cam", ".png")
     with Image.open(one["overlay"]) as picture:
-        assert picture.text["model_sha256"] == one["about"]["model_sha256"] and picture.text["lesionlens_version"]
+        assert picture.text["model_sha256"] == one["about"]["model_sha256"] and picture.text["lesionlens_version"]  # type: ignore[attr-defined]
     row = pd.read_parquet(one["file"]).iloc[0]
     assert (row["target"], row["height"], row["width"]) == ("mel", 12, 12)
     assert np.abs(np.frombuffer(row["map"], np.float16)).max() == pytest.approx(1)
@@ -210,7 +210,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
             r"^python cli\.py (\w+(?: (?:show|check|add|retrain|clean|weights|trap))?)", (PROJECT / "README.md").read_text(), re.MULTILINE
         )
     )
-    root = typer.main.get_command(app).commands
+    root = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     known = {n for n, c in root.items() if not hasattr(c, "commands")} | {
         f"{n} {i}" for n, c in root.items() for i in getattr(c, "commands", {})
     }

@@ -82,7 +82,7 @@ def test_the_audit_puts_the_stickers_first(real_data: Path, tmp_path: Path) -> N
     assert (first["severity"], first["evidence"]["column"]) == ("grave", "patches")
     table = pd.read_csv(real_data / "isic2017_markers" / "markers.csv")
     cells = pd.crosstab(table["patches"], table["diagnosis"])
-    odds = cells.loc[1, "malignant"] * cells.loc[0, "benign"] / (cells.loc[1, "benign"] * cells.loc[0, "malignant"])
+    odds = cells.loc[1, "malignant"] * cells.loc[0, "benign"] / (cells.loc[1, "benign"] * cells.loc[0, "malignant"])  # type: ignore[misc, operator]
     assert first["evidence"]["odds_ratio"] == pytest.approx(odds) and first["evidence"]["high"] < 0.5
     assert [f for f in told["findings"] if f["severity"] == "grave"] == [first]
     markers = next(p for p in told["shortcut_potential"] if p["asked"] == "markers")

@@ -83,7 +83,7 @@ def test_kept_images_lose_everything_but_their_pixels(workspace: Workspace) -> N
     assert workspace.keep_image(pixels) == name
     data = workspace.open_dataset("kept-images")
     assert data.table["image_id"].tolist() == [name]
-    np.testing.assert_array_equal(read_image(data.path(name)), pixels)
+    np.testing.assert_array_equal(read_image(data.path(name)), pixels)  # type: ignore[arg-type]
 
 
 def test_results_are_found_again_by_hashes(workspace: Workspace) -> None:

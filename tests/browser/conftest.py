@@ -198,7 +198,7 @@ def click_until(page: Page, target: Locator, at: tuple[float, float], seen: Loca
         target.scroll_into_view_if_needed()
         box = target.bounding_box()
         assert box is not None
-        x, y = (a if a > 1 else a * box[side] for a, side in zip(at, ("width", "height"), strict=True))
+        x, y = (a if a > 1 else a * box[side] for a, side in zip(at, ("width", "height"), strict=True))  # type: ignore[literal-required]
         page.mouse.click(box["x"] + x, box["y"] + y)
         try:
             seen.wait_for(timeout=4_000)

@@ -93,7 +93,7 @@ def test_isic_archive_json(tmp_path: Path) -> None:
 
 def test_one_folder_a_class_with_splits(tmp_path: Path) -> None:
     files = {"Train/melanoma/a.jpg": None, "Train/nevus/b.jpg": None, "Test/nevus/a.jpg": None}
-    data = open_dataset(put(tmp_path, files))
+    data = open_dataset(put(tmp_path, files))  # type: ignore[arg-type]
     assert data.layout == "class-folders"
     assert sorted(data.table[["image_id", "diagnosis", "split"]].values.tolist()) == [
         ["Test/nevus/a.jpg", "nv", "test"],

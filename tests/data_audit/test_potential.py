@@ -138,7 +138,7 @@ def test_swapped_labels_come_first() -> None:
 
 
 def test_consensus_is_counted_apart_from_histology(small: Dataset) -> None:
-    table = small.table.assign(confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4))
+    table = small.table.assign(confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4))  # type: ignore[arg-type]
     finding = label_findings(replace(small, table=table, order=()), None)[0]
     n = len(small) // 4
     assert f"{2 * n:,} of" in finding.summary and f"{n:,} rest on consensus alone" in finding.summary
@@ -153,7 +153,7 @@ def test_skin_is_found_beside_the_lesion_and_measured() -> None:
     facts = skin_facts(picture, marked)
     import cv2
 
-    lab = cv2.cvtColor(np.float32([[[222, 180, 150]]]) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    lab = cv2.cvtColor(np.float32([[[222, 180, 150]]]) / 255, cv2.COLOR_RGB2LAB)[0, 0]  # type: ignore[arg-type]
     assert facts["skin_lightness"] == pytest.approx(lab[0], abs=0.3)
     assert facts["ita"] == pytest.approx(np.degrees(np.arctan2(lab[0] - 50, lab[2])), abs=0.5)
     assert 0.55 < facts["skin_share"] < 1 - 0.15 - 0.08

@@ -47,7 +47,7 @@ def test_a_second_run_reads_nothing_and_a_changed_file_is_read_again(
     from data_audit import scan as module
 
     measure = module._measure
-    monkeypatch.setattr(module, "_measure", lambda path, mask: read.append(path) or measure(path, mask))
+    monkeypatch.setattr(module, "_measure", lambda path, mask: read.append(path) or measure(path, mask))  # type: ignore[func-returns-value]
     again = finish(scan_dataset(dataset, kept, tmp_path / "markers"))
     assert not read and again.frame.equals(first.frame) and np.array_equal(again.smalls, first.smalls)
     changed = dataset.path(dataset.table["image_id"][5])
@@ -88,7 +88,7 @@ def test_copies_under_other_names_are_found_across_splits_and_diagnoses(dataset:
     table["split"] = ["train", "test"] * (len(ids) // 2) + ["train"] * (len(ids) % 2)
     lesions = table.drop_duplicates("lesion_id").index
     a, b = next((i, j) for i in lesions for j in lesions if table["diagnosis"][i] != table["diagnosis"][j] and (i - j) % 2)
-    copied = np.ascontiguousarray(np.rot90(read_image(dataset.path(ids[a]))))
+    copied = np.ascontiguousarray(np.rot90(read_image(dataset.path(ids[a]))))  # type: ignore[arg-type]
     dataset.path(ids[b]).write_bytes(encode_jpeg(copied, 80))
     changed = replace(dataset, table=table, order=())
     scan = finish(scan_dataset(changed, tmp_path / "scan.parquet", tmp_path / "markers"))

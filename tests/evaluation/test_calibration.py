@@ -34,7 +34,7 @@ def test_bins_are_scikit_learns() -> None:
 def test_equal_scores_are_not_parted() -> None:
     scores = np.repeat([0.1, 0.6], [90, 10])
     bins = reliability(scores, np.arange(100) % 2 == 0, np.arange(100))
-    assert [(b.n, b.score) for b in bins] == [(90, pytest.approx(0.1)), (10, pytest.approx(0.6))]
+    assert [(b.n, b.score) for b in bins] == [(90, pytest.approx(0.1)), (10, pytest.approx(0.6))]  # type: ignore[comparison-overlap]
 
 
 def test_errors_by_hand() -> None:

@@ -61,7 +61,7 @@ def test_pairing_narrows_the_interval_and_lesions_widen_it() -> None:
     alone = [np.std((p.argmax(1) == true).astype(float)) / np.sqrt(300) for p in (first, second)]
     assert paired.high - paired.low < 2 * 1.96 * np.hypot(*alone)
     fours = [np.repeat(a, 4, axis=0) for a in (true, first, second)]
-    again = compare(*fours, CLASSES, np.repeat(np.arange(300), 4)).differences["accuracy"]
+    again = compare(*fours, CLASSES, np.repeat(np.arange(300), 4)).differences["accuracy"]  # type: ignore[arg-type, call-arg]
     assert again.high - again.low == pytest.approx(paired.high - paired.low, rel=0.1)
 
 

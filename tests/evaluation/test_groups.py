@@ -80,7 +80,7 @@ def test_beta_and_lesions_have_an_effect() -> None:
     args = (scores, positive, decided)
     assert figure_of(*args, np.arange(400), "f_beta", beta=0.5).value != figure_of(*args, np.arange(400), "f_beta", beta=3).value
     rows = figure_of(*args, np.arange(400), "sensitivity")
-    fours = figure_of(*(np.repeat(a, 4) for a in args), np.repeat(np.arange(400), 4), "sensitivity")
+    fours = figure_of(*(np.repeat(a, 4) for a in args), np.repeat(np.arange(400), 4), "sensitivity")  # type: ignore[arg-type, call-arg]
     assert (fours.low, fours.high) == pytest.approx((rows.low, rows.high))
 
 

@@ -290,8 +290,8 @@ def test_multi_label_scores_stand_for_themselves() -> None:
 
 def test_the_embedding_is_what_the_last_dense_layer_reads() -> None:
     scores, _ = cam(pooled(), IMAGE, np.array([0]))
-    np.testing.assert_allclose(scores.embedding, [[2.5, 0.75]])  # the means of red and green
-    np.testing.assert_allclose(pooled().predict(IMAGE).embedding, [[2.5, 0.75]])
+    np.testing.assert_allclose(scores.embedding, [[2.5, 0.75]])  # type: ignore[arg-type]  # the means of red and green
+    np.testing.assert_allclose(pooled().predict(IMAGE).embedding, [[2.5, 0.75]])  # type: ignore[arg-type]
 
 
 def test_empty_and_coarse_maps_say_so() -> None:

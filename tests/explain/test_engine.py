@@ -43,7 +43,7 @@ def test_same_scores_maps_and_embeddings(classifier: Classifier, small_dataset: 
     assert engine.name == "openvino" and not engine.note
     (plain, maps), (fast, fast_maps) = (cam(classifier, images, None, method, engine=e) for e in (None, engine))
     np.testing.assert_allclose(fast.probabilities, plain.probabilities, atol=1e-4)
-    np.testing.assert_allclose(fast.embedding, plain.embedding, atol=1e-4)
+    np.testing.assert_allclose(fast.embedding, plain.embedding, atol=1e-4)  # type: ignore[arg-type]
     np.testing.assert_allclose(fast_maps, maps, atol=1e-4 * np.abs(maps).max())
     every = [cam_all_classes(classifier, images[:2], method, engine=e)[1] for e in (None, engine)]
     np.testing.assert_allclose(every[1], every[0], atol=1e-4 * np.abs(every[0]).max())
@@ -76,7 +76,7 @@ def test_every_kind_of_network(name: str) -> None:
 
     keras.utils.set_random_seed(0)
     changes = {"one_sigmoid": {"classes": ("benign", "malignant"), "output": "sigmoid"}, "bare_logits": {"output": "logits"}}
-    classifier = classifier_of(getattr(networks, name)(keras), **changes.get(name, {}))
+    classifier = classifier_of(getattr(networks, name)(keras), **changes.get(name, {}))  # type: ignore[arg-type]
     engine = open_engine("openvino", classifier, classifier.layer())
     assert engine.name == "openvino" or ("float16" in name and "TensorFlow" in engine.note)
     images = np.random.default_rng(0).random((3, *networks.SIZE, 3), np.float32)

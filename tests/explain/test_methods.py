@@ -99,7 +99,7 @@ def test_every_method_runs_on_every_kind_of_network(name: str, method: str) -> N
         "multi_label": {"output": "multi-label"},
         "two_outputs": {"output_name": "lesion"},
     }.get(name, {})
-    classifier = classifier_of(network, **card)
+    classifier = classifier_of(network, **card)  # type: ignore[arg-type]
     images = np.random.default_rng(0).random((2, *networks.SIZE, 3), np.float32)
     found = attribute(classifier, images, np.array([0, 1]), method)
     assert len(found.maps) == 2 and found.maps.dtype == np.float32 and np.isfinite(found.maps).all()

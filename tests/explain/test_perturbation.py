@@ -53,7 +53,7 @@ def test_rise_has_its_masks_grid_and_seed() -> None:
     base = finish(rise(classifier, prepared, A, masks=60))
     assert base.shape == (1, 28, 28)
     for changes in ({"masks": 120}, {"grid": 4}, {"seed": 1}, {"baseline": "black"}):
-        assert np.abs(finish(rise(classifier, prepared, A, **{"masks": 60, **changes})) - base).max() > 0.01
+        assert np.abs(finish(rise(classifier, prepared, A, **{"masks": 60, **changes})) - base).max() > 0.01  # type: ignore[arg-type]
     np.testing.assert_array_equal(finish(rise(classifier, prepared, A, masks=60)), base)
 
 

@@ -101,7 +101,7 @@ def test_the_kept_scores_are_the_classifiers(tmp_path: Path, run, honest: Path) 
     scores = classifier.predict(classifier.prepare([read_image(files[i]) for i in table.image_ids[:3]]))
     np.testing.assert_allclose(table.probabilities[:3], scores.probabilities, atol=1e-6)
     vectors = np.stack(pq.read_table(tmp_path / "embeddings.parquet")["embedding"].to_numpy())
-    np.testing.assert_allclose(vectors[:3], scores.embedding, atol=1e-5)
+    np.testing.assert_allclose(vectors[:3], scores.embedding, atol=1e-5)  # type: ignore[arg-type]
     assert table.about["model_sha256"] == "ab" and list(table.errors) == ["broken"]
 
 

@@ -144,7 +144,7 @@ ALL_GOOD = Evidence(MAP, GOOD, STEADY, SANE)
 
 
 def worse(**changes: object) -> Evidence:
-    return replace(ALL_GOOD, **changes)
+    return replace(ALL_GOOD, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_each_rule_of_the_badge(evidence: Evidence, verdict: str, rule: str | No
 
 
 def test_every_rule_is_tried_above() -> None:
-    tried = {case[2] for case in test_each_rule_of_the_badge.pytestmark[0].args[1] if case[2] is not None}
+    tried = {case[2] for case in test_each_rule_of_the_badge.pytestmark[0].args[1] if case[2] is not None}  # type: ignore[attr-defined]
     assert tried == {rule.key for rule in RULES}
 
 
@@ -217,7 +217,7 @@ def subjects(tmp_path: Path) -> list[Subject]:
     made = []
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
         (tmp_path / f"{k}.png").write_bytes(encode_png(image))
-        made.append(Subject(f"image {k}", tmp_path / f"{k}.png", f"lesion {k // 2}", lambda m=mask: {"lesion": m}))
+        made.append(Subject(f"image {k}", tmp_path / f"{k}.png", f"lesion {k // 2}", lambda m=mask: {"lesion": m}))  # type: ignore[misc]
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
     return [*made, Subject("broken", tmp_path / "broken.png", "lesion 9")]
 

@@ -111,5 +111,5 @@ def test_heic_is_recognised_by_content() -> None:
 
 def test_what_we_write_carries_what_it_was_made_from_and_no_camera_data() -> None:
     with Image.open(io.BytesIO(encode_png_with(picture(), {"model_sha256": "ab12", "target": "mel"}))) as written:
-        assert written.text == {"model_sha256": "ab12", "target": "mel"}
+        assert written.text == {"model_sha256": "ab12", "target": "mel"}  # type: ignore[attr-defined]
         assert not dict(written.getexif())

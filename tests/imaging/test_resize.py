@@ -23,7 +23,7 @@ def test_enlarging_is_the_exact_bilinear_rule(rng: np.random.Generator) -> None:
     ("geometry", "box"), [("stretch", Box(0, 0, 300, 200)), ("crop", Box(50, 0, 200, 200)), ("pad", Box(0, -50, 300, 300))]
 )
 def test_the_part_a_square_input_sees(geometry: str, box: Box) -> None:
-    assert seen_box((200, 300), (64, 64), geometry) == box
+    assert seen_box((200, 300), (64, 64), geometry) == box  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("geometry", ["stretch", "crop", "pad"])
@@ -32,8 +32,8 @@ def test_a_map_lands_where_the_evidence_was(geometry: str, height: int, width: i
     """A bright spot is sent through the resize of the card and its position in the input mapped back."""
     image = np.zeros((height, width, 3), np.uint8)
     cv2.circle(image, (width // 2 + 40, height // 2 - 30), 12, (255, 255, 255), -1)
-    seen = fit_image(image, (64, 64), geometry, "area")[..., 0].astype(np.float32)
-    back = np.nan_to_num(enlarge(seen, (height, width), seen_box((height, width), (64, 64), geometry)))
+    seen = fit_image(image, (64, 64), geometry, "area")[..., 0].astype(np.float32)  # type: ignore[arg-type]
+    back = np.nan_to_num(enlarge(seen, (height, width), seen_box((height, width), (64, 64), geometry)))  # type: ignore[arg-type]
     y, x = np.mgrid[:height, :width]
     centre = (back * x).sum() / back.sum(), (back * y).sum() / back.sum()
     assert np.hypot(centre[0] - (width // 2 + 40), centre[1] - (height // 2 - 30)) < 1.5
@@ -52,7 +52,7 @@ def test_padding_is_black_and_keeps_the_shape() -> None:
 def test_interpolations_differ() -> None:
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     names = ["nearest", "bilinear", "bilinear-antialias", "bicubic", "lanczos", "area"]
-    results = [fit_image(image, (20, 20), "stretch", n).astype(int) for n in names]
+    results = [fit_image(image, (20, 20), "stretch", n).astype(int) for n in names]  # type: ignore[arg-type]
     for i, a in enumerate(results):
         for b in results[:i]:
             assert np.abs(a - b).max() > 3

@@ -47,7 +47,7 @@ def test_files_that_are_no_card(write: Callable[[str, str], Path], text: str) ->
 
 def facts(**changes: object) -> FileFacts:
     base = {"path": Path("net.h5"), "format": "hdf5", "sha256": "", "n_bytes": 1, "keras_version": "2.4"}
-    return FileFacts(**{**base, **changes})
+    return FileFacts(**{**base, **changes})  # type: ignore[arg-type]
 
 
 def test_guesses_are_marked_as_guesses() -> None:

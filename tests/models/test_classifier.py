@@ -160,7 +160,7 @@ def test_every_field_of_the_card_that_matters_has_an_effect(tmp_path: Path) -> N
         {"resize": {"interpolation": "nearest"}},
     ]
     for change in changes:
-        card = ModelCard(**{**base.model_dump(), **change})
+        card = ModelCard(**{**base.model_dump(), **change})  # type: ignore[dict-item]
         assert np.abs(open_classifier(path, card).prepare(images) - first).max() > 0.01
         assert card.sha256 != base.sha256
 

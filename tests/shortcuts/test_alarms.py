@@ -67,5 +67,5 @@ def test_controls_that_never_differ_or_are_too_few_are_not_counted() -> None:
 
 def test_what_differs_in_truth_is_not_hidden_by_the_toss() -> None:
     """A verdict of the same data in which the marker does move the score stays what it is: alarms are counted on controls alone."""
-    moved = trials(120).assign(changed=lambda f: [np.array([0.3, 0.7])] * len(f))
+    moved = trials(120).assign(changed=lambda f: [np.array([0.3, 0.7])] * len(f))  # type: ignore[list-item]
     assert false_alarms(moved, CLASSES, 200).verdicts == pytest.approx(false_alarms(trials(120), CLASSES, 200).verdicts)

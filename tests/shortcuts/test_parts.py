@@ -100,7 +100,7 @@ def test_size_and_strength_have_an_effect(marker: str) -> None:
     image = flat()
 
     def put(**dose: float) -> tuple[np.ndarray, np.ndarray]:
-        drawn = draw_marker(image, Dose(marker, at=(0.25, 0.5), **dose), None, np.random.default_rng(8))
+        drawn = draw_marker(image, Dose(marker, at=(0.25, 0.5), **dose), None, np.random.default_rng(8))  # type: ignore[arg-type]
         assert drawn is not None
         return drawn
 

@@ -33,7 +33,7 @@ def share(rows: np.ndarray) -> float:
 def test_balanced_keeps_as_many_as_bear_the_marker_equally_often() -> None:
     """At the melanomas' share of 3/4: 10/(3/4) = 13 nevi; at the nevi's of 1/10: 10/(9/10) = 11 melanomas and all 100 nevi."""
     keep = balanced(LABELS, INK)
-    mel, nv = (np.flatnonzero(keep & (k == LABELS).to_numpy()) for k in ("mel", "nv"))
+    mel, nv = (np.flatnonzero(keep & (k == LABELS).to_numpy()) for k in ("mel", "nv"))  # type: ignore[attr-defined]
     assert (len(mel), len(nv)) == (11, 100)
     assert share(mel) == pytest.approx(1 / 11) and share(nv) == pytest.approx(0.1)
     np.testing.assert_array_equal(balanced(LABELS, INK), keep)
@@ -63,7 +63,7 @@ def test_weights_break_the_association() -> None:
     """Expected 40 × 40 / 140 inked melanomas where there are 30: each weighs .381."""
     found = reweigh(LABELS, INK[:, None], ("ink",))
     assert found.weights[0] == pytest.approx(40 * 40 / 140 / 30) and found.empty == ()
-    cells = [found.weights[(k == LABELS).to_numpy() & (b == INK)].sum() for k in ("mel", "nv") for b in (1, 0)]
+    cells = [found.weights[(k == LABELS).to_numpy() & (b == INK)].sum() for k in ("mel", "nv") for b in (1, 0)]  # type: ignore[attr-defined]
     assert cells[0] * cells[3] == pytest.approx(cells[1] * cells[2]), "an odds ratio of 1"
     assert found.weights.sum() == pytest.approx(140) and found.weights[LABELS == "mel"].sum() == pytest.approx(40)
 

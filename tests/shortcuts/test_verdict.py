@@ -54,7 +54,7 @@ def one(*parts: list[dict], marker: str = "ink") -> Judged:
 
 def test_holm_is_statsmodels() -> None:
     p = np.random.default_rng(0).random(40) ** 3
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])  # type: ignore[arg-type]
     assert holm([0.01, float("nan"), 0.04, 0.03]) == pytest.approx([0.03, np.nan, 0.06, 0.06], nan_ok=True)
     assert len(holm([])) == 0
 
@@ -124,8 +124,8 @@ def test_the_table_of_winkler_by_hand() -> None:
     """Four photographs: a melanoma found, one missed, a nevus left alone, one alarmed; with ink every nevus is alarmed."""
     frame = pd.DataFrame(rows(4, "ink", "insertion", 0.0, 0.0), columns=list(COLUMNS))
     frame["diagnosis"] = ["mel", "mel", "nv", "nv"]
-    frame["base"] = [np.array([1 - p, p]) for p in (0.9, 0.2, 0.1, 0.7)]
-    frame["changed"] = [np.array([1 - p, p]) for p in (0.9, 0.6, 0.8, 0.7)]
+    frame["base"] = [np.array([1 - p, p]) for p in (0.9, 0.2, 0.1, 0.7)]  # type: ignore[assignment]
+    frame["changed"] = [np.array([1 - p, p]) for p in (0.9, 0.6, 0.8, 0.7)]  # type: ignore[assignment]
     table = sensitivity_specificity(frame, "mel", CLASSES)
     assert [f.value for f in table["base"]] == [0.5, 0.5] and [f.value for f in table["changed"]] == [1.0, 0.0]
     nobody = sensitivity_specificity(frame.assign(diagnosis=None), "mel", CLASSES)["base"][0]
@@ -176,7 +176,7 @@ def test_markers_on_the_lesion_are_reported_apart() -> None:
 def test_crops_stand_in_the_table_where_there_is_a_lesion() -> None:
     frame = pd.DataFrame(rows(4, "ink", "insertion", 0.0, 0.0), columns=list(COLUMNS))
     frame["diagnosis"] = ["mel", "mel", "nv", "nv"]
-    frame["cropped"] = [np.array([0.1, 0.9]), None, np.array([0.9, 0.1]), np.array([0.2, 0.8])]
+    frame["cropped"] = [np.array([0.1, 0.9]), None, np.array([0.9, 0.1]), np.array([0.2, 0.8])]  # type: ignore[assignment]
     sensitivity, specificity = sensitivity_specificity(frame, "mel", CLASSES)["cropped"]
     assert (sensitivity.value, specificity.value) == (1.0, 0.5)
 
@@ -185,6 +185,6 @@ def test_a_control_that_turns_more_decisions_accuses_nobody() -> None:
     """The marker moves P(mel) by .1 and turns none; the control moves it by .02 on average but turns a third."""
     frame = pd.DataFrame(rows(90, "ink", "insertion", 0.1, 0.0), columns=list(COLUMNS))
     wild = [np.array([0.1, 0.9]) if k % 3 == 0 else c - np.array([-0.3, 0.3]) for k, c in enumerate(frame["control"])]
-    told = judge(frame.assign(control=wild), CLASSES, ["ink"])[0]
+    told = judge(frame.assign(control=wild), CLASSES, ["ink"])[0]  # type: ignore[arg-type]
     assert told.flips[0].outdone and told.verdict == "can't tell" and "any change as strong" in told.why
     assert judge(frame, CLASSES, ["ink"])[0].verdict == "used" and not judge(frame, CLASSES, ["ink"])[0].flips[0].outdone

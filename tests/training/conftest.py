@@ -70,6 +70,6 @@ def order(coloured: Dataset, tmp_path: Path) -> Callable[..., Order]:
 @pytest.fixture(scope="session")
 def trained(coloured: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Order:
     """A finished training of five epochs."""
-    asked = make_order(coloured, tmp_path_factory.mktemp("trained"), **FIVE)
+    asked = make_order(coloured, tmp_path_factory.mktemp("trained"), **FIVE)  # type: ignore[arg-type]
     finish(train(asked))
     return asked

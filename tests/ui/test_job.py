@@ -155,7 +155,7 @@ def test_a_dataset_is_known_by_its_masks_too(workspace: Workspace) -> None:
 def test_a_picture_is_hashed_once_and_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     true = hashlib.sha256
-    monkeypatch.setattr(hashlib, "sha256", lambda *b: taken.extend(map(len, b)) or true(*b))
+    monkeypatch.setattr(hashlib, "sha256", lambda *b: taken.extend(map(len, b)) or true(*b))  # type: ignore[func-returns-value]
     picture = Picture(np.zeros((5, 7, 3), np.uint8))
     for _ in range(6):
         digest(picture)
