@@ -15,6 +15,7 @@ import numpy as np
 
 from core.errors import LesionLensError
 from core.runs import Run, finish
+from explain.ablation_cam import ablation_cam
 from explain.baselines import Baseline
 from explain.cam import cam
 from explain.engine import Engine
@@ -178,6 +179,14 @@ METHODS: dict[str, Method] = {
                     call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour, seed=call.settings.seed
                 )
             ),
+        ),
+        Method(
+            "ablation-cam",
+            "Ablation-CAM",
+            "Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360",
+            "layer",
+            0,
+            _after(lambda call, t: ablation_cam(call.classifier, call.prepared, t, call.layer)),
         ),
         Method(
             "score-cam",
