@@ -4,7 +4,7 @@ workspace/models/      network files with their cards
 workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere, and splits of them
 workspace/results/     predictions, found again by the hashes of what they were made from
 workspace/review.sqlite  what people said of the marker detectors' flags
-workspace/trusted.json sha256 of network files somebody answered for, on the command line only
+workspace/trusted.json sha256 of network files somebody vouched for, on the command line only
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def ood(
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Out-of-distribution scores: AUROC and FPR at 95 % for pictures that are no skin, for other crops, for other datasets."""
+    """Out-of-distribution scores: AUROC and FPR at 95 % for non-skin images, for other crops, for other datasets."""
     from commands.model import open_named
     from evaluation.ood import SCORES
     from imaging.decode import read_image

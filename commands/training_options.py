@@ -32,19 +32,19 @@ SETTINGS: dict[str, tuple[Any, str]] = {
     "fractions": (str, "Training, validation and test: 80/10/10 or .8,.1,.1."),
     "images": (int, "Only so many, drawn at random."),
     "size": (str, "Pixels, height × width: 75x100."),
-    "batch": (int, "Images a step."),
+    "batch": (int, "Batch size."),
     "epochs": (str, "Of each phase: 25, or 200,40."),
     "rate": (str, "Of each phase: 1e-3, or 1e-3,1e-4."),
     "schedule": (str, "Of each phase: constant, exponential, one-cycle or plateau; with commas."),
     "thaw": (str, "Which layers of the base learn in each phase: none, half, all or so many last ones."),
     "optimiser": (str, "adam, nadam or sgd (with momentum .9)."),
-    "balance": (str, "Uneven classes: none, undersample, oversample, inverse or effective (weights)."),
+    "balance": (str, "Class imbalance: none, undersample, oversample, inverse or effective (weights)."),
     "augment": (list[str], "Operation=amount, such as rotation=20; may be repeated and replaces the preset's; none for none."),
     "early_stopping": (int, "End a phase after so many epochs without a lower validation loss; 0: never."),
     "keep": (str, "Weights of the last epoch, or of the best by validation loss: last, best."),
     "precision": (str, "float32, mixed_float16 or mixed_bfloat16."),
     "option": (list[str], "A number of the preset's network, such as dense=256; may be repeated."),
-    "seed": (int, "Of the split, the first weights, the order and everything drawn."),
+    "seed": (int, "Of the split, the initial weights, the order and everything random."),
 }
 
 

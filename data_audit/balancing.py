@@ -1,4 +1,4 @@
-"""What a trainer would do about uneven classes: weights and counts, ready to copy."""
+"""What a trainer would do about class imbalance: weights and counts, ready to copy."""
 
 from __future__ import annotations
 

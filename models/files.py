@@ -68,7 +68,7 @@ class FileFacts:
 def inspect_file(path: Path, trusted: bool = False) -> FileFacts:
     """Facts of a .keras, .h5/.hdf5 file or SavedModel folder.
 
-    trusted: the person answers for this very file; then code inside it is listed, not refused.
+    trusted: the person vouches for this very file; then code inside it is listed, not refused.
     Raises ModelFileError (not a network, broken, too large) or UnsafeModel (carries code).
     """
     path = Path(path)

@@ -69,10 +69,10 @@ SECTIONS = {
     "Calibration": lambda: calibration(assessment, splits, split, of),
     "Groups": lambda: by_groups(assessment, data),
     "Comparison": lambda: comparison(made, data, assessment, split),
-    "Unlike these": lambda: unlike(opened, data),
+    "Can it recognise unfamiliar images?": lambda: unlike(opened, data),
 }
 section = st.segmented_control(
-    "What to look at",
+    "Part of the evaluation",
     list(SECTIONS),
     default="Class by class",
     key="section",
@@ -81,7 +81,7 @@ section = st.segmented_control(
     label_visibility="collapsed",
 )
 SECTIONS[section or "Class by class"]()
-st.subheader("Take it away", anchor=False)
+st.subheader("Download", anchor=False)
 first, second, third, fourth = st.columns(4)
 name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"
 first.download_button("evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch")

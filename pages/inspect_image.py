@@ -94,7 +94,7 @@ if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
 with (
     st.expander(
-        "Is it like what the classifier learned from?",
+        "Is it like the images the classifier learned from?",
         key=f"fold-familiar {chosen.data is None}",  # an upload begins with it open
         icon=":material/compare:",
         expanded=chosen.data is None,

@@ -91,7 +91,7 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             e for e in sure if e.target == worst.target and e.direction != worst.direction and e.excess.value * worst.excess.value < 0
         ]
         if against:
-            return told("can't tell", f"removal and insertion speak against each other: {_words(worst, of)}; {_words(against[0], of)}.")
+            return told("can't tell", f"removal and insertion contradict each other: {_words(worst, of)}; {_words(against[0], of)}.")
         return told("used", _words(worst, of) + ".")
     if all(e.harmless for e in enough) and all(f.within[1] < FLIPS for f in flips if f.lesions >= FEWEST):
         largest = max(min(max(abs(v) for v in e.within), max(abs(v) for v in e.alone)) for e in enough)

@@ -1,4 +1,4 @@
-"""What is done about uneven classes: which training images an epoch shows, and what each weighs."""
+"""What is done about class imbalance: which training images an epoch shows, and what each weighs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from models.layers import sublayers
 
 
 def build_network(preset: Preset, recipe: Recipe, n_classes: int, donor: Classifier | None = None) -> tuple[Any, Base | None]:
-    """The network with its first weights, and its base, if it has one. donor: whose base is taken.
+    """The network with its initial weights, and its base, if it has one. donor: whose base is taken.
 
     Raises TrainingError where weights are asked for that cannot be had or do not fit.
     """

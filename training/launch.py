@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,7 @@ def launch(preset: str, recipe: Recipe, dataset: str, network: Path, workspace: 
             start_new_session=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
+    threading.Thread(target=process.wait, daemon=True).start()  # so that what has ended does not stay as a zombie
     folder.say_for("getting ready", psutil.Process(process.pid))
     return folder
 

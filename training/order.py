@@ -48,7 +48,7 @@ def fitted_recipe(preset: Preset, fields: Mapping[str, Any], donor: Classifier |
 
 
 def check_order(order: Order) -> tuple[Samples, Any, Base | None]:
-    """Everything that can be wrong before a picture is read: samples, network with its first weights. Raises LesionLensErrors."""
+    """Everything that can be wrong before a picture is read: samples, network with its initial weights. Raises LesionLensErrors."""
     recipe, preset = order.recipe, order.preset
     if order.out.suffix != ".keras":
         raise TrainingError("is no name for a network.", str(order.out), "End it in .keras.")

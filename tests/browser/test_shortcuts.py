@@ -60,7 +60,7 @@ def test_what_if_the_photograph_were_cropped(page: Page, server: Server) -> None
 
 def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/shortcuts?model=demo-shortcut&dataset=tiny")
-    press(page.get_by_role("button", name="Try the markers"))
+    press(page.get_by_role("button", name="Test the markers"))
     expect(page.get_by_text(re.compile(r"^\d+ photographs were tried"))).to_be_visible()
     expect(page.get_by_text("Audit the dataset to see which").or_(page.get_by_text("What to fix first")).first).to_be_visible()
     unfold(page, "Ink: ")
@@ -76,7 +76,7 @@ def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
 
 def test_a_cleaned_copy_weights_and_a_trap(page: Page, server: Server, tiny_workspace: Path) -> None:
     page.goto(f"{server.url}/shortcuts?model=demo-honest&dataset=tiny")
-    tried = page.get_by_role("button", name="Try the markers")
+    tried = page.get_by_role("button", name="Test the markers")
     heading = page.get_by_role("heading", name="What to do about it")
     expect(tried.or_(heading).first).to_be_visible()
     if tried.count():
@@ -113,7 +113,7 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
         tap(page.get_by_text("3 · The heatmaps"))
         expect(page.get_by_role("img", name=re.compile("Heatmap of A for mel")).first).to_be_visible()
         expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
-        tap(page.get_by_text("4 · Take it away"))
+        tap(page.get_by_text("4 · Remove the ink"))
         expect(page.get_by_text(re.compile(r"Removing the ink (lowers|raises|leaves) P\(mel\)")).first).to_be_visible()
         tap(page.get_by_text("5 · The verdict"))
         expect(page.get_by_text("What to take home", exact=False)).to_be_visible()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -16,7 +17,7 @@ from demo.classifiers import install
 from reports.audit_report import write_report
 from tests.conftest import PROJECT
 from ui.parts.navigation import PAGES
-from ui.services import audits, predictions, services
+from ui.services import audits, predictions, services, trainings
 from workspace import Workspace
 
 SCRIPT = """
@@ -70,6 +71,10 @@ def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Ite
         table = services.start(predictions.run(opened, data)).result(120)
         space.keep_predictions(predictions.result_path(opened, data), table)
         yield one
+        for name in trainings.names():
+            state = trainings.look(name).state
+            if state is not None and state.alive:
+                psutil.Process(state.pid).kill()
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ ALWAYS = {
     "inspect": {"button Test this map", "button Run the sanity check", "toggle Try it on this photograph"},
     "dataset": {"button Add", "button Audit it again"},
     "review": {"button Yes", "button No", "button Back"},
-    "evaluate": {"button_group What to look at: Comparison", "download_button Report (HTML)"},
-    "shortcuts": {"button Try the markers"},
+    "evaluate": {"button_group Part of the evaluation: Comparison", "download_button Report (HTML)"},
+    "shortcuts": {"button Test the markers"},
     "training": {"button Start training"},
     "classifier": {"button Save the card", "button Check the card", "button Compare them"},
     "learn": {"button_group Lesson: Scrambled", "button Draw it"},
@@ -180,7 +180,7 @@ class Walk:
 def settled(page: AppTest) -> AppTest:
     """The page when no run is under way any more."""
     end = time.monotonic() + WAIT
-    while page.get("progress") and time.monotonic() < end:
+    while "button Stop" in controls(page) and time.monotonic() < end:
         time.sleep(0.3)
         page.run()
     return page

@@ -162,14 +162,14 @@ WEIGHTS = {
     "inverse frequency": "class weights by inverse frequency",
     "effective number": "class weights by effective number of samples (Cui 2019, β = 0.999)",
     "undersample": "images a class after under-sampling",
-    "oversample": "images a class after over-sampling",
+    "oversample": "images per class after oversampling",
     "prior": "prevalence to divide scores by (prior correction)",
 }
 
 
 def _weights(counts: pd.DataFrame) -> None:
-    """What a trainer would use against uneven classes, ready to copy."""
-    kind = st.selectbox("Against uneven classes", list(WEIGHTS), format_func=WEIGHTS.__getitem__, key="weights")
+    """What a trainer would use against class imbalance, ready to copy."""
+    kind = st.selectbox("Against class imbalance", list(WEIGHTS), format_func=WEIGHTS.__getitem__, key="weights")
     st.code(as_python(balancing(counts), kind), language="python", wrap_lines=True)
 
 

@@ -76,7 +76,7 @@ def warn_if_unlike(opened: services.OpenModel, chosen: Chosen, name: str | None)
 
 
 def unlike(opened: services.OpenModel, data: Dataset) -> None:
-    """How well the classifier's own features tell pictures that are no skin, other crops and other datasets from this dataset."""
+    """How well the classifier's own features tell non-skin images, other crops and other datasets from this dataset."""
     others = [n for n in services.workspace().dataset_names() if n != data.name]
     left, right = st.columns([1, 2])
     with left:
@@ -90,7 +90,7 @@ def unlike(opened: services.OpenModel, data: Dataset) -> None:
     job = JudgeKinds(opened.spec, data, split, datasets, reference_path(opened, data, split))
     if services.task(job) is None:
         st.caption(
-            "Fits what these images look like to the network, then tries pictures that are no skin (noise, walls, pages of text, natural "
+            "Fits what these images look like to the network, then tries non-skin images (noise, walls, pages of text, natural "
             "photographs), other crops and magnifications of the dataset's own images, and the datasets chosen."
         )
         if not st.button("Try it", icon=":material/play_arrow:", key="try-unlike"):
@@ -164,7 +164,7 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
         far = [(k, s) for k, s in judged if k.far]
         worst = min(far, key=lambda pair: pair[1].auroc.value)
         st.markdown(
-            f"Pictures that are no skin: worst are **{worst[0].name}**, AUROC **{worst[1].auroc.value:.2f}**. Of "
+            f"Non-skin images: worst are **{worst[0].name}**, AUROC **{worst[1].auroc.value:.2f}**. Of "
             f"{len(reference.groups):,} images of {data.name} kept apart, {reference.false_alarms(name):.1%} would be warned of; "
             "5 % were meant to."
         )

@@ -64,7 +64,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
             "Each photograph goes through the network with and without each marker, and with a control beside it: as much clean skin "
             "changed, or a change as strong that is no marker. A run that was stopped goes on."
         )
-        if st.button("Try the markers", type="primary", icon=":material/science:"):
+        if st.button("Test the markers", type="primary", icon=":material/science:"):
             services.start(job)
             st.rerun()
         return

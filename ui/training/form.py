@@ -26,8 +26,8 @@ from ui.worker.jobs.training import Augment
 KINDS = {"image": "by image", "lesion": "by lesion", "patient": "by patient"}
 BALANCES = {
     "none": "as they are",
-    "undersample": "as few of each as of the rarest",
-    "oversample": "as many of each as of the commonest, repeated",
+    "undersample": "undersample to the smallest class",
+    "oversample": "oversample to the largest class",
     "inverse": "weighted by inverse frequency",
     "effective": "weighted by effective number",
 }
@@ -70,7 +70,7 @@ def _split(preset: Preset, data: Dataset) -> dict[str, Any]:
     )
     usual_shares = "/".join(f"{100 * f:g}" for f in usual.fractions)
     shares = two.text_input("Training / validation / test, %", usual_shares, key=f"train-shares-{preset.name}")
-    seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train-seed", help="Of the split, the first weights and all that is drawn.")
+    seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train-seed", help="Of the split, the initial weights and everything random.")
     classes = list(preset.recipe.classes)
     if not preset.sigmoid:
         known = [c for c in classes if c in data.classes or c not in diagnoses.LONG_NAMES]
@@ -91,7 +91,7 @@ def _weights(preset: Preset) -> dict[str, Any]:
     base = str(one.selectbox("Base", preset.bases, key=f"train-base-{preset.name}"))
     choices = {"imagenet": "ImageNet (fetched by Keras)", "none": "random (learns far slower)"}
     choices |= {name: f"base of {name}" for name in services.workspace().model_names()}
-    weights = str(two.selectbox("Its first weights", list(choices), format_func=choices.__getitem__, key="train-weights"))
+    weights = str(two.selectbox("Initial weights", list(choices), format_func=choices.__getitem__, key="train-weights"))
     if weights == "none":
         st.caption("A base of random weights that is frozen learns nothing useful: this serves to try the machinery.")
     if weights in ("imagenet", "none"):
@@ -105,7 +105,7 @@ def _settings(preset: Preset) -> dict[str, Any]:
     recipe = preset.recipe
     key = preset.name
     one, two, three = st.columns(3)
-    batch = one.number_input("Images a step", 1, 4096, recipe.batch, key=f"train-batch-{key}")
+    batch = one.number_input("Batch size", 1, 4096, recipe.batch, key=f"train-batch-{key}")
     optimisers = ["adam", "nadam", "sgd"]
     optimiser = two.selectbox("Optimiser", optimisers, index=optimisers.index(recipe.optimiser), key=f"train-optimiser-{key}")
     images = three.number_input("Images, 0 for all", 0, 10_000_000, 0, key="train-images", help="So many at random, for a first try.")
@@ -124,7 +124,7 @@ def _settings(preset: Preset) -> dict[str, Any]:
     one, two, three = st.columns(3)
     balances = list(BALANCES)
     balance = one.selectbox(
-        "Uneven classes", balances, index=balances.index(recipe.balance), format_func=BALANCES.__getitem__, key=f"train-balance-{key}"
+        "Class imbalance", balances, index=balances.index(recipe.balance), format_func=BALANCES.__getitem__, key=f"train-balance-{key}"
     )
     patience = two.number_input(
         "Stop early after",

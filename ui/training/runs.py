@@ -73,7 +73,7 @@ def _watch(name: str) -> None:
         st.caption("It stops after the batch under way.")
     elif st.button("Stop", icon=":material/stop:", key=f"stop-training-{name}"):
         one.folder.ask_to_stop()
-        st.rerun(scope="fragment")
+        st.rerun()
     st.caption("It runs in a process of its own: you may close this page and come back.")
     _curves(one)
 

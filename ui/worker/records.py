@@ -13,7 +13,7 @@ from models.layers import LayerInfo
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A network file, the card to read it with, and whether somebody answered for code inside it."""
+    """A network file, the card to read it with, and whether somebody vouched for code inside it."""
 
     path: Path
     sha256: str
