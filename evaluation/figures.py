@@ -85,6 +85,14 @@ def matthews(a: AllClasses) -> np.ndarray:
     return over(a.beyond_chance, np.sqrt(spread))
 
 
+def weighted_kappa(a: AllClasses) -> np.ndarray:
+    """Cohen's kappa with quadratic weights (Cohen 1968, doi:10.1037/h0026256), classes in the order of the matrix."""
+    place = np.arange(a.matrix.shape[-1])
+    apart = (place[:, None] - place) ** 2
+    by_chance = np.einsum("...i,ij,...j->...", a.diagnosed, apart, a.decided)
+    return 1 - over((a.matrix * apart).sum(axis=(-2, -1)) * a.total, by_chance)
+
+
 def among_highest(k: int) -> Measure:
     """Whether the diagnosis is among the k highest scores; of k classes it always is, so there it does not apply."""
     return Measure(
@@ -233,6 +241,14 @@ MEASURES: tuple[Measure, ...] = (
         "agreement of diagnoses and decisions beyond chance (Cohen 1960): 0 is chance, 1 is perfect",
         "diagnoses and decisions are all of one class",
         all_classes=lambda a: over(a.beyond_chance, a.total**2 - a.by_chance),
+    ),
+    Measure(
+        "weighted_kappa",
+        "Quadratic-weighted kappa",
+        "Cohen's kappa in which a mistake weighs as the square of how many classes lie between, in the card's order (Cohen 1968); it means "
+        "something only where that order is one of degree",
+        "diagnoses and decisions are all of one class",
+        all_classes=weighted_kappa,
     ),
     Measure(
         "mcc",
