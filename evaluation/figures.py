@@ -178,6 +178,15 @@ MEASURES: tuple[Measure, ...] = (
         one_class=lambda t: f_beta(t, t.beta),
     ),
     Measure(
+        "jaccard",
+        "Jaccard index",
+        "of the images with this diagnosis or decided for it, the share that is both (Jaccard 1901)",
+        "no images of this class and never decided for it",
+        one_class=lambda t: over(t.tp, t.tp + t.fp + t.fn),
+        share=lambda true, decided: (true & decided, true | decided),
+        form=".1%",
+    ),
+    Measure(
         "ppv",
         "PPV",
         "of the decisions for this class, the share that is right (on this dataset's mix)",

@@ -38,10 +38,22 @@ def test_quadratic_weighted_kappa_against_scikit_learn() -> None:
     assert np.isnan(alone.value) and alone.reason == "diagnoses and decisions are all of one class"
 
 
+def test_jaccard_by_hand_and_against_scikit_learn() -> None:
+    """c0: 2 both, 4 diagnosed, 3 decided: 2 of 5. c1: 2 of 3 + 4 − 2. c2: 2 of 3 + 3 − 2."""
+    from sklearn.metrics import jaccard_score
+
+    found = [c["jaccard"] for c in judged(TRUE, DECIDED).per_class]
+    assert [f.value for f in found] == pytest.approx([2 / 5, 2 / 5, 2 / 4])
+    assert [f.value for f in found] == pytest.approx(list(jaccard_score(TRUE, DECIDED, average=None)))
+    assert all(f.low < f.value < f.high and "Wilson" in f.method for f in found)
+    never = judged(np.array([0, 0]), np.array([0, 0])).per_class[1]["jaccard"]
+    assert np.isnan(never.value) and never.reason == "no images of this class and never decided for it"
+
+
 def test_every_row_is_documented_and_shown() -> None:
     from studies.assess import class_table
 
-    documented = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8").split("## Figures")[1].split("## Intervals")[0]
+    documented = (PROJECT / "docs" / "evaluation.md").read_text(encoding="utf-8").split("## All figures")[1].split("## Intervals")[0]
     assert [m.key for m in MEASURES if f"| {m.name} | " not in documented or f" | {m.meaning} |" not in documented] == []
     found = judged(TRUE, DECIDED, prevalence={"c0": 0.1})
     assert set(found.figures) == {m.key for m in OF_ALL if m.key != "top_3"}  # of three classes it always is
