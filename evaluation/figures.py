@@ -33,7 +33,7 @@ class Measure:
     bool (N,); of truth bool (N, C), for the classes that occur, and of how many classes int (N,) come before the true one.
     interval: of its own, of scores (N,), truth bool (N,) and group int (N,), in place of the resamples'.
     comparable: has a mean over the classes, a difference between classifiers and gaps between groups.
-    brief: of those shown first, and alone where there is little room.
+    brief: of those of a class shown alone where there is little room; headline: of those of all classes shown large.
     """
 
     key: str
@@ -49,6 +49,7 @@ class Measure:
     better: Better = Better.HIGHER
     comparable: bool = True
     brief: bool = False
+    headline: bool = False
 
     def __post_init__(self) -> None:
         if (self.share and not self.one_class) or (self.share_of_all and not self.all_classes) or not (self.one_class or self.all_classes):
@@ -141,6 +142,7 @@ MEASURES: tuple[Measure, ...] = (
         share=lambda true, decided: (true == decided, true | ~true),
         share_of_all=lambda true, place: (place == 0, place >= 0),
         form=".1%",
+        headline=True,
     ),
     Measure(
         "sensitivity",
@@ -243,6 +245,7 @@ MEASURES: tuple[Measure, ...] = (
         all_classes=lambda a: over(a.hits, a.diagnosed)[..., a.present].mean(axis=-1),
         share_of_all=lambda true, place: (true & (place == 0)[:, None], true),
         form=".1%",
+        headline=True,
     ),
     Measure(
         "kappa",
@@ -250,6 +253,7 @@ MEASURES: tuple[Measure, ...] = (
         "agreement of diagnoses and decisions beyond chance (Cohen 1960): 0 is chance, 1 is perfect",
         "diagnoses and decisions are all of one class",
         all_classes=lambda a: over(a.beyond_chance, a.total**2 - a.by_chance),
+        headline=True,
     ),
     Measure(
         "weighted_kappa",
@@ -265,6 +269,7 @@ MEASURES: tuple[Measure, ...] = (
         "correlation of diagnoses and decisions: 0 is chance, 1 is perfect",
         "diagnoses or decisions are all of one class",
         all_classes=matthews,
+        headline=True,
     ),
     among_highest(2),
     among_highest(3),
@@ -273,6 +278,7 @@ BY_KEY = {m.key: m for m in MEASURES}
 OF_A_CLASS = tuple(m for m in MEASURES if m.one_class)
 OF_ALL = tuple(m for m in MEASURES if m.all_classes)
 COMPARABLE = tuple(m for m in OF_A_CLASS if m.comparable)
+HEADLINE = tuple(m for m in OF_ALL if m.headline)
 BRIEF = tuple(m for m in OF_A_CLASS if m.brief)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import LesionLensError
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison
-from evaluation.figures import BY_KEY, OF_ALL
+from evaluation.figures import BY_KEY, HEADLINE
 from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
 from ui.evaluate.ensembles import run_missing
@@ -57,10 +57,9 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         f"On the same {found.n_images:,} images, **{second}** less **{first}**. Only {second} is right on {found.better:,}, only {first} "
         f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
-    known = [m for m in OF_ALL if m.key in found.differences]
-    for first_of_row in range(0, len(known), 2):  # more in a row are cut off on a small screen
-        for column, measure in zip(st.columns(2), known[first_of_row : first_of_row + 2], strict=False):
-            figure_metric(column, measure.name, found.differences[measure.key], measure.meaning, "+.3f")
+    columns = [*st.columns(2), *st.columns(2)]  # four in a row are cut off on a small screen
+    for column, measure in zip(columns, HEADLINE, strict=True):
+        figure_metric(column, measure.name, found.differences[measure.key], measure.explained, "+.3f")
     left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(

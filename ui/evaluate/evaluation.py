@@ -10,7 +10,7 @@ import streamlit as st
 
 from datasets.dataset import Dataset
 from evaluation.evaluate import BETA
-from evaluation.figures import BY_KEY, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED
+from evaluation.figures import BY_KEY, HEADLINE, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED
 from evaluation.rules import RULES
 from reports.charts import confusion_heatmap, figures_by_class
 from studies.assess import Assessment, How, class_table
@@ -75,14 +75,18 @@ def headline(assessment: Assessment) -> None:
         help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )
     figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
-    further = [m for m in OF_ALL if m not in (accuracy, balanced) and m.key in e.figures]
-    tiles = [("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes that occur here: {BY_KEY['auc'].meaning}.", BY_KEY["auc"].form)]
-    tiles += [(m.name, e[m.key], m.explained, m.form) for m in further]
-    for first_of_row in range(0, len(tiles), 3):
-        for column, (name, figure, meaning, form) in zip(st.columns(3), tiles[first_of_row : first_of_row + 3], strict=False):
-            figure_metric(column, name, figure, meaning, form)
+    mean_auc = (
+        "Mean AUC",
+        e.averages[MACRO]["auc"],
+        f"Mean over the classes that occur here: {BY_KEY['auc'].meaning}.",
+        BY_KEY["auc"].form,
+    )
+    further = [(m.name, e[m.key], m.explained, m.form) for m in HEADLINE if m not in (accuracy, balanced)]
+    for column, tile in zip(st.columns(1 + len(further)), [mean_auc, *further], strict=True):
+        figure_metric(column, *tile)
+    others = "".join(f" {m.name}: {e[m.key]:{m.form}}." for m in OF_ALL if not m.headline and m.key in e.figures)
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score. "
+        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score.{others} "
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
