@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.console import AsJson, command, people, results, say_json, table
+from core.markers import marker_name
 
 app = typer.Typer(help="The marker detectors.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def show(as_json: AsJson = False) -> None:
         say_json(content)
         return
     results.print(f"[bold]{content['name']}[/bold]: {content['trained_on']}.")
-    rows = [[name.replace("_", " "), *_figures(facts)] for name, facts in content["markers"].items()]
+    rows = [[marker_name(name), *_figures(facts)] for name, facts in content["markers"].items()]
     columns = ["marker", "AUC out of fold", "AUC by the other half", "AUC by drawings alone", "sensitivity", "specificity", "mask IoU"]
     results.print(table("Figures", columns, rows))
     results.print(content["licence"])

@@ -13,6 +13,7 @@ from commands.console import AsJson, InWorkspace, Out, command, results, say_jso
 from core.atomic import make_folder, write_bytes
 from core.errors import LesionLensError
 from core.exports import interval, plain, safe_csv
+from core.markers import marker_name
 from core.version import __version__
 from datasets.dataset import Dataset
 from shortcuts.repair.bearing import Bearing, bearing
@@ -125,10 +126,10 @@ def trap(
     if as_json:
         say_json(told)
         return
-    rows = [[o["marker"].replace("_", " "), *(interval(o[side], ".2f") for side in ("whole", TRAIN, TEST))] for o in told["odds"]]
+    rows = [[marker_name(o["marker"]), *(interval(o[side], ".2f") for side in ("whole", TRAIN, TEST))] for o in told["odds"]]
     results.print(table(f"Odds ratio of {told['asked']} with the marker", ["marker", "all images", TRAIN, TEST], rows))
     results.print(f"{counts[TRAIN]:,} images to train on, {counts[TEST]:,} to test on.")
-    if still := [o.marker.replace("_", " ") for o in found.odds if not o.opposed]:
+    if still := [marker_name(o.marker) for o in found.odds if not o.opposed]:
         results.print(f"The test does not oppose {', '.join(still)}: a smaller --share, or a greater --strength, may.")
     results.print(str(folder / "split.csv"))
 

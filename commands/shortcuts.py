@@ -10,6 +10,7 @@ import typer
 from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
 from core.atomic import make_folder
 from core.errors import LesionLensError
+from core.markers import marker_name
 from data_audit.findings import read_findings
 
 USUAL = 300
@@ -35,10 +36,11 @@ def shortcuts(
 ) -> None:
     """Try markers on a classifier, each taken away or put in beside a control: shortcuts.json, report.html, trials.parquet."""
     from commands.model import open_named
+    from core.markers import EVERYWHERE
     from models.run import about_run
     from reports.shortcut_report import write_shortcut_report
     from shortcuts.alarms import alarms_in_words
-    from shortcuts.drawing import EVERYWHERE, INSERTED
+    from shortcuts.drawing import INSERTED
     from shortcuts.filling import FILLINGS
     from shortcuts.plan import Plan
     from shortcuts.summary import try_dataset
@@ -67,15 +69,15 @@ def shortcuts(
         table(
             f"{classifier.card.name} on {content['images']:,} images of {data.name}",
             ["marker", "verdict", "why"],
-            [[j.marker.replace("_", " "), j.verdict, j.why] for j in judged],
+            [[marker_name(j.marker), j.verdict, j.why] for j in judged],
         )
     )
     for j in judged:
         told = content["verdicts"][j.marker]
         if "agreement" in told:
-            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {told['agreement']}.")
+            results.print(f"{marker_name(j.marker).capitalize()}: {told['agreement']}.")
         for note in j.notes:
-            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {note}.")
+            results.print(f"{marker_name(j.marker).capitalize()}: {note}.")
     if content["false_alarms"] is not None:
         results.print(alarms_in_words(content["false_alarms"]))
     results.print(str(report))

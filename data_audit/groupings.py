@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.markers import marker_name
 from data_audit.composition import age_bands
 from data_audit.markers.detector import card
 from data_audit.markers.present import Present, known_markers, label_columns, present_markers, yes_or_no
@@ -107,4 +108,4 @@ def _detected(m: Present) -> str:
         else ""
     )
     reviewed = f" {m.reviewed:,} of the flags were looked at by a person." if m.reviewed else " No flag was looked at by a person here."
-    return f"{m.marker.replace('_', ' ').capitalize()} was found by a detector, which errs.{told}{reviewed} A gap may be the detector's."
+    return f"{marker_name(m.marker).capitalize()} was found by a detector, which errs.{told}{reviewed} A gap may be the detector's."

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from core.atomic import whole
 from core.errors import DatasetError
+from core.markers import DETECTED
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
-from datasets.dataset import MARKERS, Dataset
+from datasets.dataset import Dataset
 
 
 def images_frame(dataset: Dataset, scan: Scan) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise DatasetError("cannot be read as a table.", str(path), "Audit the dataset again.") from error
-    missing = [c for c in ("image_id", "skin_tone", *(f"{m}_flag" for m in MARKERS)) if c not in frame]
+    missing = [c for c in ("image_id", "skin_tone", *(f"{m}_flag" for m in DETECTED)) if c not in frame]
     if missing:
         raise DatasetError(f"has no column {missing[0]!r}.", str(path), "Audit the dataset again.")
     if list(frame["image_id"]) != list(dataset.table["image_id"]):

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from core.atomic import whole, write_bytes
 from core.errors import ImageError
+from core.markers import DETECTED, MARKERS
 from core.runs import Run
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
@@ -34,7 +35,7 @@ from data_audit.markers.detector import NETWORK, find_markers
 from data_audit.quality import QUALITY, Border, View, black_border
 from data_audit.quality import SIDE as MEASURED
 from data_audit.skin import SKIN, skin_facts
-from datasets.dataset import MARKERS, Dataset
+from datasets.dataset import Dataset
 from imaging.decode import decode_at_least, encode_png, read_bytes, read_header
 from imaging.resize import thumbnail
 
@@ -44,7 +45,7 @@ AHEAD = 64
 LONGEST = 150  # characters of a mask file's name
 MASKED = 512  # pixels of a marker mask's longer side at most
 BORDERS = ("border_top", "border_bottom", "border_left", "border_right", "border_share")
-MARKED = tuple(f"{marker}_{what}" for marker in MARKERS for what in ("score", "flag", "share"))
+MARKED = tuple(f"{marker}_{what}" for marker in DETECTED for what in ("score", "flag", "share"))
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ def _marked(picture: np.ndarray, border: Border, mask: Path) -> tuple[dict[str, 
     else:
         mask.unlink(missing_ok=True)
     row: dict[str, Any] = {}
-    for k, marker in enumerate(MARKERS):
-        share = cv2.countNonZero(found.bits & np.uint8(1 << k)) / found.bits.size
+    for marker in DETECTED:
+        share = cv2.countNonZero(found.bits & np.uint16(1 << MARKERS[marker].bit)) / found.bits.size
         row |= {f"{marker}_score": found.scores[marker], f"{marker}_flag": found.flags[marker], f"{marker}_share": share}
     return row, found.bits
 

@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError, ImageError
-from imaging.decode import read_image, read_mask
+from core.markers import unknown_bits, unpack
+from imaging.decode import read_bits, read_image, read_mask
 
 # the columns every dataset has, whatever its files call them; others are kept under their own names
 COLUMNS = ("image_id", "diagnosis", "lesion_id", "patient_id", "age", "sex", "site", "confirmation", "split", "label", "file")
-
-# bit k of a marker mask is marker k
-MARKERS = ("ink", "sticker", "ruler", "hair", "dark_corner", "gel_border", "gel_bubble", "black_frame")
 
 
 @dataclass(frozen=True)
@@ -136,9 +134,12 @@ class Dataset:
             return {}
         return read_marker_mask(self.root / file)
 
+    def strange_bits(self, image_id: str) -> tuple[int, ...]:
+        """Bits of an image's marker mask that stand for no marker; raises ImageError."""
+        file = self.marker_masks.get(image_id)
+        return unknown_bits(read_bits(self.root / file)) if file else ()
+
 
 def read_marker_mask(path: Path) -> dict[str, np.ndarray]:
-    """Marker → bool (H, W) of a mask file, those that are there. Raises ImageError."""
-    bits = read_image(path)[..., 0]
-    found = {marker: (bits >> k & 1).astype(bool) for k, marker in enumerate(MARKERS)}
-    return {marker: mask for marker, mask in found.items() if mask.any()}
+    """Marker → bool (H, W) of a mask file of 16 bits, or of 8, those that are there. Raises ImageError."""
+    return unpack(read_bits(path))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from core.atomic import write_bytes
-from datasets.dataset import MARKERS
+from core.markers import pack
 from demo.cohort import Cohort, Shot, draw_cohort, plant_faults
 from demo.drawing.photograph import draw_photograph
 from imaging.decode import encode_jpeg, encode_png
@@ -75,12 +75,9 @@ def write_shots(folder: Path, shots: list[Shot]) -> int:
     cv2.setNumThreads(1)
     for shot in shots:
         picture = draw_photograph(shot.diagnosis, shot.tone, shot.lesion_seed, shot.view, shot.markers, shot.blur)
-        bits = np.zeros(picture.lesion.shape, np.uint8)
-        for marker, mask in picture.markers.items():
-            bits[mask] |= 1 << MARKERS.index(marker)
         lesion = (picture.lesion * 255).astype(np.uint8)
         quality = 80 if shot.copy_of else 92
         write_bytes(folder / "masks" / f"{shot.image_id}_segmentation.png", encode_png(lesion))
-        write_bytes(folder / "markers" / f"{shot.image_id}.png", encode_png(bits))
+        write_bytes(folder / "markers" / f"{shot.image_id}.png", encode_png(pack(picture.markers, picture.lesion.shape)))
         write_bytes(folder / "images" / f"{shot.image_id}.jpg", encode_jpeg(picture.image, quality))
     return len(shots)

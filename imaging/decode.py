@@ -137,6 +137,19 @@ def read_mask(path: Path) -> np.ndarray:
     return read_image(path).max(axis=2) > 127
 
 
+def read_bits(path: Path) -> np.ndarray:
+    """uint16 (H, W): the first channel of a PNG mask as its numbers are, of 8 or 16 bits. Raises ImageError, which names the file."""
+    try:
+        data = read_bytes(path)
+        header = read_header(data)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if header.kind != "PNG" or pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+            raise ImageError("is no PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
+    except ImageError as error:
+        raise ImageError(error.what, path.name, error.todo) from error
+    return (pixels if pixels.ndim == 2 else pixels[..., min(2, pixels.shape[2] - 1)]).astype(np.uint16)
+
+
 def encode_png(image: np.ndarray) -> bytes:
     """PNG of an RGB or grey uint8 picture, without any metadata."""
     return _encode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])

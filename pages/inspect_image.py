@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.markers import marker_name
 from imaging.overlay import draw_contour
 from ui.inspect.attribution import Shown, View, Wish, attribution, controls
 from ui.inspect.familiarity import familiar_panel, warn_if_unlike
@@ -34,7 +35,7 @@ def facts(chosen: Chosen) -> None:
         shown["age"] = f"{shown['age']:.0f} years"
     markers = chosen.data.markers(chosen.image_id)
     if markers:
-        shown["markers"] = ", ".join(f"{m.replace('_', ' ')} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
+        shown["markers"] = ", ".join(f"{marker_name(m)} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
     st.dataframe(
         {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]},
         hide_index=True,

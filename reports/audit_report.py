@@ -10,6 +10,7 @@ import altair as alt
 from markupsafe import Markup
 
 from core.atomic import write_bytes
+from core.markers import marker_name
 from data_audit.findings import captioned
 from datasets.dataset import Dataset
 from reports.audit_charts import class_counts, forest, share_bars
@@ -63,7 +64,7 @@ def _charts(content: Mapping[str, Any]) -> dict[str, Markup]:
     images = max(content["about"]["images"], 1)
     marked = [
         {
-            "name": f"{m['marker'].replace('_', ' ')} ({m['source']})",
+            "name": f"{marker_name(m['marker'])} ({m['source']})",
             "share": m["images"] / images,
             "text": f"{m['images']:,} ({m['images'] / images:.1%})",
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.atomic import write_bytes
 from core.exports import interval
+from core.markers import marker_name
 from reports.pictures import environment, svg
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from shortcuts.alarms import alarms_in_words
@@ -33,7 +34,7 @@ def shortcut_html(content: Mapping[str, Any], findings: Sequence[Mapping[str, An
         doses = [d for d in content["doses"] if d["marker"] == c.marker]
         markers.append(
             {
-                "name": c.marker.replace("_", " "),
+                "name": marker_name(c.marker),
                 "told": told,
                 "crossed": c,
                 "effects": svg(drawn[0]) if drawn else "",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from core.markers import EVERYWHERE
 from imaging.fields import smooth_noise, strokes
 from shortcuts.placing import across_border, beside
 
@@ -196,7 +197,6 @@ INSERTED: dict[str, Marker] = {
     "gel_border": Marker(_gel_border, 0.5),
     "gel_bubble": Marker(_gel_bubble, 0.13),
 }
-EVERYWHERE = frozenset({"hair", "dark_corner", "gel_border", "black_frame"})  # no clean skin is left to compare a removal with
 
 
 def _blend(under: np.ndarray, over: np.ndarray, cover: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from core.markers import EVERYWHERE
 from shortcuts.controls import elsewhere, scrambled
-from shortcuts.drawing import EVERYWHERE, INSERTED, Dose, draw_marker
+from shortcuts.drawing import INSERTED, Dose, draw_marker
 from shortcuts.filling import fill, widened
 
 Direction = Literal["removal", "insertion"]

@@ -6,22 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.markers import MARKERS, marker_name
 from explain.cam import cam
 from models.classifier import Classifier, Prediction
 from shortcuts.attention import map_method, share_on
 from shortcuts.drawing import Dose
 from shortcuts.experiment import PAINTED, Impossible, Subject, Trial, insertion, removal
-
-PUT_IN = {
-    "ink": "ink",
-    "sticker": "a sticker",
-    "ruler": "a ruler",
-    "hair": "hair",
-    "dark_corner": "dark corners",
-    "gel_border": "a gel border",
-    "gel_bubble": "gel bubbles",
-    PAINTED: "a painted mark",
-}
 
 
 @dataclass(frozen=True)
@@ -95,10 +85,11 @@ def evidence_on(classifier: Classifier, subject: Subject, target: int | None = N
 def in_words(answer: Answer, name: str) -> str:
     """The verdict on one photograph, with its numbers. name: of the class."""
     p, (by_marker, by_control) = answer.probabilities[:, answer.target], answer.moved
-    marker = answer.trial.marker.replace("_", " ")
+    key = answer.trial.marker
+    borne = "a painted mark" if key == PAINTED else MARKERS[key].borne
     did, changed = {
-        "removal": (f"Removing the {marker}", "changing as much skin elsewhere"),
-        "insertion": (f"Putting in {PUT_IN.get(answer.trial.marker, marker)}", "a scrambled change as strong"),
+        "removal": (f"Removing the {marker_name(key)}", "changing as much skin elsewhere"),
+        "insertion": (f"Putting in {borne}", "a scrambled change as strong"),
     }[answer.trial.direction]
     before, after = f"{p[0]:.2f}", f"{p[1]:.2f}"
     moved = f"{'lowers' if by_marker < 0 else 'raises'} P({name}) from {before} to {after}"

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.markers import EVERYWHERE
 from evaluation.multiple import holm
-from shortcuts.drawing import EVERYWHERE
 from shortcuts.effects import Effect, Flips, effects_of
 from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
 

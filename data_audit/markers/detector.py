@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import yaml
 
+from core.markers import DETECTED, MARKERS, plane
 from data_audit.quality import Border, View, black_border
-from datasets.dataset import MARKERS
 from imaging.resize import scale_image
 
 SIDE = 192  # pixels; the whole picture is stretched to a square, so its aspect ratio does not matter
@@ -34,8 +34,8 @@ _own = threading.local()  # OpenCV's networks are not to be shared between threa
 
 @dataclass(frozen=True)
 class Found:
-    """scores: 0…1 a marker, in the order of MARKERS; flags: at or above its threshold on the card; bits uint8 (H, W): bit k
-    where marker k lies, of flagged ones alone."""
+    """scores: 0…1 a marker, in the order of DETECTED; flags: at or above its threshold on the card; bits uint16 (H, W): a
+    marker's bit where it lies, of flagged ones alone."""
 
     scores: dict[str, float]
     flags: dict[str, bool]
@@ -43,7 +43,7 @@ class Found:
 
     def mask(self, marker: str) -> np.ndarray:
         """bool (H, W), all false for a marker that is not flagged."""
-        return (self.bits >> MARKERS.index(marker) & 1).astype(bool)
+        return plane(self.bits, marker)
 
 
 def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
@@ -57,19 +57,19 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
     learned, cells = look(_own.network, picture)
     frame = black_border(View(picture)) if border is None else border
     told = dict(zip(LEARNED, map(float, learned), strict=True)) | {"black_frame": min(1.0, frame.share / (2 * FRAME))}
-    scores = {marker: told[marker] for marker in MARKERS}
+    scores = {marker: told[marker] for marker in DETECTED}
     flags = {marker: score >= thresholds()[marker] for marker, score in scores.items()}
     height, width = picture.shape[:2]
-    bits = np.zeros((height, width), np.uint8)
+    bits = np.zeros((height, width), np.uint16)
     darker = stands_out(picture) if any(flags.values()) else None
-    for k, marker in enumerate(MARKERS):
+    for marker in DETECTED:
         if flags[marker]:
             if marker == "black_frame" or darker is None:
                 mask = _framed(frame, height, width)
             else:
                 facts = card()["markers"][marker]["mask"]
                 mask = lies(cells[LEARNED.index(marker)], darker, facts["from"], facts["a_grey_level"])
-            bits |= mask.astype(np.uint8) << k
+            bits |= mask.astype(np.uint16) << MARKERS[marker].bit
     return Found(scores, flags, bits)
 
 
@@ -82,7 +82,7 @@ def card() -> Mapping[str, Any]:
 @cache
 def thresholds() -> Mapping[str, float]:
     """Score from which a marker is flagged."""
-    return {marker: float(card()["markers"][marker]["threshold"]) for marker in MARKERS}
+    return {marker: float(card()["markers"][marker]["threshold"]) for marker in DETECTED}
 
 
 def look(network: Any, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,25 +10,15 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ImageError
+from core.markers import DETECTED, MARKERS, marker_name
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
 from data_audit.review import Verdicts
-from datasets.dataset import MARKERS, Dataset, Problem
+from datasets.dataset import Dataset, Problem
 from datasets.tables import missing
 
 Source = Literal["mask", "table", "detector"]
 
-# what label files call a marker, besides its own name
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "ink": ("ink", "pen", "surgical_marking", "skin_marking"),
-    "sticker": ("sticker", "patch", "patches"),
-    "ruler": ("ruler", "scale_bar"),
-    "hair": ("hair", "hairs"),
-    "dark_corner": ("dark_corner", "dark_corners", "vignette"),
-    "gel_border": ("gel_border",),
-    "gel_bubble": ("gel_bubble", "gel_bubbles", "bubbles"),
-    "black_frame": ("black_frame", "frame"),
-}
 _YES = {"1", "1.0", "true", "yes", "y"}
 _NO = {"0", "0.0", "false", "no", "n"}
 
@@ -57,15 +47,22 @@ def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem
     if not dataset.marker_masks:
         return {}, []
     present = {marker: np.zeros(len(dataset), bool) for marker in MARKERS}
-    broken = []
+    broken: list[str] = []
+    strange: dict[str, tuple[int, ...]] = {}
     for k, image_id in enumerate(dataset.table["image_id"]):
         try:
             for marker in dataset.markers(image_id):
                 present[marker][k] = True
+            if bits := dataset.strange_bits(str(image_id)):
+                strange[str(image_id)] = bits
         except ImageError:
             broken.append(str(image_id))
     told = f"{len(broken)} marker masks cannot be read; these images count as bearing none."
     problems = [Problem("unreadable marker masks", told, tuple(broken))] if broken else []
+    if strange:
+        numbers = ", ".join(map(str, sorted({b for bits in strange.values() for b in bits})))
+        summary = f"{len(strange)} marker masks use bits that stand for no marker here ({numbers}); what they mark is not used."
+        problems.append(Problem("unknown markers in masks", summary, tuple(strange)))
     return {marker: flags for marker, flags in present.items() if flags.any()}, problems
 
 
@@ -73,8 +70,8 @@ def label_columns(table: pd.DataFrame) -> dict[str, str]:
     """Marker → the column of yes and no that says whether an image bears it."""
     names = {str(c).strip().lower().replace(" ", "_"): str(c) for c in table.columns}
     found = {}
-    for marker, spellings in COLUMNS.items():
-        column = next((names[s] for s in spellings if s in names), None)
+    for marker, row in MARKERS.items():
+        column = next((names[s] for s in (marker, *row.spellings) if s in names), None)
         if column is not None and set(_lower(table[column][~missing(table[column])])) <= _YES | _NO:
             found[marker] = column
     return found
@@ -89,7 +86,8 @@ def yes_or_no(column: pd.Series) -> np.ndarray:
 def present_markers(
     dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd.DataFrame, verdicts: Verdicts | None = None
 ) -> list[Present]:
-    """Every marker by its best source. masked: what `known_markers` found; scanned: frame of the scan; verdicts: what people
+    """Every marker by its best source; one without a detector only where masks, a column or people know it. masked: what
+    `known_markers` found; scanned: frame of the scan; verdicts: what people
     said of the detectors' flags, which comes before them."""
     columns = label_columns(dataset.table)
     found = []
@@ -100,7 +98,7 @@ def present_markers(
         elif marker in columns:
             values = yes_or_no(dataset.table[columns[marker]])
             found.append(Present(marker, "table", values, values, column=columns[marker]))
-        else:
+        elif marker in DETECTED:
             flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
             likely = scanned[f"{marker}_score"].to_numpy(float)
             said = _said(scanned, marker, verdicts)
@@ -114,7 +112,7 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
     ids = dataset.table["image_id"].to_numpy(object)
     findings = []
     for m in markers:
-        seen = m.values > 0
+        seen, borne = m.values > 0, MARKERS[m.marker].borne
         asked = int((~np.isnan(m.values)).sum())
         if not seen.any():
             continue
@@ -125,9 +123,9 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
         order = np.argsort(-np.nan_to_num(m.likely), kind="stable")
         findings.append(
             Finding(
-                f"{m.marker.replace('_', ' ')} in the pictures",
+                f"{marker_name(m.marker)} in the pictures",
                 "note",
-                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {_WORDS[m.marker]}, {said[m.source]}.{errs}",
+                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {borne}, {said[m.source]}.{errs}",
                 tuple(ids[order][seen[order]]),
                 {"marker": m.marker, "source": m.source, "share": float(seen.sum() / asked)},
                 "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
@@ -161,15 +159,3 @@ def _said(scanned: pd.DataFrame, marker: str, verdicts: Verdicts | None) -> np.n
 
 def _lower(values: pd.Series) -> pd.Series:
     return values.astype(str).str.strip().str.lower()
-
-
-_WORDS = {
-    "ink": "a surgeon's ink",
-    "sticker": "a sticker",
-    "ruler": "a ruler",
-    "hair": "hair",
-    "dark_corner": "dark corners",
-    "gel_border": "the border of the gel",
-    "gel_bubble": "bubbles in the gel",
-    "black_frame": "a black frame",
-}

@@ -19,8 +19,8 @@ import yaml
 
 from core.atomic import write_bytes
 from core.errors import LesionLensError
+from core.markers import DETECTED
 from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK, lies, look, stands_out
-from datasets.dataset import MARKERS
 from demo.detectors.learning import scores, teach
 from demo.detectors.network import build_network, to_onnx
 from demo.detectors.pictures import Pictures, draw_fresh, draw_on, draw_pictures, join, read_labelled
@@ -73,7 +73,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     for marker, facts in _mask_figures(onnx, {m: facts["threshold"] for m, facts in content["markers"].items()}).items():
         content["markers"][marker] |= facts
     content["markers"]["black_frame"] = {"threshold": 0.5, "rule": f"black rows and columns at the border, {FRAME:.0%} of the area"}
-    content["markers"] = {m: content["markers"][m] for m in MARKERS}
+    content["markers"] = {m: content["markers"][m] for m in DETECTED}
     content["network_sha256"] = hashlib.sha256(onnx).hexdigest()
     write_bytes(NETWORK, onnx)
     write_bytes(CARD, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode())

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.atomic import write_bytes
 from core.exports import interval
+from core.markers import marker_name
 from imaging.decode import encode_png
 from imaging.overlay import colour_picture
 from models.architectures import PRESETS
@@ -96,10 +97,8 @@ def sensitivity_table(found: Mapping[str, Mapping[str, Any]]) -> str:
 def verdict_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     markers = list(dict.fromkeys(m for c in found.values() for m in c["shortcuts"]))
     rows = [[f"`{n}`", *(SHORT[c["shortcuts"][m]["verdict"]] for m in markers)] for n, c in found.items()]
-    used = [
-        f"- `{n}`, {m.replace('_', ' ')}: {v['why']}" for n, c in found.items() for m, v in c["shortcuts"].items() if v["verdict"] == "used"
-    ]
-    return "\n".join([markdown(["training", *(m.replace("_", " ") for m in markers)], rows), "", *used])
+    used = [f"- `{n}`, {marker_name(m)}: {v['why']}" for n, c in found.items() for m, v in c["shortcuts"].items() if v["verdict"] == "used"]
+    return "\n".join([markdown(["training", *(marker_name(m) for m in markers)], rows), "", *used])
 
 
 def leakage_list(found: Mapping[str, Mapping[str, Any]]) -> str:

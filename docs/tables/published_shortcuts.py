@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.markers import marker_name
+
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE, RUNS = PROJECT / "docs" / "shortcuts.md", PROJECT / "build" / "shortcuts"
 DATASETS = ("ham10000", "isic2017_markers")
@@ -45,7 +47,7 @@ def run(network: Path, dataset: Path) -> dict[str, Any]:
 def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
     """Markdown. found: (network, dataset) → `shortcuts.json`."""
     markers = list(next(iter(found.values()))["verdicts"])
-    head = ["network", "images of", *(m.replace("_", " ") for m in markers), "false alarms"]
+    head = ["network", "images of", *(marker_name(m) for m in markers), "false alarms"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     used = []
     for (network, dataset), content in found.items():
@@ -53,9 +55,7 @@ def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
         cells = [SHORT[verdicts[m]["verdict"]] for m in markers]
         alarms = content["false_alarms"]["intervals"]
         lines.append("| " + " | ".join([f"`{network}`", f"{dataset} ({content['images']:,})", *cells, f"{alarms:.1%}"]) + " |")
-        used += [
-            f"- `{network}` on {dataset}, {m.replace('_', ' ')}: {verdicts[m]['why']}" for m in markers if verdicts[m]["verdict"] == "used"
-        ]
+        used += [f"- `{network}` on {dataset}, {marker_name(m)}: {verdicts[m]['why']}" for m in markers if verdicts[m]["verdict"] == "used"]
     return "\n".join([*lines, "", "Every *used*, with its numbers:", "", *used])
 
 

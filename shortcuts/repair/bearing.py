@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import DatasetError
+from core.markers import MARKERS, marker_name
 from core.runs import Run
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from data_audit.scan import mask_file
 from data_audit.seen import see_dataset
-from datasets.dataset import MARKERS, Dataset, read_marker_mask
+from datasets.dataset import Dataset, read_marker_mask
 
 SCAN, MASKS = ".scan.parquet", "markers"  # as an audit names them
 
@@ -55,7 +56,7 @@ def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path 
         found = [values[m] for m in markers]
     borne = Bearing(tuple(markers), np.stack(found, axis=1))
     if not np.nansum(borne.values):
-        names = " or ".join(m.replace("_", " ") for m in markers)
+        names = " or ".join(marker_name(m) for m in markers)
         raise DatasetError(f"has no image that bears {names}.", data.name, "Audit it to see what is there.")
     return borne
 

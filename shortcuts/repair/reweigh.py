@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
+from core.markers import marker_name
 from datasets.dataset import Dataset
 from shortcuts.repair.bearing import Bearing
 
@@ -49,4 +50,4 @@ def weigh_images(data: Dataset, borne: Bearing) -> tuple[pd.DataFrame, Weights]:
 
 
 def _words(pattern: tuple[int, ...], markers: tuple[str, ...]) -> str:
-    return " and ".join(f"{'with' if there else 'without'} {m.replace('_', ' ')}" for there, m in zip(pattern, markers, strict=True))
+    return " and ".join(f"{'with' if there else 'without'} {marker_name(m)}" for there, m in zip(pattern, markers, strict=True))

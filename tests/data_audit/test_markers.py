@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.markers import MARKERS
 from data_audit.markers.detector import LEARNED, NETWORK, card, find_markers, thresholds
 from data_audit.markers.present import label_columns, marker_findings, present_markers
 from data_audit.review import Verdicts
-from datasets.dataset import MARKERS
 from datasets.opening import open_dataset
 from demo.drawing.photograph import draw_photograph
 from demo.drawing.skin import TONES

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import ImageError
+from core.markers import DETECTED, MARKERS, marker_name, plane
 from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed
-from datasets.dataset import MARKERS, Dataset
+from datasets.dataset import Dataset
 from evaluation.intervals import Figure
-from imaging.decode import read_image
+from imaging.decode import read_bits
 from imaging.resize import scale_image, thumbnail
 from ui.parts import choice
 from ui.parts.components import show_picture
@@ -19,29 +20,21 @@ from ui.services import audits
 
 LARGE = 720  # pixels
 OUTLINE = (0, 158, 115)  # RGB
-ASKED = {
-    "ink": "Is there a surgeon's ink on the skin?",
-    "sticker": "Is there a sticker or patch?",
-    "ruler": "Is there a ruler or scale?",
-    "hair": "Is there hair?",
-    "dark_corner": "Are the corners dark?",
-    "gel_border": "Does the border of the gel show?",
-    "gel_bubble": "Are there bubbles in the gel?",
-    "black_frame": "Is there a black frame?",
-}
 
 
 def judge(data: Dataset, images: pd.DataFrame) -> None:
     """The choice of marker and side, the picture, three answers, and what they add up to."""
     verdicts = audits.verdicts()
-    present = [m for m in MARKERS if images[f"{m}_flag"].notna().any()]
+    present = [m for m in DETECTED if images[f"{m}_flag"].notna().any()]
     if not present:
         st.warning("No picture of this dataset could be read, so no marker was looked for.")
         return
     flagged = {m: int((images[f"{m}_flag"] == True).sum()) for m in present}  # noqa: E712 (None is neither)
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     with left:
-        marker = choice.optional("marker", "Marker", present, present[0], lambda m: f"{_name(m)} ({flagged[m]:,} flagged)") or present[0]
+        marker = (
+            choice.optional("marker", "Marker", present, present[0], lambda m: f"{marker_name(m)} ({flagged[m]:,} flagged)") or present[0]
+        )
     with right:
         side = (
             st.segmented_control(
@@ -78,13 +71,13 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
             st.error(f"{error} Put it aside to go on.", icon=":material/error:")
             return
         mask = _mask(data, image_id, marker, picture.shape[:2]) if outlined else None
-        show_picture(_outlined(picture, mask), alt=f"{image_id}: {ASKED[marker]}")
+        show_picture(_outlined(picture, mask), alt=f"{image_id}: {MARKERS[marker].question}")
         score = float(images[f"{marker}_score"].iloc[row])
         st.caption(f"{image_id} · score of the detector {score:.2f}" + ("" if mask is None or mask.any() else " · nothing outlined"))
 
 
 def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -> None:
-    st.markdown(f"**{ASKED[marker]}**")
+    st.markdown(f"**{MARKERS[marker].question}**")
     answers = (("Yes", True, "Y"), ("No", False, "N"), ("Can't tell", None, "U"))
     for label, present, key in answers:
         st.button(
@@ -136,8 +129,7 @@ def _mask(data: Dataset, image_id: str, marker: str, size: tuple[int, int]) -> n
     path = audits.mask(data, image_id)
     if not path.exists():
         return np.zeros(size, bool)
-    bits = scale_image(read_image(path)[..., 0], size, "nearest")
-    return (bits >> MARKERS.index(marker) & 1).astype(bool)
+    return scale_image(plane(read_bits(path), marker).astype(np.uint8), size, "nearest").astype(bool)
 
 
 def _outlined(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -148,7 +140,3 @@ def _outlined(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     cv2.drawContours(drawn, lines, -1, (255, 255, 255), 3, cv2.LINE_AA)
     cv2.drawContours(drawn, lines, -1, OUTLINE, 1, cv2.LINE_AA)
     return drawn
-
-
-def _name(marker: str) -> str:
-    return marker.replace("_", " ")

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.markers import EVERYWHERE, marker_name
 from imaging.cover import discs
 from imaging.resize import thumbnail
-from shortcuts.drawing import EVERYWHERE, INKS, INSERTED, STICKERS, Dose
+from shortcuts.drawing import INKS, INSERTED, STICKERS, Dose
 from shortcuts.experiment import Impossible, Subject
 from shortcuts.filling import FILLINGS
 from shortcuts.one import Answer
@@ -55,7 +56,7 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         return
     answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, subject, index)
     if isinstance(answer, Impossible):
-        st.info(f"{answer.marker.replace('_', ' ').capitalize()}: {answer.reason}. Choose another marker, place or draw.")
+        st.info(f"{marker_name(answer.marker).capitalize()}: {answer.reason}. Choose another marker, place or draw.")
     elif answer is not None:
         show_answer(opened, answer)
 
@@ -70,7 +71,7 @@ def _there(opened: services.OpenModel, subject: Subject, target: int | None) -> 
     right.dataframe(
         pd.DataFrame(
             {
-                "marker": [m.replace("_", " ") for m in subject.markers],
+                "marker": [marker_name(m) for m in subject.markers],
                 "area": [f"{mask.mean():.1%}" for mask in subject.markers.values()],
                 "evidence": ["no map" if np.isnan(shares[m]) else f"{shares[m]:.1%}" for m in subject.markers],
             }
@@ -150,7 +151,7 @@ def _draw(place: st.delta_generator.DeltaGenerator) -> int:
 
 
 def _label(marker: str, subject: Subject) -> str:
-    name = marker.replace("_", " ")
+    name = marker_name(marker)
     if marker in subject.markers:
         return f"{name}: it lies everywhere" if marker in EVERYWHERE else f"take away {name}"
     return f"put in {name}"

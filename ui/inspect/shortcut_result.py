@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.markers import marker_name
 from imaging.overlay import draw_contour, overlay
 from imaging.resize import enlarge, scale_image
 from shortcuts.experiment import Subject
@@ -28,7 +29,7 @@ def show_markers(subject: Subject) -> None:
     picture = scale_image(subject.image, size, "bicubic")
     for mask in subject.markers.values():
         picture = draw_contour(picture, widened(scale_image(mask.astype(np.uint8), size, "nearest") > 0))
-    show_picture(picture, f"Markers that are there: {', '.join(m.replace('_', ' ') for m in subject.markers)}")
+    show_picture(picture, f"Markers that are there: {', '.join(marker_name(m) for m in subject.markers)}")
 
 
 def show_answer(opened: services.OpenModel, answer: Answer) -> None:
@@ -40,7 +41,7 @@ def show_answer(opened: services.OpenModel, answer: Answer) -> None:
     _pictures(name, answer, titles, (trial.mask, trial.mask, trial.place))
     if answer.maps is not None and not np.isnan(answer.evidence):
         st.caption(
-            f"{answer.evidence:.0%} of the evidence for {name} lies on the {trial.marker.replace('_', ' ')}, which covers "
+            f"{answer.evidence:.0%} of the evidence for {name} lies on the {marker_name(trial.marker)}, which covers "
             f"{answer.area:.1%} of the picture. Little heat on a marker does not mean that it does not count, nor much that it does."
         )
     if trial.on_lesion > ON_LESION:

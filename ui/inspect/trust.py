@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
+from core.markers import marker_name
 from datasets.dataset import Dataset
 from explain.faithfulness import Faithfulness, predictions
 from explain.heatmap import Explanation
@@ -121,7 +122,7 @@ def _measurements(evidence: Evidence) -> None:
         st.markdown("**Where the evidence lies**")
         rows = [
             {
-                "inside": name.replace("_", " "),
+                "inside": marker_name(name),
                 "evidence": "undefined" if np.isnan(place.share) else f"{place.share:.0%}",
                 "area (chance)": f"{place.area:.0%}",
                 "strongest point": {True: "inside", False: "outside", None: "–"}[place.hit],

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from core.exports import interval, plain, safe_csv
+from core.markers import MARKERS, marker_name
 from core.version import __version__
-from datasets.dataset import MARKERS, Dataset
+from datasets.dataset import Dataset
 from shortcuts.filling import FILLINGS
 from shortcuts.repair.cleaned import ABOUT, HOWS, Asked
 from ui.inspect.shortcut import FILLING_NAMES
 from ui.parts.long_runs import computed, under_way
 from ui.services import audits, services
-from ui.shortcuts.verdicts import marker_name
 from ui.worker.jobs.repair import CleanCopy, LayTrap, WeighImages
 
 WAYS = ("A cleaned copy", "Training weights", "A trap split")

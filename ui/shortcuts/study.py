@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import ImageError
+from core.markers import marker_name
 from core.version import __version__
 from datasets.dataset import Dataset
 from reports.shortcut_report import shortcut_html
@@ -23,7 +24,7 @@ from ui.parts.components import gallery
 from ui.parts.long_runs import under_way
 from ui.services import audits, services
 from ui.shortcuts.repair import repair_panel
-from ui.shortcuts.verdicts import judged_marker, marker_name
+from ui.shortcuts.verdicts import judged_marker
 from ui.worker.jobs.shortcuts import RunShortcuts
 
 ALL = "all images"

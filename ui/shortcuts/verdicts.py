@@ -9,14 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from core.exports import interval
+from core.markers import marker_name
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from reports.shortcut_report import caption
 
 ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
-
-
-def marker_name(marker: str) -> str:
-    return marker.replace("_", " ")
 
 
 def judged_marker(marker: str, told: dict[str, Any], content: dict[str, Any], folder: Path) -> None:
