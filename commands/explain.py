@@ -30,9 +30,7 @@ def explain(
     out: Out,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Dataset folder or table, or a name.")] = None,
     image: Annotated[Path | None, typer.Option("--image", help="One picture instead of a dataset.")] = None,
-    method: Annotated[
-        str | None, typer.Option("--method", help="As docs/explanations.md names it; else what fits the network.")
-    ] = None,
+    method: Annotated[str | None, typer.Option("--method", help="As docs/explanations.md names it; else what fits the network.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="Class to explain, or all; else each image's own decision.")] = None,
     layer: Annotated[str | None, typer.Option("--layer", help="Layer to explain at; else the default of model show.")] = None,
     baseline: Annotated[str, typer.Option("--baseline", help="What takes the place of what is taken away: blur, mean, black.")] = "blur",

@@ -10,7 +10,7 @@ import typer
 from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
 from core.atomic import make_folder
 from core.errors import LesionLensError
-from data_audit.findings import read_findings
+from data_audit.audit_file import read_audit
 
 USUAL = 300
 
@@ -53,7 +53,7 @@ def shortcuts(
     data = space.open_dataset(dataset)
     if split is not None and split not in set(data.table["split"].dropna()):
         raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
-    findings = None if audit is None else read_findings(audit, data)
+    findings = None if audit is None else read_audit(audit, data).findings
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
     folder = make_folder(out)

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.atomic import write_bytes
 from core.exports import interval
+from data_audit.findings import Finding
 from reports.pictures import environment, svg
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from shortcuts.alarms import alarms_in_words
@@ -17,14 +18,14 @@ from shortcuts.crossed import crossed
 NAME = "report.html"
 
 
-def write_shortcut_report(content: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None, folder: Path) -> Path:
+def write_shortcut_report(content: Mapping[str, Any], findings: Sequence[Finding] | None, folder: Path) -> Path:
     """`report.html` beside `shortcuts.json`, whose content it is made of; its examples lie in the same folder."""
     path = folder / NAME
     write_bytes(path, shortcut_html(content, findings, folder).encode())
     return path
 
 
-def shortcut_html(content: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None, folder: Path) -> str:
+def shortcut_html(content: Mapping[str, Any], findings: Sequence[Finding] | None, folder: Path) -> str:
     """findings: of an audit of the same data. Everything from dataset and card is escaped."""
     markers = []
     for c in crossed(content["verdicts"], findings or []):

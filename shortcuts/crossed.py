@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-ASSOCIATION = "goes with the diagnosis"  # the audit's kind of finding
+from data_audit.evidence import GoesWith
+from data_audit.findings import Finding
 
 # (goes with the diagnosis, verdict) → how pressing, and what to do
 ADVICE: dict[tuple[bool, str], tuple[int, str]] = {
@@ -31,13 +32,9 @@ class Crossed:
     image_ids: tuple[str, ...]
 
 
-def crossed(verdicts: Mapping[str, Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]) -> list[Crossed]:
-    """The most pressing first. verdicts: of `shortcuts.json`; findings: of `audit.json` on the same data."""
-    of = {
-        str(f["evidence"]["column"]).split(" (")[0]: tuple(f["image_ids"])
-        for f in findings
-        if f["kind"] == ASSOCIATION and f["severity"] != "note" and "column" in f["evidence"]
-    }
+def crossed(verdicts: Mapping[str, Mapping[str, Any]], findings: Sequence[Finding]) -> list[Crossed]:
+    """The most pressing first. verdicts: of `shortcuts.json`; findings: of an audit of the same data."""
+    of = {f.evidence.column.split(" (")[0]: f.image_ids for f in findings if f.severity != "note" and isinstance(f.evidence, GoesWith)}
     found = []
     for marker, told in verdicts.items():
         rank, advice = ADVICE[marker in of, told["verdict"]]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ImageError
+from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
 from data_audit.review import Verdicts
@@ -129,7 +130,7 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
                 "note",
                 f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {_WORDS[m.marker]}, {said[m.source]}.{errs}",
                 tuple(ids[order][seen[order]]),
-                {"marker": m.marker, "source": m.source, "share": float(seen.sum() / asked)},
+                MarkerShare(m.marker, m.source, float(seen.sum() / asked)),
                 "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
             )
         )

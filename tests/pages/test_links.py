@@ -76,6 +76,8 @@ class TestAddingADataset:
         root = served.open_dataset("tiny").root
         page = self.added(f"  {root}  ", "second copy")
         assert not page.exception and not page.error, said(page)[:3]
-        assert [s.value for s in page.success][:1] == ["Added second copy: 41 images, HAM10000 (metadata table and image folders). It is the chosen dataset now."]
+        assert [s.value for s in page.success][:1] == [
+            "Added second copy: 41 images, HAM10000 (metadata table and image folders). It is the chosen dataset now."
+        ]
         assert by_key(page, "dataset") == "second copy" and "second copy" in served.dataset_names()
         assert any(b.label in ("Audit it", "Audit it again") for b in page.button)

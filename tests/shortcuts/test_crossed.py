@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from data_audit.evidence import GoesWith
+from data_audit.findings import Finding
 from shortcuts.crossed import ADVICE, crossed
 
 FINDINGS = [
-    {"kind": "goes with the diagnosis", "severity": "grave", "image_ids": ["a", "b"], "evidence": {"column": "ink (detected)"}},
-    {"kind": "goes with the diagnosis", "severity": "note", "image_ids": ["c"], "evidence": {"column": "hair"}},
-    {"kind": "exact copies", "severity": "grave", "image_ids": ["d"], "evidence": {}},
+    Finding("goes with the diagnosis", "grave", "", ("a", "b"), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0)),
+    Finding("goes with the diagnosis", "note", "", ("c",), GoesWith("hair", 3.0, 2.0, 4.0, 0.0, 0.0)),
+    Finding("exact copies", "grave", "", ("d",)),
 ]
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from core.exports import plain
+from data_audit.evidence import GoesWith
+from data_audit.findings import Finding
 from imaging.decode import encode_jpeg
 from reports.shortcut_charts import dose_chart, effects_chart
 from reports.shortcut_report import shortcut_html
@@ -29,13 +31,7 @@ ABOUT = {
     "model_sha256": "a" * 64,
     "dataset_sha256": "b" * 64,
 }
-FINDING = {
-    "kind": "goes with the diagnosis",
-    "severity": "grave",
-    "evidence": {"column": "ink (detected)"},
-    "image_ids": ["x"],
-    "summary": "",
-}
+FINDING = Finding("goes with the diagnosis", "grave", "", ("x",), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0))
 
 
 @pytest.fixture(scope="module")
