@@ -20,9 +20,7 @@ from data_audit.groupings import combined, dataset_groupings
 from data_audit.images import read_images
 from datasets.dataset import Dataset
 from evaluation.evaluate import BETA
-from evaluation.groups import GROUPED
-from evaluation.intervals import Figure
-from evaluation.names import FIGURES
+from evaluation.figures import BRIEF, BY_KEY, COMPARABLE, OF_ALL, difference_name
 from evaluation.resampling import BCA, INTERVALS, RESAMPLES
 from evaluation.rules import RULES, Rule
 from models.predictions import read_predictions, read_rename
@@ -31,7 +29,7 @@ from studies.assess import as_json as assessment_json
 from workspace import Workspace
 
 USUAL_FIGURES = ("sensitivity", "specificity", "auc")
-SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_precision")
+GROUPED = ", ".join(m.key for m in COMPARABLE)
 
 
 @command
@@ -60,7 +58,7 @@ def evaluate(
     by: Annotated[
         list[str] | None, typer.Option("--by", help="Figures by this column or marker, or by two: sex,age; may be repeated.")
     ] = None,
-    figure: Annotated[list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {', '.join(GROUPED)}.")] = None,
+    figure: Annotated[list[str] | None, typer.Option("--figure", help=f"Of --by; may be repeated. One of {GROUPED}.")] = None,
     audited: Annotated[
         Path | None, typer.Option("--audit", help="Folder of an audit: its markers and skin tones for --by, its findings for the report.")
     ] = None,
@@ -108,22 +106,23 @@ def evaluate(
     results.print(f"{e.n_images:,} images of {e.n_groups:,} {judged.counted}; decision by {e.decision_rule}; 95 % intervals count those")
     for reason, n in judged.left_out.items():
         results.print(f"Left out: {n:,} images {reason}.")
-    results.print(f"Accuracy {e.accuracy:.4f}; always deciding for {e.majority_class}: {e.majority_baseline:.4f}")
-    results.print(f"Balanced accuracy {e.balanced_accuracy:.4f}")
-    results.print(f"Cohen's kappa {e.kappa:.4f}; Matthews' coefficient {e.mcc:.4f}")
-    for k, share in e.top.items():
-        results.print(f"Diagnosis among the {k} highest scores {share:.4f}")
+    for m in OF_ALL:
+        if m.key in e.figures:
+            results.print(f"{m.name} {e[m.key]:.4f}")
+    results.print(f"Accuracy of always deciding for {e.majority_class} {e.majority_baseline:.4f}")
     for kind, values in e.averages.items():
         results.print(f"{kind} average: PPV {values['ppv']:.4f}, sensitivity {values['sensitivity']:.4f}, F1 {values['f1']:.4f}")
-    columns = ["class", "images", *[FIGURES[n][0] for n in SHOWN]]
-    rows = [[c.name, c.support, *[_cell(getattr(c, n)) for n in SHOWN]] for c in e.per_class]
+    columns = ["class", "images", *[m.name for m in BRIEF]]
+    rows = [[c.name, c.support, *[c[m.key].cell(".4f") for m in BRIEF]] for c in e.per_class]
     results.print(table("Class by class; all figures with intervals are in evaluation.json", columns, rows))
     for c in e.per_class:
         if c.name in how.prevalence:
-            results.print(f"Where {how.prevalence[c.name]:.1%} have {c.name}: PPV {c.ppv_at_prevalence:.4f}, NPV {c.npv_at_prevalence:.4f}")
+            results.print(
+                f"Where {how.prevalence[c.name]:.1%} have {c.name}: PPV {c['ppv_at_prevalence']:.4f}, NPV {c['npv_at_prevalence']:.4f}"
+            )
     for told in content.get("compared", ()):
         less = told["less_the_first"]
-        rows = [[name.replace("_", " "), told_interval(f, "+.4f")] for name, f in less["differences"].items()]
+        rows = [[difference_name(name), told_interval(f, "+.4f")] for name, f in less["differences"].items()]
         title = f"{told['file']} less {predictions[0].name}, on the same {less['n_images']:,} images"
         results.print(table(title, ["figure", "difference"], rows))
         p = less["mcnemar_p"]
@@ -135,7 +134,7 @@ def evaluate(
         rows = [
             [g["group"], g["images"], g["lesions"], told_interval(g["figure"]), told_interval(g["gap"]), g["small"]] for g in told["groups"]
         ]
-        title = f"{FIGURES[told['figure']][0]} of {told['class']} by {told['by']}"
+        title = f"{BY_KEY[told['figure']].name} of {told['class']} by {told['by']}"
         results.print(table(title, ["group", "images", "lesions", "figure", "gap to all others", "too small"], rows))
         if told["caution"]:
             results.print(told["caution"])
@@ -144,14 +143,10 @@ def evaluate(
     results.print(str(page))
 
 
-def _cell(figure: Figure) -> str:
-    return f"{figure:.4f}" if figure.defined else "–"
-
-
 def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str], audited: Path | None) -> list[dict[str, Any]]:
-    unknown = [f for f in figures if f not in GROUPED]
+    unknown = [f for f in figures if f not in {m.key for m in COMPARABLE}]
     if unknown:
-        raise LesionLensError(f"--figure {unknown[0]}: no such figure by groups.", todo=f"Choose: {', '.join(GROUPED)}.")
+        raise LesionLensError(f"--figure {unknown[0]}: no such figure by groups.", todo=f"Choose: {GROUPED}.")
     known = dataset_groupings(data, read_images(audited, data) if audited else None)
     told = []
     for text in by:

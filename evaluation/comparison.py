@@ -8,21 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.confusion import confusion
-from evaluation.evaluate import ALL, BETA, MACRO, UNCLEAR, statistic_of
+from evaluation.evaluate import ALL, BETA, statistic_of
+from evaluation.figures import BY_KEY, COMPARABLE, MACRO, OF_ALL
 from evaluation.intervals import Figure
-from evaluation.resampling import BCA, RESAMPLES, Name, resample, told
+from evaluation.resampling import BCA, RESAMPLES, Name, resample, with_interval
 from evaluation.rules import ARGMAX, Rule
-from evaluation.tallies import REASONS
-
-COMPARED = ("auc", "auc_sens_80", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
-OVERALL = ("accuracy", "balanced_accuracy", "kappa", "mcc")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second less the first. differences: figure of all classes, by its name; per_class: class → figure → difference;
-    matrix: int (C, C), the second's confusion matrix less the first's; better, worse: images that only the second, or only the
-    first, decides rightly; p: of their being as many, counted by lesion."""
+    """The second less the first. differences: of all classes, by key, and of their means, by `macro` and key; per_class: class →
+    figure → difference; matrix: int (C, C), the second's confusion matrix less the first's; better, worse: images that only the
+    second, or only the first, decides rightly; p: of their being as many, counted by lesion."""
 
     n_images: int
     n_groups: int
@@ -55,23 +52,23 @@ def compare(
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
     n_groups, c = int(group.max()) + 1, len(classes)
     one, two = (statistic_of(true, p, group, classes, rule, beta) for p in (first, second))
-    wanted = [(ALL, name) for name in OVERALL] + [(who, name) for who in (MACRO, *classes) for name in COMPARED]
+    wanted = [(ALL, m.key) for m in OF_ALL] + [(who, m.key) for who in (MACRO, *classes) for m in COMPARABLE]
 
     def less(weights: np.ndarray) -> dict[Name, np.ndarray]:
         a, b = one(weights), two(weights)
-        return {name: b[name] - a[name] for name in wanted}
+        return {name: b[name] - a[name] for name in wanted if name in a}
 
     drawn = resample(less, n_groups, resamples, seed)
 
-    def less_told(name: Name) -> Figure:
-        return told(drawn, name, REASONS.get(name[1], UNCLEAR), interval)
+    def differences(who: str) -> dict[str, Figure]:
+        return {key: with_interval(drawn, (of, key), BY_KEY[key].undefined, interval) for of, key in drawn.value if of == who}
 
     a, b = first.argmax(axis=1) == true, second.argmax(axis=1) == true
     return Comparison(
         n_images=len(true),
         n_groups=n_groups,
-        differences={name: less_told((ALL, name)) for name in OVERALL} | {f"macro {name}": less_told((MACRO, name)) for name in COMPARED},
-        per_class={who: {name: less_told((who, name)) for name in COMPARED} for who in classes},
+        differences=differences(ALL) | {f"{MACRO} {key}": figure for key, figure in differences(MACRO).items()},
+        per_class={who: differences(who) for who in classes},
         matrix=confusion(true, second.argmax(axis=1), c) - confusion(true, first.argmax(axis=1), c),
         better=int((b & ~a).sum()),
         worse=int((a & ~b).sum()),

@@ -3,52 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from evaluation.confusion import confusion
-from evaluation.intervals import Figure, auc, mean_of_ratios, ratio, undefined
-from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import BCA, RESAMPLES, Name, Resampled, resample, told
+from evaluation.figures import BY_KEY, COMPARABLE, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED, Counted, Measure
+from evaluation.intervals import Figure, mean_of_ratios, ratio
+from evaluation.ranking import rank
+from evaluation.resampling import BCA, RESAMPLES, Name, Resampled, resample, with_interval
 from evaluation.rules import ARGMAX, Rule, decide
-from evaluation.tallies import BINARY, REASONS, SHARES, Tally, at_prevalence, f_beta, over, overall
+from evaluation.tallies import AllClasses, OneClass
 
 BETA = 2.0
 FEW = 100  # lesions below which a share has Wilson's interval
-TOP = (2, 3)
-AT_PREVALENCE = ("ppv_at_prevalence", "npv_at_prevalence")
-UNCLEAR = "undefined for a class"
-ALL, MACRO, WEIGHTED = "all classes", "macro", "weighted"
-MEANS = ("auc", "auc_sens_80", "average_precision", "accuracy", "sensitivity", "specificity", "f1", "f_beta", "ppv", "npv")
+ALL = "all classes"
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class against all others. Every figure has a 95 % interval clustered by lesion."""
+    """One class against all others: figures by key, each with a 95 % interval clustered by lesion; no PPV and NPV at a prevalence
+    where none was set."""
 
     name: str
     support: int
-    auc: Figure
-    auc_sens_80: Figure
-    average_precision: Figure
-    accuracy: Figure
-    sensitivity: Figure
-    specificity: Figure
-    f1: Figure
-    f_beta: Figure
-    ppv: Figure
-    npv: Figure
-    prevalence: Figure
-    ppv_at_prevalence: Figure | None = None  # where a prevalence was set
-    npv_at_prevalence: Figure | None = None
+    figures: Mapping[str, Figure]
+
+    def __getitem__(self, key: str) -> Figure:
+        return self.figures[key]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """matrix: int (C, C), diagnoses in rows, decisions by the highest score in columns; accuracy, balanced_accuracy, kappa, mcc
-    and top (k → share of images whose diagnosis is among the k highest scores) are of these decisions. per_class and averages
-    are by `decision_rule`. Baseline: accuracy of always deciding for the commonest diagnosis."""
+    """matrix: int (C, C), diagnoses in rows, decisions by the highest score in columns; figures: of all classes, by key, of these
+    decisions. per_class and averages are by `decision_rule`. Baseline: accuracy of always deciding for the commonest diagnosis."""
 
     classes: tuple[str, ...]
     decision_rule: str
@@ -57,15 +45,14 @@ class Evaluation:
     n_groups: int
     resamples: int
     matrix: np.ndarray
-    accuracy: Figure
     majority_baseline: float
     majority_class: str
-    balanced_accuracy: Figure
-    kappa: Figure
-    mcc: Figure
-    top: Mapping[int, Figure]
+    figures: Mapping[str, Figure]
     averages: Mapping[str, Mapping[str, Figure]]  # macro and weighted by support, over the classes that occur
     per_class: tuple[ClassFigures, ...]
+
+    def __getitem__(self, key: str) -> Figure:
+        return self.figures[key]
 
 
 def evaluate(
@@ -96,22 +83,21 @@ def evaluate(
     n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
     is_decided = decide(rule, probabilities, classes)
-    highest = probabilities.argmax(axis=1)
-    present = np.flatnonzero(is_true.any(axis=0))
+    present, place = np.flatnonzero(is_true.any(axis=0)), _place(true, probabilities)
     statistic = statistic_of(true, probabilities, group, classes, rule, beta, prevalence)
     drawn = resample(statistic, n_groups, resamples, seed)
 
-    def figure_of(name: Name, share: Figure | None = None, lesions: int = 0) -> Figure:
-        return _told(drawn, name, share, lesions, interval)
+    def of_class(k: int, measure: Measure) -> Figure:
+        true_k, decided_k = is_true[:, k], is_decided[:, k]
+        if measure.interval:
+            return measure.interval(probabilities[:, k], true_k, group)
+        counted = measure.share(true_k, decided_k) if measure.share else None
+        return _figure(drawn, (classes[k], measure.key), counted, group, interval)
 
-    per_class = tuple(
-        _class_figures(name, is_true[:, k], is_decided[:, k], probabilities[:, k], group, drawn, interval) for k, name in enumerate(classes)
-    )
-    place = _place(true, probabilities)
-    right = (true == highest).astype(float)
-    decided_alike = is_true & (highest[:, None] == np.arange(c))
-    balanced = mean_of_ratios(decided_alike[:, present].astype(float), is_true[:, present].astype(float), group, "no images")
-    rarest = min(len(np.unique(group[is_true[:, k]])) for k in present)
+    def of_all(measure: Measure) -> Figure:
+        counted = measure.share_of_all(is_true[:, present], place) if measure.share_of_all else None
+        return _figure(drawn, (ALL, measure.key), counted, group, interval)
+
     counts = is_true.sum(0)
     return Evaluation(
         classes=tuple(classes),
@@ -120,20 +106,15 @@ def evaluate(
         n_images=n,
         n_groups=n_groups,
         resamples=resamples,
-        matrix=confusion(true, highest, c),
-        accuracy=figure_of((ALL, "accuracy"), ratio(right, np.ones(n), group, "no images"), n_groups),
+        matrix=confusion(true, probabilities.argmax(axis=1), c),
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
-        balanced_accuracy=figure_of((ALL, "balanced_accuracy"), balanced, rarest),
-        kappa=figure_of((ALL, "kappa")),
-        mcc=figure_of((ALL, "mcc")),
-        top={
-            k: figure_of((ALL, f"top_{k}"), ratio((place < k).astype(float), np.ones(n), group, "no images"), n_groups)
-            for k in TOP
-            if k < c
-        },
-        averages={kind: {name: figure_of((kind, name)) for name in MEANS} for kind in (MACRO, WEIGHTED)},
-        per_class=per_class,
+        figures={m.key: of_all(m) for m in OF_ALL if (ALL, m.key) in drawn.value},
+        averages={kind: {m.key: _figure(drawn, (kind, m.key), None, group, interval) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)},
+        per_class=tuple(
+            ClassFigures(name, int(counts[k]), {m.key: of_class(k, m) for m in OF_A_CLASS if (name, m.key) in drawn.value})
+            for k, name in enumerate(classes)
+        ),
     )
 
 
@@ -157,7 +138,7 @@ def statistic_of(
     decided, prevalence = decide(rule, probabilities, classes), prevalence or {}
     place = _place(true, probabilities)
     sides = (is_true & decided, ~is_true & decided, is_true & ~decided, ~is_true & ~decided)
-    rows = [side[:, k] for k in range(c) for side in sides] + [place < k for k in TOP]
+    rows = [side[:, k] for k in range(c) for side in sides] + [place == k for k in range(c)]
     counts = np.stack([np.bincount(group, row, n_groups) for row in rows])
     cells = np.bincount(group * c * c + true * c + probabilities.argmax(axis=1), minlength=n_groups * c * c)
     cells = cells.reshape(n_groups, c * c).T.astype(float)
@@ -167,22 +148,16 @@ def statistic_of(
         sums = counts @ weights
         figures: dict[Name, np.ndarray] = {}
         for k, name in enumerate(classes):
-            tally = Tally(*sums[4 * k : 4 * k + 4])
-            of_class = {figure: compute(tally) for figure, compute in BINARY.items()}
-            of_class |= {"f_beta": f_beta(tally, beta)} | ranking_figures(ranked[k], weights)
-            if name in prevalence:
-                at = at_prevalence(of_class["sensitivity"], of_class["specificity"], prevalence[name])
-                of_class |= dict(zip(AT_PREVALENCE, at, strict=True))
-            figures |= {(name, figure): values for figure, values in of_class.items()}
+            tp, fp, fn, tn = sums[4 * k : 4 * k + 4]
+            one = OneClass(tp, fp, fn, tn, ranked[k], weights, beta, prevalence.get(name))
+            figures |= {(name, m.key): values for m in OF_A_CLASS if m.one_class and (values := m.one_class(one)) is not None}
         support = np.stack([sums[4 * k] + sums[4 * k + 2] for k in present])
-        for figure in MEANS:
-            values = np.stack([figures[classes[k], figure] for k in present])
-            figures[MACRO, figure] = values.mean(axis=0)
-            figures[WEIGHTED, figure] = (values * support).sum(axis=0) / support.sum(axis=0)
-        matrix = (cells @ weights).T.reshape(-1, c, c)
-        figures |= {(ALL, figure): values for figure, values in overall(matrix, present).items()}
-        images = sums[:4].sum(axis=0)
-        return figures | {(ALL, f"top_{k}"): over(sums[4 * c + i], images) for i, k in enumerate(TOP)}
+        for m in COMPARABLE:
+            values = np.stack([figures[classes[k], m.key] for k in present])
+            figures[MACRO, m.key] = values.mean(axis=0)
+            figures[WEIGHTED, m.key] = (values * support).sum(axis=0) / support.sum(axis=0)
+        together = AllClasses((cells @ weights).T.reshape(-1, c, c), present, sums[4 * c :])
+        return figures | {(ALL, m.key): values for m in OF_ALL if m.all_classes and (values := m.all_classes(together)) is not None}
 
     return statistic
 
@@ -194,30 +169,15 @@ def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(((probabilities > of_true) | ((probabilities == of_true) & before)).sum(axis=1))
 
 
-def _class_figures(
-    name: str, true: np.ndarray, decided: np.ndarray, scores: np.ndarray, group: np.ndarray, drawn: Resampled, interval: str
-) -> ClassFigures:
-    figures = {}
-    for figure in (f.name for f in fields(ClassFigures) if f.name not in ("name", "support")):
-        if figure in SHARES:
-            hits, trials = SHARES[figure](true, decided)
-            analytic = ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
-            figures[figure] = _told(drawn, (name, figure), analytic, len(np.unique(group[trials])), interval)
-        elif figure == "auc":
-            figures[figure] = auc(scores, true, group)
-        elif (name, figure) in drawn.value:
-            figures[figure] = _told(drawn, (name, figure), interval=interval)
-    return ClassFigures(name=name, support=int(true.sum()), **figures)
-
-
-def _told(drawn: Resampled, name: Name, share: Figure | None = None, lesions: int = 0, interval: str = BCA) -> Figure:
+def _figure(drawn: Resampled, name: Name, counted: Counted | None, group: np.ndarray, interval: str) -> Figure:
     """A figure with the interval that covers at the stated rate: Wilson's for shares of few lesions or at 0 or 1, else of the resamples.
 
-    share: the figure with Wilson's interval, if it is a share (or a mean of shares) of so many lesions.
+    counted: hits and counted rows, if it is a share, or a mean of K shares, whose rarest then decides.
     """
-    value = drawn.value[name]
-    if np.isnan(value):
-        return undefined(share.reason if share is not None and share.reason else REASONS.get(name[1], UNCLEAR))
-    if share is not None and (not drawn.replicates or lesions < FEW or value in (0, 1)):
-        return share
-    return told(drawn, name, REASONS.get(name[1], UNCLEAR), interval)
+    undefined = BY_KEY[name[1]].undefined
+    if counted is not None:
+        hits, trials = counted
+        lesions = min(len(np.unique(group[column])) for column in trials.reshape(len(trials), -1).T)
+        if not drawn.replicates or lesions < FEW or drawn.value[name] in (0, 1):
+            return (ratio if trials.ndim == 1 else mean_of_ratios)(hits.astype(float), trials.astype(float), group, undefined)
+    return with_interval(drawn, name, undefined, interval)

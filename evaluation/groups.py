@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.evaluate import BETA
-from evaluation.intervals import Figure, Z, auc, ratio, undefined
+from evaluation.figures import BY_KEY
+from evaluation.intervals import Figure, Z, ratio, undefined
 from evaluation.multiple import benjamini_hochberg
-from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import Name, resample, told
-from evaluation.tallies import REASONS, SHARES, Tally, f_beta
+from evaluation.ranking import rank
+from evaluation.resampling import Name, resample, with_interval
+from evaluation.tallies import OneClass
 
 FEW = 10  # lesions with the class, or without, below which a group is too small to be judged
 RESAMPLES = 1000
-GROUPED = ("sensitivity", "specificity", "ppv", "npv", "auc", "auc_sens_80", "average_precision", "accuracy", "f1", "f_beta")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def by_group(
     seed: int = 0,
 ) -> list[GroupFigure]:
     """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row,
-    None where it is not known: such rows are in no group and not among the others. figure: one of GROUPED.
+    None where it is not known: such rows are in no group and not among the others. figure: the key of one of COMPARABLE.
     """
     group = np.unique(lesions, return_inverse=True)[1]
     value = np.array([v if isinstance(v, str) else "" for v in values], object)
@@ -83,22 +83,24 @@ def figure_of(
     if not len(scores):
         return undefined("no images")
     group = np.unique(groups, return_inverse=True)[1]
-    if figure in SHARES:
-        hits, trials = SHARES[figure](positive, decided)
-        return ratio(hits.astype(float), trials.astype(float), group, REASONS[figure])
-    if figure == "auc":
-        return auc(scores, positive, group)
-    n = int(group.max()) + 1
-    name: Name = ("", figure)
-    if figure in ("f1", "f_beta"):
-        sides = (positive & decided, ~positive & decided, positive & ~decided, ~positive & ~decided)
-        counts = np.stack([np.bincount(group, side, n) for side in sides])
-        weigh = beta if figure == "f_beta" else 1.0
-        drawn = resample(lambda w: {name: f_beta(Tally(*(counts @ w)), weigh)}, n, RESAMPLES, seed)
-    else:
-        ranked = rank(scores, positive, group, n)
-        drawn = resample(lambda w: {name: ranking_figures(ranked, w)[figure]}, n, RESAMPLES, seed)
-    return told(drawn, name, REASONS[figure])
+    measure, name, n = BY_KEY[figure], ("", figure), int(group.max()) + 1
+    if measure.share:
+        hits, counted = measure.share(positive, decided)
+        return ratio(hits.astype(float), counted.astype(float), group, measure.undefined)
+    if measure.interval:
+        return measure.interval(scores, positive, group)
+    sides = (positive & decided, ~positive & decided, positive & ~decided, ~positive & ~decided)
+    counts = np.stack([np.bincount(group, side, n) for side in sides])
+    ranked = rank(scores, positive, group, n)
+
+    def statistic(weights: np.ndarray) -> dict[Name, np.ndarray]:
+        tp, fp, fn, tn = counts @ weights
+        values = measure.one_class(OneClass(tp, fp, fn, tn, ranked, weights, beta)) if measure.one_class else None
+        if values is None:
+            raise ValueError(f"{figure} is no figure of a group")
+        return {name: values}
+
+    return with_interval(resample(statistic, n, RESAMPLES, seed), name, measure.undefined)
 
 
 def difference(one: Figure, other: Figure) -> tuple[Figure, float]:

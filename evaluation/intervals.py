@@ -39,6 +39,10 @@ class Figure:
         interval = "" if np.isnan(self.low) else f" [{self.low:{spec}}, {self.high:{spec}}]"
         return f"{self.value:{spec}}{interval}"
 
+    def cell(self, form: str = ".2f") -> str:
+        """As a table shows it: the value with its interval, – where it is undefined."""
+        return f"{self:{form}}" if self.defined else "–"
+
 
 def undefined(reason: str) -> Figure:
     return Figure(float("nan"), reason=reason)

@@ -93,7 +93,7 @@ INTERVALS: dict[str, tuple[Callable[[Resampled, Name], tuple[float, float]], str
 }
 
 
-def told(resampled: Resampled, name: Name, undefined_reason: str, interval: str = BCA) -> Figure:
+def with_interval(resampled: Resampled, name: Name, undefined_reason: str, interval: str = BCA) -> Figure:
     """The figure with its interval (one of `INTERVALS`), or why it has none: also where every resample gives the same, which is no
     certainty."""
     value = resampled.value[name]

@@ -1,14 +1,18 @@
-"""Figures that follow from counts: of one class against the rest, and of the whole confusion matrix.
+"""What figures are computed from: of one class against the rest, and of the whole confusion matrix.
 
-Counts may be of any shape, so that one line serves the data as they are and thousands of resamples. 0/0 is NaN; why, says REASONS.
+Counts are float arrays whose last axis is the weightings of the lesions, so that one formula serves the data as they are and
+thousands of resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from evaluation.ranking import Ranked, ranking_figures
 
 
 @dataclass(frozen=True)
@@ -21,74 +25,72 @@ class Tally:
     tn: np.ndarray
 
 
+def sensitivity(t: Tally) -> np.ndarray:
+    return over(t.tp, t.tp + t.fn)
+
+
+def specificity(t: Tally) -> np.ndarray:
+    return over(t.tn, t.tn + t.fp)
+
+
 def f_beta(t: Tally, beta: float) -> np.ndarray:
     """Harmonic mean in which sensitivity weighs beta times as much as PPV (van Rijsbergen 1979)."""
     return over((1 + beta**2) * t.tp, (1 + beta**2) * t.tp + beta**2 * t.fn + t.fp)
 
 
-BINARY: dict[str, Callable[[Tally], np.ndarray]] = {
-    "accuracy": lambda t: over(t.tp + t.tn, t.tp + t.fp + t.fn + t.tn),
-    "sensitivity": lambda t: over(t.tp, t.tp + t.fn),
-    "specificity": lambda t: over(t.tn, t.tn + t.fp),
-    "ppv": lambda t: over(t.tp, t.tp + t.fp),
-    "npv": lambda t: over(t.tn, t.tn + t.fn),
-    "f1": lambda t: f_beta(t, 1),
-    "prevalence": lambda t: over(t.tp + t.fn, t.tp + t.fp + t.fn + t.tn),
-}
-SHARES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
-    "accuracy": lambda true, decided: (true == decided, np.ones_like(true)),
-    "sensitivity": lambda true, decided: (true & decided, true),
-    "specificity": lambda true, decided: (~true & ~decided, ~true),
-    "ppv": lambda true, decided: (true & decided, decided),
-    "npv": lambda true, decided: (~true & ~decided, ~decided),
-    "prevalence": lambda true, _: (true, np.ones_like(true)),
-}
-"""Figures that are shares: bool (N,) which rows are hits, and which are counted, of truth and decision bool (N,)."""
-REASONS = {
-    "accuracy": "no images",
-    "sensitivity": "no images of this class",
-    "specificity": "only images of this class",
-    "ppv": "never decided for this class",
-    "npv": "always decided for this class",
-    "f1": "no images of this class and never decided for it",
-    "f_beta": "no images of this class and never decided for it",
-    "prevalence": "no images",
-    "auc": "only one side has images",
-    "auc_sens_80": "only one side has images",
-    "average_precision": "no images of this class",
-    "ppv_at_prevalence": "sensitivity or specificity is undefined, or nobody would be decided for this class",
-    "npv_at_prevalence": "sensitivity or specificity is undefined, or everybody would be decided for this class",
-    "balanced_accuracy": "no images",
-    "kappa": "diagnoses and decisions are all of one class",
-    "mcc": "diagnoses or decisions are all of one class",
-}
+@dataclass(frozen=True)
+class OneClass(Tally):
+    """One class against the rest under R weightings. ranked, weights: its scores, and float (G, R) how often each lesion counts;
+    beta: of F-β; prevalence: one set for the class."""
+
+    ranked: Ranked
+    weights: np.ndarray
+    beta: float
+    prevalence: float | None = None
+
+    @cached_property
+    def areas(self) -> Mapping[str, np.ndarray]:
+        """The figures of the ranking, which share their sums."""
+        return ranking_figures(self.ranked, self.weights)
 
 
-def at_prevalence(sensitivity: np.ndarray, specificity: np.ndarray, prevalence: float) -> tuple[np.ndarray, np.ndarray]:
-    """PPV and NPV where this share of people has the disease (Bayes); sensitivity and specificity are taken to stay."""
-    hit, alarm = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    clear, missed = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    return over(hit, hit + alarm), over(clear, clear + missed)
+@dataclass(frozen=True)
+class AllClasses:
+    """The decisions by the highest score. matrix: float (R, C, C), diagnoses in rows; present: indices of the classes that occur;
+    places: float (C, R), images whose diagnosis has the highest score, the second highest, …"""
 
+    matrix: np.ndarray
+    present: Sequence[int]
+    places: np.ndarray
 
-def overall(matrix: np.ndarray, present: Sequence[int]) -> dict[str, np.ndarray]:
-    """matrix float (…, C, C), diagnoses in rows; present: indices of the classes that occur in the data.
+    @cached_property
+    def total(self) -> np.ndarray:
+        return np.asarray(self.matrix.sum(axis=(-2, -1)))
 
-    balanced_accuracy: mean sensitivity of those classes. kappa: Cohen 1960. mcc: Matthews' coefficient for several classes
-    (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006).
-    """
-    total = matrix.sum(axis=(-2, -1))
-    diagnosed, decided = matrix.sum(axis=-1), matrix.sum(axis=-2)
-    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
-    right = hits.sum(axis=-1)
-    by_chance = (diagnosed * decided).sum(axis=-1)
-    spread = (total**2 - (diagnosed**2).sum(axis=-1)) * (total**2 - (decided**2).sum(axis=-1))
-    return {
-        "accuracy": over(right, total),
-        "balanced_accuracy": over(hits, diagnosed)[..., present].mean(axis=-1),
-        "kappa": over(right * total - by_chance, total**2 - by_chance),
-        "mcc": over(right * total - by_chance, np.sqrt(spread)),
-    }
+    @cached_property
+    def diagnosed(self) -> np.ndarray:
+        """float (R, C)."""
+        return np.asarray(self.matrix.sum(axis=-1))
+
+    @cached_property
+    def decided(self) -> np.ndarray:
+        """float (R, C)."""
+        return np.asarray(self.matrix.sum(axis=-2))
+
+    @cached_property
+    def hits(self) -> np.ndarray:
+        """float (R, C): images of each class that are decided for it."""
+        return np.diagonal(self.matrix, axis1=-2, axis2=-1)
+
+    @cached_property
+    def beyond_chance(self) -> np.ndarray:
+        """total² times the share of right decisions beyond those of independent decisions."""
+        return np.asarray(self.hits.sum(axis=-1) * self.total - self.by_chance)
+
+    @cached_property
+    def by_chance(self) -> np.ndarray:
+        """total² times the share of right decisions if decisions were independent of diagnoses."""
+        return np.asarray((self.diagnosed * self.decided).sum(axis=-1))
 
 
 def over(one: np.ndarray, other: np.ndarray) -> np.ndarray:

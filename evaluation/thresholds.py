@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.tallies import BINARY, Tally, f_beta
+from evaluation.tallies import Tally, f_beta, sensitivity, specificity
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ def operating_points(scores: np.ndarray, positive: np.ndarray) -> Points:
 
 def by_sensitivity(points: Points, least: float) -> int:
     """The highest threshold that finds at least this share of the class."""
-    return int(np.argmax(BINARY["sensitivity"](points.tally) >= least))
+    return int(np.argmax(sensitivity(points.tally) >= least))
 
 
 def by_youden(points: Points, _: float = 0) -> int:
     """Sensitivity + specificity greatest (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3)."""
-    return int(np.argmax(BINARY["sensitivity"](points.tally) + BINARY["specificity"](points.tally)))
+    return int(np.argmax(sensitivity(points.tally) + specificity(points.tally)))
 
 
 def by_cost(points: Points, ratio: float) -> int:

@@ -14,7 +14,7 @@ from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from evaluation.calibration import brier, calibration_error, reliability
 from evaluation.curves import roc_curve
-from evaluation.names import FIGURES
+from evaluation.figures import BRIEF, BY_KEY, OF_ALL
 from evaluation.ranking import rank
 from evaluation.readers import CLASSES, READERS
 from reports.audit_charts import forest
@@ -23,7 +23,6 @@ from reports.evaluation_charts import curve_chart, reliability_chart
 from reports.pictures import environment, jpeg_url, picture_url, svg
 
 NAME = "report.html"
-SHOWN = ("sensitivity", "specificity", "ppv", "npv", "f1", "auc", "average_precision")
 MISTAKES = 12
 CANDIDATES = 24  # mistakes that are explained, so that enough are left where pictures cannot be read
 CURVES = 3  # classes that get curves, if none is melanoma or malignant
@@ -60,8 +59,9 @@ def evaluation_html(
     told = {
         "content": content,
         "model": about.get("card") or about.get("model") or "predictions",
-        "names": FIGURES,
-        "shown": SHOWN,
+        "overall": [m for m in OF_ALL if m.key in content],
+        "shown": BRIEF,
+        "measures": BY_KEY,
         "charts": {"auc": _areas(content), "groups": [_group_forest(g) for g in content.get("groups") or []]},
         "matrix": _matrix(content),
         "curves": [_curves(rows, c) for c in _drawn(content)],
@@ -134,7 +134,7 @@ def _mistakes(dataset: Dataset, rows: pd.DataFrame, overlays: Mapping[str, np.nd
 
 def _group_forest(told: Mapping[str, Any]) -> Any:
     rows = [{"name": g["group"], **g["figure"]} for g in told["groups"] if g["figure"]["low"] is not None]
-    title = f"{FIGURES[told['figure']][0]} of {told['class']} (95 % interval)"
+    title = f"{BY_KEY[told['figure']].name} of {told['class']} (95 % interval)"
     return svg(forest(rows, title, float("nan"), share=True)) if rows else ""
 
 

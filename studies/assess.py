@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from core.version import __version__
 from data_audit.groupings import Grouping, of_images
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison, compare
-from evaluation.evaluate import BETA, ClassFigures, Evaluation, evaluate
+from evaluation.evaluate import BETA, Evaluation, evaluate
+from evaluation.figures import OF_A_CLASS
 from evaluation.groups import GroupFigure, by_group
 from evaluation.intervals import Figure
 from evaluation.resampling import BCA, RESAMPLES
@@ -113,8 +114,8 @@ def assess(
         "dataset_sha256": dataset.sha256,
         "split": split or "all",
     }
-    told = {label: code for label, code in mapping.items() if code is not None and code != label}
-    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, told, about, how, dataset.counted)
+    changed = {label: code for label, code in mapping.items() if code is not None and code != label}
+    return Assessment(evaluation, rows, {k: v for k, v in left_out.items() if v}, changed, about, how, dataset.counted)
 
 
 def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None) -> dict[str, float]:
@@ -195,33 +196,25 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "beta": e.beta,
         "resamples": e.resamples,
         "confusion_matrix": e.matrix.tolist(),
-        "accuracy": _figure(e.accuracy),
         "majority_baseline": {"value": e.majority_baseline, "class": e.majority_class},
-        "balanced_accuracy": _figure(e.balanced_accuracy),
-        "kappa": _figure(e.kappa),
-        "mcc": _figure(e.mcc),
-        "top": {str(k): _figure(figure) for k, figure in e.top.items()},
+        **{key: _figure(figure) for key, figure in e.figures.items()},
+        "top": {key.removeprefix("top_"): _figure(figure) for key, figure in e.figures.items() if key.startswith("top_")},
         "averages": {kind: {k: _number(v.value) for k, v in values.items()} for kind, values in e.averages.items()},
         "averages_interval": {
             kind: {k: [_number(v.low), _number(v.high)] for k, v in values.items()} for kind, values in e.averages.items()
         },
-        "per_class": [
-            {k: _figure(v) if isinstance(v, Figure) else v for k, v in vars(figures).items() if v is not None} for figures in e.per_class
-        ],
+        "per_class": [{"name": c.name, "support": c.support, **{k: _figure(f) for k, f in c.figures.items()}} for c in e.per_class],
     }
 
 
 def class_table(evaluation: Evaluation) -> pd.DataFrame:
     """A row a class: support and each figure with its interval's ends."""
     rows = []
-    for figures in evaluation.per_class:
-        row: dict[str, Any] = {"class": figures.name, "support": figures.support}
-        for name in (f.name for f in fields(ClassFigures)):
-            figure = getattr(figures, name)
-            if not isinstance(figure, Figure):
-                continue
-            row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
-            row[f"{name}_reason"] = figure.reason
+    for one in evaluation.per_class:
+        row: dict[str, Any] = {"class": one.name, "support": one.support}
+        for key in (m.key for m in OF_A_CLASS if m.key in one.figures):
+            figure = one[key]
+            row |= {key: figure.value, f"{key}_low": figure.low, f"{key}_high": figure.high, f"{key}_reason": figure.reason}
         rows.append(row)
     return pd.DataFrame(rows)
 

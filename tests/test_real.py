@@ -278,7 +278,7 @@ def test_accuracy_agrees_with_an_independent_check(real_data: Path) -> None:
     run = predict_dataset(classifier, {i: data.path(i) for i in rows["image_id"]}, {})
     judged = assess(finish(run), data)
     assert judged.evaluation.n_images == 1000
-    assert abs(judged.evaluation.accuracy.value - independent) <= 0.01
+    assert abs(judged.evaluation["accuracy"].value - independent) <= 0.01
 
 
 @pytest.mark.slow

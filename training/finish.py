@@ -83,7 +83,7 @@ def _judged(order: Order, samples: Samples, outputs: np.ndarray, folder: Folder)
     write_predictions(table, folder.path / "predictions.parquet")
     split = with_splits(order.dataset, dict(zip(samples.image_ids.tolist(), samples.splits.tolist(), strict=True)))
     judged = assess(table, split, split="test").evaluation
-    named = {"accuracy": judged.accuracy, "balanced accuracy": judged.balanced_accuracy}
-    named |= {f"sensitivity {f.name}": f.sensitivity for f in judged.per_class}
+    named = {"accuracy": judged["accuracy"], "balanced accuracy": judged["balanced_accuracy"]}
+    named |= {f"sensitivity {f.name}": f["sensitivity"] for f in judged.per_class}
     figures = {name: Tested(**plain({"value": f.value, "low": f.low, "high": f.high, "reason": f.reason})) for name, f in named.items()}
     return {**figures, "majority baseline": Tested(value=judged.majority_baseline)}

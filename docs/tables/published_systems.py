@@ -168,12 +168,12 @@ def calibration(judged: Assessment) -> dict[str, Any]:
 def worst(classifier: Classifier, data: Dataset, judged: Assessment) -> list[dict[str, Any]]:
     """The classes found least often, with the mean map of their test images that have a lesion mask: rows of a square that reaches two
     lesion radii from the centre, each map divided by its largest value."""
-    order = sorted((f for f in judged.evaluation.per_class if f.support), key=lambda f: f.sensitivity.value)[:WORST]
+    order = sorted((f for f in judged.evaluation.per_class if f.support), key=lambda f: f["sensitivity"].value)[:WORST]
     told = []
     for figures in order:
         ids = judged.rows["image_id"][judged.rows["diagnosis"] == figures.name]
         items = [(p, data.root / data.masks[i]) for i in ids if i in data.masks and (p := data.path(i)) is not None]
-        entry: dict[str, Any] = {"class": figures.name, "images": figures.support, "sensitivity": vars(figures.sensitivity)}
+        entry: dict[str, Any] = {"class": figures.name, "images": figures.support, "sensitivity": vars(figures["sensitivity"])}
         if items:
             mean = finish(mean_centred_map(classifier, items, classifier.target_index(figures.name)))
             entry |= {

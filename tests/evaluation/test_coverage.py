@@ -85,9 +85,7 @@ def test_what_only_the_bootstrap_gives(name: str) -> None:
     known = []
     for _ in range(60):
         true, score, group = study(rng, np.array([2000, 2000]), 1.5)
-        known.append(getattr(judged(true, score, group, 0.75, 0).per_class[1], name).value)
-    found = coverage(
-        lambda t, s, g: getattr(judged(t, s, g, 0.75, 500).per_class[1], name), np.array([100, 100]), 1.5, float(np.mean(known)), 300
-    )
+        known.append(judged(true, score, group, 0.75, 0).per_class[1][name].value)
+    found = coverage(lambda t, s, g: judged(t, s, g, 0.75, 500).per_class[1][name], np.array([100, 100]), 1.5, float(np.mean(known)), 300)
     print(f"{name}, 100 lesions a class: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert 0.92 <= found[0] <= 0.975

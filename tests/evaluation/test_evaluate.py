@@ -20,12 +20,12 @@ def test_six_rows_by_hand() -> None:
     true = np.array([0, 1, 1, 2, 2, 2])
     result = evaluate(true, one_hot([0, 1, 2, 2, 2, 1]), CLASSES, np.arange(6))
     np.testing.assert_array_equal(result.matrix, [[1, 0, 0], [0, 1, 1], [0, 1, 2]])
-    assert result.accuracy.value == pytest.approx(4 / 6)
-    assert result.balanced_accuracy.value == pytest.approx((1 + 1 / 2 + 2 / 3) / 3)
+    assert result["accuracy"].value == pytest.approx(4 / 6)
+    assert result["balanced_accuracy"].value == pytest.approx((1 + 1 / 2 + 2 / 3) / 3)
     assert (result.majority_class, result.majority_baseline) == ("nv", 0.5)
     mel = result.per_class[1]
-    assert (mel.sensitivity.value, mel.specificity.value, mel.ppv.value) == pytest.approx((1 / 2, 3 / 4, 1 / 2))
-    assert (mel.npv.value, mel.f1.value, mel.support) == pytest.approx((3 / 4, 1 / 2, 2))
+    assert (mel["sensitivity"].value, mel["specificity"].value, mel["ppv"].value) == pytest.approx((1 / 2, 3 / 4, 1 / 2))
+    assert (mel["npv"].value, mel["f1"].value, mel.support) == pytest.approx((3 / 4, 1 / 2, 2))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -36,25 +36,25 @@ def test_equals_scikit_learn(seed: int) -> None:
     scores /= scores.sum(1, keepdims=True)
     decided = scores.argmax(1)
     ours = evaluate(true, scores, CLASSES, rng.integers(0, 120, 200))
-    assert ours.accuracy.value == pytest.approx(metrics.accuracy_score(true, decided))
-    assert ours.balanced_accuracy.value == pytest.approx(metrics.balanced_accuracy_score(true, decided))
+    assert ours["accuracy"].value == pytest.approx(metrics.accuracy_score(true, decided))
+    assert ours["balanced_accuracy"].value == pytest.approx(metrics.balanced_accuracy_score(true, decided))
     np.testing.assert_array_equal(ours.matrix, metrics.confusion_matrix(true, decided))
     for kind in ("macro", "weighted"):
         ppv, sensitivity, f1, _ = metrics.precision_recall_fscore_support(true, decided, average=kind)
         told = {name: ours.averages[kind][name].value for name in ("ppv", "sensitivity", "f1")}
         assert told == pytest.approx({"ppv": ppv, "sensitivity": sensitivity, "f1": f1})
     for k, figures in enumerate(ours.per_class):
-        assert figures.auc.value == pytest.approx(metrics.roc_auc_score(true == k, scores[:, k]))
+        assert figures["auc"].value == pytest.approx(metrics.roc_auc_score(true == k, scores[:, k]))
 
 
 def test_what_is_undefined_says_why() -> None:
     result = evaluate(np.array([0, 0, 2]), one_hot([0, 0, 0]), CLASSES, np.arange(3))
     mel, nv = result.per_class[1], result.per_class[2]
-    assert np.isnan(mel.sensitivity.value) and mel.sensitivity.reason == "no images of this class"
-    assert np.isnan(mel.ppv.value) and mel.ppv.reason == "never decided for this class"
-    assert np.isnan(mel.auc.value) and "no images" in mel.auc.reason
-    assert nv.sensitivity.value == 0
-    assert result.balanced_accuracy.value == pytest.approx(0.5)  # over the two classes that occur
+    assert np.isnan(mel["sensitivity"].value) and mel["sensitivity"].reason == "no images of this class"
+    assert np.isnan(mel["ppv"].value) and mel["ppv"].reason == "never decided for this class"
+    assert np.isnan(mel["auc"].value) and "no images" in mel["auc"].reason
+    assert nv["sensitivity"].value == 0
+    assert result["balanced_accuracy"].value == pytest.approx(0.5)  # over the two classes that occur
     assert np.isnan(result.averages["macro"]["ppv"].value)
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import bca, percentile, resample, told
+from evaluation.resampling import bca, percentile, resample, with_interval
 
 
 def scored(seed: int, n: int = 150) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,7 +88,7 @@ def test_undefined_resamples_are_counted_and_too_many_leave_no_interval() -> Non
     often = resample(share, 2, 4000)
     assert often.undefined(("x", "share")) == pytest.approx(1000, abs=110)  # one in four
     one = resample(lambda w: {("x", "one"): w.sum(axis=0) / w.sum(axis=0)}, 12, 200)
-    certain = told(one, ("x", "one"), "")
+    certain = with_interval(one, ("x", "one"), "")
     assert certain.value == 1 and np.isnan(certain.low) and "same in every resample" in certain.reason, "no mistake is no certainty"
     rare = resample(lambda w: {("x", "share"): np.where(w[0] > 2, w[0], np.nan)}, 30, 500)
     assert np.isnan(percentile(rare, ("x", "share"))[0]) and np.isnan(bca(rare, ("x", "share"))[1])

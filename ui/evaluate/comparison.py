@@ -9,19 +9,17 @@ import streamlit as st
 from core.errors import LesionLensError
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison
-from evaluation.intervals import Figure
-from evaluation.names import FIGURES
+from evaluation.figures import BY_KEY, OF_ALL
 from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
 from ui.evaluate.ensembles import run_missing
 from ui.evaluate.heatmaps import decided_pictures
-from ui.parts.components import show_picture
+from ui.parts.components import figure_metric, show_picture
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
 NONE = "none"
 SHOWN = 6
-OVERALL = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "kappa": "Cohen's kappa", "mcc": "Matthews"}
 
 
 def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
@@ -59,17 +57,10 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         f"On the same {found.n_images:,} images, **{second}** less **{first}**. Only {second} is right on {found.better:,}, only {first} "
         f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
-    columns = [*st.columns(2), *st.columns(2)]  # four in a row are cut off on a small screen
-    for column, (key, title) in zip(columns, OVERALL.items(), strict=True):
-        figure = found.differences[key]
-        column.metric(
-            title,
-            f"{figure.value:+.3f}" if figure.defined else "undefined",
-            f"[{figure.low:+.3f}, {figure.high:+.3f}]" if not np.isnan(figure.low) else figure.reason,
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
+    known = [m for m in OF_ALL if m.key in found.differences]
+    for first_of_row in range(0, len(known), 2):  # more in a row are cut off on a small screen
+        for column, measure in zip(st.columns(2), known[first_of_row : first_of_row + 2], strict=False):
+            figure_metric(column, measure.name, found.differences[measure.key], measure.meaning, "+.3f")
     left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(
@@ -80,8 +71,8 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         st.caption("Images more or less in each cell. Blue is a gain: more on the diagonal, fewer beside it. Orange is a loss.")
     with right:
         names = list(next(iter(found.per_class.values())))
-        rows = {who: [_cell(figures[n]) for n in names] for who, figures in found.per_class.items()}
-        shown = pd.DataFrame.from_dict(rows, orient="index", columns=[FIGURES[n][0] for n in names])
+        rows = {who: [figures[n].cell("+.3f") for n in names] for who, figures in found.per_class.items()}
+        shown = pd.DataFrame.from_dict(rows, orient="index", columns=[BY_KEY[n].name for n in names])
         st.dataframe(shown, alt=f"Differences class by class, {second} less {first}")
         st.caption("Differences with 95 % intervals: both are resampled together, by lesion. An interval beyond 0 is a difference.")
 
@@ -117,12 +108,6 @@ def _pair(judged: PredictionSet, other: PredictionSet, data: Dataset, row: dict)
             else:
                 show_picture(picture, f"{row['image_id']} with the heatmap of {told}")
             st.caption(told)
-
-
-def _cell(figure: Figure) -> str:
-    if not figure.defined:
-        return "–"
-    return f"{figure.value:+.3f}" + (f" [{figure.low:+.3f}, {figure.high:+.3f}]" if not np.isnan(figure.low) else "")
 
 
 def _p(value: float) -> str:

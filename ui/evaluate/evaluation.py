@@ -9,14 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from datasets.dataset import Dataset
-from evaluation.evaluate import BETA, MACRO, WEIGHTED
-from evaluation.intervals import Figure
-from evaluation.names import FIGURES
+from evaluation.evaluate import BETA
+from evaluation.figures import BY_KEY, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED
 from evaluation.rules import RULES
 from reports.charts import confusion_heatmap, figures_by_class
 from studies.assess import Assessment, How, class_table
 from ui.evaluate.heatmaps import decided_pictures, mean_heatmap
-from ui.parts.components import gallery
+from ui.parts.components import figure_metric, gallery
 from ui.services.predictions import PredictionSet
 
 CELL_IMAGES = 12
@@ -64,7 +63,8 @@ def headline(assessment: Assessment) -> None:
     """Accuracy beside what always guessing the commonest class would give, and who was left out."""
     e = assessment.evaluation
     one, two, three = st.columns(3)
-    _metric(one, "Accuracy", e.accuracy)
+    accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
+    figure_metric(one, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
     two.metric(
         "Majority baseline",
         f"{e.majority_baseline:.1%}",
@@ -74,17 +74,15 @@ def headline(assessment: Assessment) -> None:
         border=True,
         help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )
-    _metric(three, "Balanced accuracy", e.balanced_accuracy, "Mean of the sensitivities of the classes that occur here.")
-    further: list[tuple[str, Figure, str]] = [
-        ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes that occur here: {FIGURES['auc'][1]}."),
-        ("Cohen's kappa", e.kappa, "Agreement beyond chance: 0 is chance, 1 is perfect."),
-        ("Matthews", e.mcc, "Correlation of diagnoses and decisions: 0 is chance, 1 is perfect."),
-    ]
-    for column, (name, figure, told) in zip(st.columns(3), further, strict=True):
-        _metric(column, name, figure, told, ".2f")
-    top = "".join(f" Among the {k} highest scores: {figure:.1%}." for k, figure in e.top.items())
+    figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
+    further = [m for m in OF_ALL if m not in (accuracy, balanced) and m.key in e.figures]
+    tiles = [("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes that occur here: {BY_KEY['auc'].meaning}.", BY_KEY["auc"].form)]
+    tiles += [(m.name, e[m.key], m.explained, m.form) for m in further]
+    for first_of_row in range(0, len(tiles), 3):
+        for column, (name, figure, meaning, form) in zip(st.columns(3), tiles[first_of_row : first_of_row + 3], strict=False):
+            figure_metric(column, name, figure, meaning, form)
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score.{top} "
+        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score. "
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
@@ -105,12 +103,6 @@ def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment)
     figure_table(assessment)
     if picked is not None:
         cell_gallery(judged, data, assessment, *picked)
-
-
-def _metric(place: st.delta_generator.DeltaGenerator, name: str, figure: Figure, told: str | None = None, form: str = ".1%") -> None:
-    value = f"{figure.value:{form}}" if figure.defined else "undefined"
-    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
-    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=told)
 
 
 def confusion(assessment: Assessment) -> tuple[str, str] | None:
@@ -146,29 +138,27 @@ def class_figures(assessment: Assessment) -> None:
     st.subheader("Class by class", anchor=False)
     name = st.selectbox(
         "Figure",
-        [f for f in FIGURES if f in frame],
-        format_func=lambda n: FIGURES[n][0],
+        [m.key for m in OF_A_CLASS if m.key in frame],
+        format_func=lambda n: BY_KEY[n].name,
         key="figure",
         label_visibility="collapsed",
         bind="query-params",
     )
     told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
-    st.altair_chart(figures_by_class(frame, name, FIGURES[name][0]), width="stretch", alt=f"{FIGURES[name][0]} by class: {told}")
-    st.caption(f"{FIGURES[name][0]}: {FIGURES[name][1]}. Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
+    st.altair_chart(figures_by_class(frame, name, BY_KEY[name].name), width="stretch", alt=f"{BY_KEY[name].name} by class: {told}")
+    st.caption(f"{BY_KEY[name].explained} Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
 
 
 def figure_table(assessment: Assessment) -> None:
     """All figures of all classes, and why some are undefined."""
     e = assessment.evaluation
     frame = class_table(e)
-    known = [name for name in FIGURES if name in frame]
+    known = [m for m in OF_A_CLASS if m.key in frame]
     shown = pd.DataFrame({"class": frame["class"], "images": [f"{n:,}" for n in frame["support"]]})
-    for name in known:
-        shown[_title(name, e.beta)] = [
-            _cell(v, lo, hi) for v, lo, hi in zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
-        ]
+    for m in known:
+        shown[m.title(e.beta)] = [c[m.key].cell() for c in e.per_class]
     for kind, told in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
-        means = {_title(name, e.beta): _cell(f.value, f.low, f.high) for name, f in e.averages[kind].items()}
+        means = {BY_KEY[key].title(e.beta): f.cell() for key, f in e.averages[kind].items()}
         shown = pd.concat([shown, pd.DataFrame([{"class": told, **means}])], ignore_index=True)
     st.dataframe(
         shown.fillna(""),
@@ -176,22 +166,13 @@ def figure_table(assessment: Assessment) -> None:
         column_config={"class": st.column_config.TextColumn(width=120, pinned=True)},
         alt="All figures by class with their 95 % intervals",
     )
-    reasons = {
-        f"{r['class']}: {_title(name, e.beta)} undefined, {r[f'{name}_reason']}"
-        for name in known
-        for _, r in frame.iterrows()
-        if np.isnan(r[name])
-    }
+    reasons = {f"{c.name}: {m.title(e.beta)} undefined, {c[m.key].reason}" for m in known for c in e.per_class if not c[m.key].defined}
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
     st.caption(
         f"Decision rule: {e.decision_rule}. Intervals: AUC by Obuchowski; shares of fewer than 100 lesions, or of none or all, by Wilson "
         f"on the effective number; all others by {e.resamples:,} resamples of the lesions (BCa)."
     )
-
-
-def _title(name: str, beta: float) -> str:
-    return FIGURES[name][0].replace("β", f"{beta:g}")
 
 
 def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
@@ -226,9 +207,3 @@ def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:
         return None
     row, column = divmod(int(wrong.argmax()), len(e.classes))
     return e.classes[row], e.classes[column], int(wrong.max())
-
-
-def _cell(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return "–"
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if not np.isnan(low) else f"{value:.2f}"

@@ -9,8 +9,8 @@ import streamlit as st
 from data_audit.groupings import Grouping, combined, dataset_groupings
 from data_audit.markers.present import known_markers
 from datasets.dataset import Dataset
-from evaluation.groups import GROUPED, GroupFigure
-from evaluation.names import FIGURES
+from evaluation.figures import BY_KEY, COMPARABLE
+from evaluation.groups import GroupFigure
 from evaluation.readers import CLASSES
 from reports.audit_charts import forest
 from studies.assess import Assessment, figures_by
@@ -31,7 +31,7 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
     one, two, three, four = st.columns(4)
     by = one.selectbox("Group by", list(known), key="group-by", bind="query-params")
     also = two.selectbox("and by", [NONE, *[n for n in known if n != by]], key="group-by-also")
-    figure = three.selectbox("Figure of", list(GROUPED), format_func=lambda f: FIGURES[f][0], key="group-figure")
+    figure = three.selectbox("Figure of", [m.key for m in COMPARABLE], format_func=lambda f: BY_KEY[f].name, key="group-figure")
     name = four.selectbox("Class of the figure", names, index=names.index(usual), key="group-class")
     grouping = known[by] if also == NONE else combined(known[by], known[also])
     found = figures_by(assessment, data, grouping, name, figure)
@@ -40,10 +40,10 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         return
     left, right = st.columns([1, 1], gap="large")
     with left:
-        _chart([g for g in found if g.figure.defined], f"{FIGURES[figure][0]} of {name}", "figure", np.nan)
+        _chart([g for g in found if g.figure.defined], f"{BY_KEY[figure].name} of {name}", "figure", np.nan)
     with right:
         _chart([g for g in found if not np.isnan(g.gap.low)], "gap to all others", "gap", 0.0)
-    st.dataframe(_table(found), hide_index=True, alt=f"{FIGURES[figure][0]} of {name} by {grouping.name}, with gaps")
+    st.dataframe(_table(found), hide_index=True, alt=f"{BY_KEY[figure].name} of {name} by {grouping.name}, with gaps")
     few = [f"{g.group} ({g.small})" for g in found if g.small]
     unknown = len(assessment.rows) - sum(g.images for g in found)
     st.caption(
@@ -82,9 +82,9 @@ def _table(found: list[GroupFigure]) -> pd.DataFrame:
             "images": [g.images for g in found],
             "lesions": [g.lesions for g in found],
             "of the class": [g.with_class for g in found],
-            "figure": [f"{g.figure:.2f}" if g.figure.defined else "–" for g in found],
-            "all others": [f"{g.rest:.2f}" if g.rest.defined else "–" for g in found],
-            "gap": [f"{g.gap:+.2f}" if g.gap.defined else "–" for g in found],
+            "figure": [g.figure.cell() for g in found],
+            "all others": [g.rest.cell() for g in found],
+            "gap": [g.gap.cell("+.2f") for g in found],
             "q": ["–" if np.isnan(g.q) else "< 0.001" if g.q < 0.001 else f"{g.q:.3f}" for g in found],
         }
     )

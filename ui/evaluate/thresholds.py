@@ -88,7 +88,7 @@ def _curves(assessment: Assessment, name: str, threshold: float) -> None:
     decided = scores >= threshold
     ppv = positive[decided].mean() if decided.any() else np.nan
     readers = READERS if name in CLASSES else ()
-    area = next(c.auc for c in assessment.evaluation.per_class if c.name == name)
+    area = next(c["auc"] for c in assessment.evaluation.per_class if c.name == name)
     left, right = st.columns(2, gap="large")
     with left:
         chart = curve_chart(roc, "1 − specificity", "sensitivity", (float(wrong), float(found)), readers, diagonal=True)

@@ -88,14 +88,14 @@ def _figures(cast: Cast) -> None:
         made = predictions.alone(opened, cast.data)
         assert made is not None
         judged = predictions.judged(made, cast.data, SPLIT)
-        accuracies.append(judged.evaluation.accuracy)
+        accuracies.append(judged.evaluation["accuracy"])
         mel = next(c for c in judged.evaluation.per_class if c.name == CLASS)
         rows.append(
             {
                 "classifier": letter,
-                "accuracy": f"{judged.evaluation.accuracy:.1%}",
-                f"sensitivity for {CLASS}": f"{mel.sensitivity:.1%}",
-                f"specificity for {CLASS}": f"{mel.specificity:.1%}",
+                "accuracy": f"{judged.evaluation['accuracy']:.1%}",
+                f"sensitivity for {CLASS}": f"{mel['sensitivity']:.1%}",
+                f"specificity for {CLASS}": f"{mel['specificity']:.1%}",
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Accuracy, sensitivity and specificity of both classifiers")

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import diagnoses
 from core.errors import ImageError, LesionLensError
 from datasets.dataset import Dataset
+from evaluation.intervals import Figure
 from imaging.decode import encode_jpeg, encode_png
 from ui.parts import navigation
 from ui.services import services
@@ -42,6 +44,13 @@ def need(chosen: str | None, what: str) -> str:
         st.info(f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page.")
         st.stop()
     return chosen
+
+
+def figure_metric(place: DeltaGenerator, name: str, figure: Figure, meaning: str = "", form: str = ".1%") -> None:
+    """A figure as a tile: its value, below it the interval or why there is none."""
+    value = f"{figure.value:{form}}" if figure.defined else "undefined"
+    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
+    place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=meaning or None)
 
 
 def show_picture(image: np.ndarray, alt: str, caption: str | None = None, lossless: bool = False) -> None:

@@ -1,0 +1,41 @@
+"""A dataset is added, named, opened and audited; a mistake is one message and loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server, press, ready, unfold
+
+
+def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server, small_dataset: Path, tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(small_dataset, tmp_path / "mine"))
+    page.goto(f"{server.url}/dataset?model=demo-honest&dataset=tiny")
+    unfold(page, "Add a dataset")
+    where, name = page.get_by_label("Folder or table on this machine"), page.get_by_label("Name in this workspace")
+    add = page.get_by_role("button", name="Add", exact=True)
+    message = page.get_by_role("alert").filter(has_not_text="Majority")
+    for path, called, words in (
+        (str(tmp_path / "nowhere"), "mine", "does not exist"),
+        (str(next((mine / "images").iterdir())), "mine", "cannot be read as a table"),
+        (str(mine), "tiny", "a dataset “tiny” is there already"),
+        (str(mine), "a/b", "“a/b” cannot be a name"),
+    ):
+        where.fill(path)
+        name.fill(called)
+        ready(page)
+        add.click()
+        expect(message.filter(has_text=words)).to_have_count(1)
+        ready(page)
+        expect(where).to_have_value(path)
+        expect(name).to_have_value(called)
+    name.fill("my moles")
+    ready(page)
+    add.click()
+    expect(page.get_by_text("Added my moles: 41 images")).to_be_visible()
+    expect(page.get_by_text("my moles: HAM10000")).to_be_visible()
+    assert "dataset=my+moles" in page.url or "dataset=my%20moles" in page.url
+    press(page.get_by_role("button", name="Audit it"))
+    expect(page.get_by_text("Checks: ")).to_be_visible()
