@@ -58,25 +58,22 @@ def shortcuts(
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
     folder = make_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
-    content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
-    report = write_shortcut_report(content, findings, folder)
+    study = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
+    report = write_shortcut_report(study, findings, folder)
     if as_json:
-        say_json(content)
+        say_json(study)
         return
     results.print(
         table(
-            f"{classifier.card.name} on {content['images']:,} images of {data.name}",
+            f"{classifier.card.name} on {study.images:,} images of {data.name}",
             ["marker", "verdict", "why"],
-            [[j.marker.replace("_", " "), j.verdict, j.why] for j in judged],
+            [[m.replace("_", " "), of.verdict, of.why] for m, of in study.verdicts.items()],
         )
     )
-    for j in judged:
-        told = content["verdicts"][j.marker]
-        if "agreement" in told:
-            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {told['agreement']}.")
-        for note in j.notes:
-            results.print(f"{j.marker.replace('_', ' ').capitalize()}: {note}.")
-    if content["false_alarms"] is not None:
-        results.print(alarms_in_words(content["false_alarms"]))
+    for m, of in study.verdicts.items():
+        for sentence in (*([of.agreement] if of.agreement else []), *of.notes):
+            results.print(f"{m.replace('_', ' ').capitalize()}: {sentence}.")
+    if study.false_alarms is not None:
+        results.print(alarms_in_words(study.false_alarms))
     results.print(str(report))
     results.print(str(folder / "shortcuts.json"))
