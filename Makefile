@@ -23,7 +23,7 @@ slow: $(DEV)
 
 # the shortcut lab on published networks over real data, written into docs/shortcuts.md (20 minutes; what is there is not done again)
 published-shortcuts: $(DEV)
-	$(BIN)/python docs/tables/published_shortcuts.py
+	$(BIN)/python -m docs.tables.published_shortcuts
 
 # published systems trained and judged on real data, written into docs/published-systems.md (hours; what is there is not done again)
 published: $(DEV)

@@ -49,9 +49,9 @@ def audit(
     found = with_progress("auditing", audit_dataset(data, folder, asked))
     from reports.audit_report import write_report
 
-    write_report(data, found.content, folder, second)
+    write_report(data, found, folder, second)
     if as_json:
-        say_json(found.content)
+        say_json(found)
         return
     rows = [[f.severity, f.kind, f.summary] for f in found.findings]
     results.print(table(f"{data.name}: {len(rows)} findings", ["gravity", "what", "summary"], rows))

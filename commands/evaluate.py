@@ -15,7 +15,7 @@ from core.atomic import make_folder, write_bytes
 from core.errors import LesionLensError
 from core.exports import interval as told_interval
 from core.exports import plain, safe_csv
-from data_audit.findings import read_findings
+from data_audit.audit_file import read_audit
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.images import read_images
 from datasets.dataset import Dataset
@@ -94,7 +94,8 @@ def evaluate(
     from reports.evaluation_report import write_evaluation_report
 
     card, overlays = _explained(space, model, data, judged) if model else (None, None)
-    page = write_evaluation_report(data, content, judged.rows, read_findings(audited, data) if audited else None, folder, card, overlays)
+    findings = read_audit(audited, data).findings if audited else None
+    page = write_evaluation_report(data, content, judged.rows, findings, folder, card, overlays)
     write_bytes(folder / "evaluation.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
     per_class = class_table(judged.evaluation)
     write_bytes(folder / "per_class.csv", safe_csv(per_class, judged.about).encode())

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from commands.console import AsJson, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
 from core.atomic import make_folder, write_bytes
-from core.exports import interval, plain
+from core.exports import plain
+
+if TYPE_CHECKING:
+    from studies.familiarity import Kind
 
 
 @command
@@ -68,10 +71,11 @@ def ood(
         "apart lie beyond the threshold, 5 % were meant to."
     )
     for name in reference.thresholds:
-        rows = [_row(k["kind"], k["images"], k["scores"].get(name)) for k in content["kinds"]]
+        rows = [_row(k, name) for k in kinds]
         title = SCORES[name][0].capitalize() + (" (the score gone by)" if name == best else "")
         results.print(table(title, ["against", "images", "AUROC", "FPR at 95 %", "beyond threshold"], rows))
 
 
-def _row(kind: str, images: int, told: dict[str, Any] | None) -> list[Any]:
-    return [kind, images, *([interval(told[n]) for n in ("auroc", "fpr95", "flagged")] if told else ["–"] * 3)]
+def _row(kind: Kind, name: str) -> list[Any]:
+    told = kind.scores.get(name)
+    return [kind.name, kind.images, *([f.cell(".3f") for f in (told.auroc, told.fpr95, told.flagged)] if told else ["–"] * 3)]

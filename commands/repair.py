@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -12,7 +12,7 @@ import typer
 from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
 from core.atomic import make_folder, write_bytes
 from core.errors import LesionLensError
-from core.exports import interval, plain, safe_csv
+from core.exports import safe_csv
 from core.markers import marker_name
 from core.version import __version__
 from datasets.dataset import Dataset
@@ -122,12 +122,12 @@ def trap(
     frame, found = set_trap(data, borne, target, share, strength, seed)
     write_bytes(folder / "split.csv", safe_csv(frame, {**_about(data), "split": "trap"}).encode())
     counts = {side: int((found.split == side).sum()) for side in (TRAIN, TEST)}
-    told: dict[str, Any] = plain({**counts, "asked": target or "malignant", "odds": [_odds(o) for o in found.odds]})
+    asked = target or "malignant"
     if as_json:
-        say_json(told)
+        say_json({**counts, "asked": asked, "odds": found.odds})
         return
-    rows = [[marker_name(o["marker"]), *(interval(o[side], ".2f") for side in ("whole", TRAIN, TEST))] for o in told["odds"]]
-    results.print(table(f"Odds ratio of {told['asked']} with the marker", ["marker", "all images", TRAIN, TEST], rows))
+    rows = [[marker_name(o.marker), o.whole.cell(), o.train.cell(), o.test.cell()] for o in found.odds]
+    results.print(table(f"Odds ratio of {asked} with the marker", ["marker", "all images", TRAIN, TEST], rows))
     results.print(f"{counts[TRAIN]:,} images to train on, {counts[TEST]:,} to test on.")
     if still := [marker_name(o.marker) for o in found.odds if not o.opposed]:
         results.print(f"The test does not oppose {', '.join(still)}: a smaller --share, or a greater --strength, may.")
@@ -151,10 +151,6 @@ def _borne(space: Workspace, data: Dataset, markers: list[str], seen: Path) -> B
 
 def _about(data: Dataset) -> Mapping[str, str]:
     return {"lesionlens_version": __version__, "dataset": data.name, "dataset_sha256": data.sha256}
-
-
-def _odds(o: Any) -> dict[str, Any]:
-    return {"marker": o.marker, **{side: vars(getattr(o, side)) for side in ("whole", "train", "test")}}
 
 
 def _some(ids: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from commands.console import AsJson, DatasetName, InWorkspace, ModelName, Out, c
 from core.atomic import make_folder
 from core.errors import LesionLensError
 from core.markers import marker_name
-from data_audit.findings import read_findings
+from data_audit.audit_file import read_audit
 
 USUAL = 300
 
@@ -55,30 +55,27 @@ def shortcuts(
     data = space.open_dataset(dataset)
     if split is not None and split not in set(data.table["split"].dropna()):
         raise LesionLensError(f"has no split {split!r}.", data.name, "See `dataset show`.")
-    findings = None if audit is None else read_findings(audit, data)
+    findings = None if audit is None else read_audit(audit, data).findings
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
     folder = make_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
-    content, judged = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
-    report = write_shortcut_report(content, findings, folder)
+    study = with_progress("trying", try_dataset(classifier, data, split, plan, about, folder))
+    report = write_shortcut_report(study, findings, folder)
     if as_json:
-        say_json(content)
+        say_json(study)
         return
     results.print(
         table(
-            f"{classifier.card.name} on {content['images']:,} images of {data.name}",
+            f"{classifier.card.name} on {study.images:,} images of {data.name}",
             ["marker", "verdict", "why"],
-            [[marker_name(j.marker), j.verdict, j.why] for j in judged],
+            [[marker_name(m), of.verdict, of.why] for m, of in study.verdicts.items()],
         )
     )
-    for j in judged:
-        told = content["verdicts"][j.marker]
-        if "agreement" in told:
-            results.print(f"{marker_name(j.marker).capitalize()}: {told['agreement']}.")
-        for note in j.notes:
-            results.print(f"{marker_name(j.marker).capitalize()}: {note}.")
-    if content["false_alarms"] is not None:
-        results.print(alarms_in_words(content["false_alarms"]))
+    for m, of in study.verdicts.items():
+        for sentence in (*([of.agreement] if of.agreement else []), *of.notes):
+            results.print(f"{marker_name(m).capitalize()}: {sentence}.")
+    if study.false_alarms is not None:
+        results.print(alarms_in_words(study.false_alarms))
     results.print(str(report))
     results.print(str(folder / "shortcuts.json"))

@@ -67,5 +67,9 @@ class WriteError(LesionLensError):
     """A file that cannot be written, on a full disk for instance."""
 
 
+class RecordError(LesionLensError):
+    """A file of results that is broken, or that another version wrote."""
+
+
 class Cancelled(LesionLensError):
     """The user stopped a long run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,17 @@ def interval(figure: Mapping[str, Any], form: str = ".3f") -> str:
     return f"{figure['value']:{form}}{ends}"
 
 
+def json_name(field: Field) -> str:
+    """What a field of a record is called in a file: `json` of its metadata where that is no name in Python."""
+    return str(field.metadata.get("json", field.name))
+
+
 def plain(value: Any) -> Any:
-    """NumPy and NaN -> what JSON can say."""
-    if isinstance(value, dict):
+    """Records, NumPy and NaN -> what JSON can say; an optional field of a record is left out while it is None."""
+    if is_dataclass(value):
+        shown = [(f, getattr(value, f.name)) for f in fields(value)]
+        return {json_name(f): plain(v) for f, v in shown if not (v is None and f.default is None)}
+    if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]

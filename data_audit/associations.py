@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core import diagnoses
+from data_audit.evidence import GoesWith
 from data_audit.findings import Finding
 from datasets.dataset import COLUMNS, Dataset
 from evaluation.intervals import Figure, Z, ratio, undefined
@@ -271,6 +272,6 @@ def _finding(a: Association, severity: str, real: bool, image_ids: tuple[str, ..
         severity,  # type: ignore[arg-type]
         f"{shown} goes with malignancy: odds ratio {a.strength:.2f}, {a.lesions:,} lesions.{rates}{turned}",
         image_ids,
-        {"column": a.column, "odds_ratio": a.strength.value, "low": a.strength.low, "high": a.strength.high, "p": a.p, "q": a.q},
+        GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q),
         remedy,
     )

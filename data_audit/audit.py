@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.atomic import write_bytes
-from core.exports import plain, safe_csv
+from core.exports import safe_csv
+from core.records import write_record
 from core.runs import Run, part
 from core.version import __version__
-from data_audit.associations import Association, association_findings, associations
+from data_audit.associations import association_findings, associations
+from data_audit.audit_file import NAME, About, Associated, Audit, Balance, ClassCount, MarkerCount
 from data_audit.balancing import balancing
 from data_audit.comparing import against, between_splits
 from data_audit.composition import composition_findings, distributions, imbalance, problem_findings
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
-from data_audit.findings import Finding, by_gravity
+from data_audit.findings import by_gravity
 from data_audit.images import write_images
 from data_audit.labels import label_findings
 from data_audit.markers.present import label_columns, marker_findings
-from data_audit.potential import Potential, potential_findings, potentials
-from data_audit.potential import evidence as potential_evidence
+from data_audit.potential import potential_findings, potentials, told_by
 from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.review import Verdicts
 from data_audit.seen import Seen, feature_sets, see_dataset
@@ -52,14 +51,6 @@ class Asked:
     verdicts: Path | None = None
 
 
-@dataclass(frozen=True)
-class Audit:
-    """findings: the gravest first; content: everything, as it stands in `audit.json`."""
-
-    findings: tuple[Finding, ...]
-    content: Mapping[str, Any]
-
-
 def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run[Audit]:
     """All checks. The folder gets `audit.json`, `images.parquet`, marker masks in `markers/`, `split.csv` where a split is
     asked for, and what was measured, which a second run takes up."""
@@ -74,13 +65,13 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
         beside = yield from part(see_dataset(other, folder / ".against.parquet", masks, verdicts), alone, READING)
     pairs = yield from part(find_pairs(seen.scan), READING, COMPARING)
     found = associations(dataset, {m.name: m.values for m in seen.markers}, label_columns(dataset.table).values())
-    told = yield from part(potentials(dataset, feature_sets(seen)), COMPARING, 0.98)
+    potential = yield from part(potentials(dataset, feature_sets(seen)), COMPARING, 0.98)
     findings = (
         [f for f in composition_findings(dataset) if f.kind != "unreadable images"]  # reading found them all
         + problem_findings(seen.problems, dataset)
         + marker_findings(seen.markers, dataset)
         + association_findings(found, list(dataset.table["image_id"]))
-        + potential_findings(told)
+        + potential_findings(potential)
         + likeness_findings(dataset, pairs)
         + quality_findings(dataset, seen.scan)
         + tone_findings(seen.frame, dataset)
@@ -96,30 +87,23 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     (folder / SPLIT).unlink(missing_ok=True)  # one of an earlier audit is not this one's
     if fractions:
         write_bytes(folder / SPLIT, _new_split(seen, cluster, fractions, asked.seed, about).encode())
-    findings = by_gravity(findings)
-    content = _content(seen, about, found, told, findings)
-    write_images(seen.frame.assign(cluster=cluster), folder / "images.parquet", about)
-    write_bytes(folder / "audit.json", json.dumps(content, indent=1, ensure_ascii=False).encode())
-    return Audit(tuple(findings), content)
-
-
-def _content(
-    seen: Seen, about: Mapping[str, str], found: list[Association], told: list[Potential], findings: list[Finding]
-) -> dict[str, Any]:
-    dataset, counts = seen.dataset, imbalance(seen.dataset).counts
-    content: dict[str, Any] = plain(
-        {
-            "about": {**about, "layout": dataset.layout, "images": len(dataset), "lesions": dataset.n_lesions, "checks": CHECKS},
-            "composition": counts.to_dict("records"),
-            "distributions": distributions(dataset),
-            "balancing": balancing(counts).to_dict("records"),
-            "markers": [{"marker": m.marker, "source": m.source, "images": int((m.values > 0).sum())} for m in seen.markers],
-            "associations": [_as_json(a) for a in found],
-            "shortcut_potential": [potential_evidence(p) for p in told],
-            "findings": [f.as_json() for f in findings],
-        }
+    counts = imbalance(dataset).counts
+    audit = Audit(
+        About(**about, layout=dataset.layout, images=len(dataset), lesions=dataset.n_lesions, checks=CHECKS),
+        tuple(ClassCount(*row) for row in counts.itertuples(index=False)),
+        distributions(dataset),
+        tuple(Balance(*row) for row in balancing(counts).itertuples(index=False)),
+        tuple(MarkerCount(m.marker, m.source, int((m.values > 0).sum())) for m in seen.markers),
+        tuple(
+            Associated(a.column, a.target, a.kind, a.strength.value, a.strength.low, a.strength.high, a.p, a.q, a.lesions, a.images)
+            for a in found
+        ),
+        tuple(told_by(p) for p in potential),
+        tuple(by_gravity(findings)),
     )
-    return content
+    write_images(seen.frame.assign(cluster=cluster), folder / "images.parquet", about)
+    write_record(folder / NAME, audit)
+    return audit
 
 
 def _new_split(seen: Seen, cluster: np.ndarray, fractions: Mapping[str, float], seed: int, about: Mapping[str, str]) -> str:
@@ -127,18 +111,3 @@ def _new_split(seen: Seen, cluster: np.ndarray, fractions: Mapping[str, float], 
     split = resplit(table["diagnosis"].reset_index(drop=True), whole_groups(seen.dataset, cluster), fractions, seed)
     frame = pd.DataFrame({"image_id": table["image_id"].to_numpy(object), "split": split})
     return safe_csv(frame, {**about, "seed": str(seed)})
-
-
-def _as_json(a: Association) -> dict[str, Any]:
-    return {
-        "column": a.column,
-        "target": a.target,
-        "kind": a.kind,
-        "strength": a.strength.value,
-        "low": a.strength.low,
-        "high": a.strength.high,
-        "p": a.p,
-        "q": a.q,
-        "lesions": a.lesions,
-        "images": a.images,
-    }

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.runs import Run
 from data_audit.content import find_pairs
+from data_audit.evidence import SamePhotograph, SharedPairs
 from data_audit.findings import Finding
 from data_audit.likeness import Pair
 from data_audit.scan import Scan
@@ -41,8 +42,8 @@ def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
     findings = shift_findings(shifts(features, second, groups), told_apart(features, second, groups, names), names)
     if shared:
         ids = seen.dataset.table["image_id"].to_numpy(object), other.dataset.table["image_id"].to_numpy(object)
-        told = [{"one": ids[0][p.one], "other": ids[1][p.other], "correlation": round(p.correlation, 3)} for p in shared]
-        first = tuple(dict.fromkeys(t["one"] for t in told))
+        found = tuple(SamePhotograph(ids[0][p.one], ids[1][p.other], round(p.correlation, 3)) for p in shared)
+        first = tuple(dict.fromkeys(p.one for p in found))
         touched = len({p.other for p in shared})
         findings.append(
             Finding(
@@ -50,7 +51,7 @@ def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
                 "grave",
                 f"{touched:,} of {len(two):,} images of {names[1]} show a photograph that is also in {names[0]}.",
                 first,
-                {"shared": told},
+                SharedPairs(found),
                 "Take them out of one of the two before one is trained on and the other tested on.",
             )
         )

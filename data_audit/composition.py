@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data_audit import evidence
 from data_audit.associations import cramers_v
 from data_audit.balancing import entropy
 from data_audit.findings import Finding, by_gravity
@@ -137,7 +138,7 @@ def composition_findings(dataset: Dataset) -> list[Finding]:
                 "moderate" if uneven.ratio >= 10 else "note",
                 f"{uneven.majority_class} is {uneven.ratio:.0f} times as common as {rarest}; always deciding for it "
                 f"is right in {uneven.majority_baseline:.1%} of images.",
-                evidence={"ratio": uneven.ratio, "entropy": uneven.entropy, "majority_baseline": uneven.majority_baseline},
+                evidence=evidence.Uneven(uneven.ratio, uneven.entropy, uneven.majority_baseline),
                 remedy="Report balanced accuracy and per-class sensitivity, never accuracy alone; weight or resample in training.",
             )
         )
@@ -172,7 +173,7 @@ def _missingness(dataset: Dataset, column: str, n: int) -> Finding:
         "moderate" if telling else "note",
         f"{column}: {n:,} of {len(dataset):,} values are missing ({n / len(dataset):.1%}).{with_it}",
         tuple(table["image_id"][gone]),
-        {"column": column, "share_missing_by_class": by_class, "cramers_v": strength, "p": p},
+        evidence.Missing(column, by_class, strength, p),
         "Do not let a classifier see whether it is missing; compare results with and without these images."
         if telling
         else "Say how many are missing wherever the column is used.",
@@ -183,4 +184,4 @@ def _from_problem(problem: Problem, dataset: Dataset) -> Finding:
     severity, remedy = _PROBLEMS.get(problem.kind, ("note", ""))
     known = set(dataset.table["image_id"])
     ids = tuple(r for r in problem.rows if r in known)
-    return Finding(problem.kind, severity, problem.summary, ids, {"rows": list(problem.rows[:200])}, remedy)  # type: ignore[arg-type]
+    return Finding(problem.kind, severity, problem.summary, ids, evidence.Rows(problem.rows[:200]), remedy)  # type: ignore[arg-type]

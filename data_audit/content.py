@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.runs import Run
+from data_audit import evidence
 from data_audit.findings import Finding, Severity
 from data_audit.likeness import Pair, same_photographs
 from data_audit.scan import Scan
@@ -110,7 +111,7 @@ def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
                 "moderate",
                 f"{broken.sum():,} image{'s' if broken.sum() != 1 else ''} cannot be read; the commonest reason: {reasons.index[0]}",
                 tuple(ids[broken]),
-                {"reasons": reasons.to_dict()},
+                evidence.Unreadable({str(reason): int(n) for reason, n in reasons.items()}),
                 "Download these pictures again.",
             )
         )
@@ -124,7 +125,7 @@ def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
                     "moderate" if flagged.mean() > 0.05 else "note",
                     f"{flagged.sum():,} of {len(frame):,} images ({flagged.mean():.1%}): {column.replace('_', ' ')} {side} {limit:g}.",
                     tuple(ids[flagged]),
-                    {"column": column, "limit": limit, "median": float(np.nanmedian(values))},
+                    evidence.PastLimit(column, limit, float(np.nanmedian(values))),
                     remedy,
                 )
             )
@@ -136,8 +137,7 @@ def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
                 "note",
                 f"{small.sum():,} images are under {MIN_SIDE} pixels on a side.",
                 tuple(ids[small]),
-                {},
-                "Check where they come from.",
+                remedy="Check where they come from.",
             )
         )
     return findings
@@ -150,6 +150,6 @@ def _differ(values: pd.Series, pair: Pair) -> bool:
 
 def _about(table: pd.DataFrame, pairs: Sequence[Pair], kind: str, severity: Severity, summary: str, remedy: str) -> Finding:
     ids = table["image_id"].to_numpy(object)
-    told = [{"one": ids[p.one], "other": ids[p.other], "correlation": round(p.correlation, 3)} for p in pairs]
+    found = tuple(evidence.SamePhotograph(ids[p.one], ids[p.other], round(p.correlation, 3)) for p in pairs)
     rows = list(dict.fromkeys(k for p in pairs for k in (p.one, p.other)))
-    return Finding(kind, severity, summary, tuple(ids[rows]), {"pairs": told}, remedy)
+    return Finding(kind, severity, summary, tuple(ids[rows]), evidence.Pairs(found), remedy)

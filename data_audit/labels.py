@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from data_audit.evidence import Confirmations, DoubtfulLabel, DoubtfulLabels
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 
@@ -57,7 +58,7 @@ def _doubtful(judged: pd.DataFrame) -> list[Finding]:
             f"{len(doubtful):,} of {n:,} images ({len(doubtful) / n:.1%}) bear a label that the predictions contradict; the least "
             "credible come first. The classifier may be the one that errs.",
             tuple(doubtful["image_id"]),
-            {"labels": doubtful.to_dict("records")},
+            DoubtfulLabels(tuple(DoubtfulLabel(*row) for row in doubtful.itertuples(index=False))),
             "Have the first ones read again by an expert. Use only predictions by a classifier that did not learn from these images.",
         )
     ]
@@ -83,7 +84,7 @@ def _unconfirmed(dataset: Dataset) -> list[Finding]:
             f"{int(other.sum()):,} of {int(told.sum()):,} diagnoses ({other.sum() / told.sum():.1%}) do not rest on histology: "
             f"{counted}." + (f" {int(consensus.sum()):,} rest on consensus alone." if consensus.any() else ""),
             tuple(table["image_id"][consensus if consensus.any() else other]),
-            {"ways": ways.to_dict(), "share_by_class": by_class},
+            Confirmations({str(way): int(n) for way, n in ways.items()}, by_class),
             "Report results for diagnoses confirmed by histology and for the others apart.",
         )
     ]

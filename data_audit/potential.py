@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.runs import Run
 from data_audit.associations import malignant_or_not
+from data_audit.evidence import Carried, FeatureSets, ToldBy
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure, auc, undefined
@@ -162,7 +162,7 @@ def potential_findings(found: list[Potential]) -> list[Finding]:
                 f"{_what(best)} is told from {best.asked} with an AUC of {best.auc:.2f}; chance is .50. "
                 f"{_carried(best)}" + (f" From the others: {others}." if others else ""),
                 (),
-                {"sets": [evidence(p) for p in picture]},
+                FeatureSets(tuple(told_by(p) for p in picture)),
                 "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
             )
         )
@@ -175,7 +175,7 @@ def _person(p: Potential) -> Finding:
         "note",
         f"{_what(p)} is told from {p.asked} with an AUC of {p.auc:.2f}; chance is .50. {_carried(p)}",
         (),
-        {"sets": [evidence(p)]},
+        FeatureSets((told_by(p),)),
         "It may be real risk. Report what it alone achieves, and figures by it.",
     )
 
@@ -189,13 +189,6 @@ def _carried(p: Potential) -> str:
     return f"What it loses when one is shuffled: {by}." if by else "No single feature carries it."
 
 
-def evidence(p: Potential) -> dict[str, Any]:
-    return {
-        "asked": p.asked,
-        "target": p.target,
-        "auc": p.auc.value,
-        "low": p.auc.low,
-        "high": p.auc.high,
-        "reason": p.auc.reason,
-        "carried": [{"feature": name, "loss": loss} for name, loss in p.carried],
-    }
+def told_by(p: Potential) -> ToldBy:
+    """As it is written down."""
+    return ToldBy(p.asked, p.target, p.auc.value, p.auc.low, p.auc.high, p.auc.reason, tuple(Carried(*c) for c in p.carried))

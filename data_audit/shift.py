@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_audit.associations import MAX_LEVELS, cramers_v, mean_difference
+from data_audit.evidence import Shifted, Shifts
 from data_audit.findings import Finding
 from data_audit.potential import TELLING, Potential, as_numbers, folds, tell_apart
 from evaluation.intervals import Figure
@@ -81,7 +80,7 @@ def shift_findings(found: list[Shift], apart: Potential, names: tuple[str, str])
             "moderate" if strong else "note",
             f"{names[1]} and {names[0]} are told apart with an AUC of {apart.auc:.2f} (.5: not at all). What differs: {by}.",
             (),
-            {"auc": apart.auc.value, "low": apart.auc.low, "high": apart.auc.high, "shifts": [as_json(s) for s in found]},
+            Shifts(apart.auc.value, apart.auc.low, apart.auc.high, tuple(_shifted(s) for s in found)),
             "Figures measured on one do not hold for the other where they differ: report them by what differs, or match the two.",
         )
     ]
@@ -94,19 +93,8 @@ def describe(s: Shift, names: tuple[str, str]) -> str:
     return f"{what} “{s.value}” {s.a:.1%} in {names[0]}, {s.b:.1%} in {names[1]} (Cramér's V {s.effect.value:.2f})"
 
 
-def as_json(s: Shift) -> Mapping[str, Any]:
-    return {
-        "feature": s.feature,
-        "kind": s.kind,
-        "effect": s.effect.value,
-        "low": s.effect.low,
-        "high": s.effect.high,
-        "p": s.p,
-        "q": s.q,
-        "first": s.a,
-        "second": s.b,
-        "value": s.value,
-    }
+def _shifted(s: Shift) -> Shifted:
+    return Shifted(s.feature, s.kind, s.effect.value, s.effect.low, s.effect.high, s.p, s.q, s.a, s.b, s.value)
 
 
 def _of_numbers(name: str, values: np.ndarray, second: np.ndarray, groups: np.ndarray) -> Shift:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from data_audit.evidence import Tones
 from data_audit.findings import Finding
 from data_audit.quality import View
 from datasets.dataset import Dataset
@@ -111,7 +112,7 @@ def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
             "note",
             f"By the individual typology angle of {int(known.sum()):,} images: {spread}.{missing} {CAUTION}",
             tuple(dataset.table["image_id"].to_numpy(object)[dark]),
-            {"counts": counts.to_dict(), "by_class": by_class},
+            Tones({name: int(counts[name]) for name in names}, by_class),
             f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures."
             if scarce
             else "Report figures by group, with their intervals.",

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from data_audit.audit_file import Audit
 from data_audit.composition import missing_values
 from datasets.dataset import Dataset
 
 MAKERS = "Not in the data: for its makers to say."
 
 
-def datasheet(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def datasheet(dataset: Dataset, audit: Audit) -> list[tuple[str, list[tuple[str, str]]]]:
     """Sections, each with questions and answers."""
     table = dataset.table
     lesions = f", {dataset.n_lesions:,} lesions" if dataset.n_lesions is not None else "; lesions are not named"
     patients = int(table["patient_id"].nunique())
-    classes = ", ".join(f"{r['diagnosis']} {r['images']:,}" for r in content["composition"]) or "no diagnoses"
+    classes = ", ".join(f"{c.diagnosis} {c.images:,}" for c in audit.composition) or "no diagnoses"
     gone = [f"{r['column']} {r['percent']:.1f} %" for r in missing_values(dataset).to_dict("records") if r["missing"] > 0]
     splits = table["split"].value_counts()
     ways = table["confirmation"].value_counts()
     ages = table["age"].dropna().astype(float)
-    kinds = {f["kind"]: f["summary"] for f in content["findings"]}
+    kinds = {f.kind: f.summary for f in audit.findings}
     leaks = [s for k, s in kinds.items() if "splits" in k or "both datasets" in k]
     noise = [s for k, s in kinds.items() if k in ("labels that may be wrong", "lesions with two diagnoses", "duplicate photographs")]
     who = [f"age {ages.quantile(0.25):.0f}–{ages.quantile(0.75):.0f} years (middle half)"] if len(ages) else []
@@ -62,8 +60,7 @@ def datasheet(dataset: Dataset, content: Mapping[str, Any]) -> list[tuple[str, l
             [
                 (
                     "What should it not be used for?",
-                    " ".join(f["summary"] for f in content["findings"] if f["severity"] == "grave")
-                    or "This audit found nothing grave. " + MAKERS,
+                    " ".join(f.summary for f in audit.findings if f.severity == "grave") or "This audit found nothing grave. " + MAKERS,
                 )
             ],
         ),

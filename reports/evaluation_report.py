@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.atomic import write_bytes
+from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from evaluation.calibration import brier, calibration_error, reliability
 from evaluation.curves import roc_curve
@@ -32,7 +33,7 @@ def write_evaluation_report(
     dataset: Dataset,
     content: Mapping[str, Any],
     rows: pd.DataFrame,
-    findings: Sequence[Mapping[str, Any]] | None,
+    findings: Sequence[Finding] | None,
     folder: Path,
     card: Mapping[str, Any] | None = None,
     overlays: Mapping[str, np.ndarray] | None = None,
@@ -47,7 +48,7 @@ def evaluation_html(
     dataset: Dataset,
     content: Mapping[str, Any],
     rows: pd.DataFrame,
-    findings: Sequence[Mapping[str, Any]] | None = None,
+    findings: Sequence[Finding] | None = None,
     card: Mapping[str, Any] | None = None,
     overlays: Mapping[str, np.ndarray] | None = None,
 ) -> str:
@@ -66,7 +67,7 @@ def evaluation_html(
         "curves": [_curves(rows, c) for c in _drawn(content)],
         "mistakes": _mistakes(dataset, rows, overlays or {}),
         "explained": bool(overlays),
-        "findings": [f for f in findings if f["severity"] != "note"] if findings is not None else None,
+        "findings": [f for f in findings if f.severity != "note"] if findings is not None else None,
         "card": _card(card),
         "checklist": checklist(dataset, content, card),
     }

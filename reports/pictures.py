@@ -19,11 +19,16 @@ SIDE = 150  # pixels of the longer side of a picture
 
 
 def environment() -> Environment:
-    """Templates with the filters `number` (None is –) and `p` (of a p-value)."""
+    """Templates with the test `known` (neither None nor NaN); the filters `number` and `p` (of a p-value) write – for what is not."""
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
-    made.filters["number"] = lambda value, digits=2: "–" if value is None else f"{value:,.{digits}f}"
-    made.filters["p"] = lambda value: "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    made.tests["known"] = known
+    made.filters["number"] = lambda value, digits=2: f"{value:,.{digits}f}" if known(value) else "–"
+    made.filters["p"] = lambda value: "–" if not known(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
     return made
+
+
+def known(value: float | None) -> bool:
+    return value is not None and not np.isnan(value)
 
 
 def svg(chart: Any) -> Markup:

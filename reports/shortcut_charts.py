@@ -1,48 +1,54 @@
-"""Charts of the shortcut lab, from `shortcuts.json` alone."""
+"""Charts of the shortcut lab, from what `shortcuts.json` holds alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from core.exports import interval
 from reports.audit_charts import WIDTH, forest
 from reports.charts import BLUE, GREY, ORANGE
+from shortcuts.effects import Effect
+from shortcuts.study import Dosed
 
 DIRECTIONS = {"removal": "taken away", "insertion": "put in"}
 PHOTOGRAPHS = {"base": "as they are", "changed": "changed", "control": "control", "cropped": "cropped to the lesion"}
 DECIDED = 20  # classes beyond which only those moved furthest are drawn
 
 
-def effects_chart(told: Mapping[str, Any]) -> tuple[alt.LayerChart, str] | None:
-    """P(with the marker) − P(without) less the control's, a row a class and direction; and what it shows in words. told: of one marker."""
-    known = [e for e in told["effects"] if e["excess"]["low"] is not None]
-    known = sorted(known, key=lambda e: -abs(e["excess"]["value"]))[:DECIDED]
+def effects_chart(effects: Sequence[Effect]) -> tuple[alt.LayerChart, str] | None:
+    """P(with the marker) − P(without) less the control's, a row a class and direction; and what it shows in words.
+
+    effects: of one marker.
+    """
+    known = [e for e in effects if not np.isnan(e.excess.low)]
+    known = sorted(known, key=lambda e: -abs(e.excess.value))[:DECIDED]
     rows = [
-        {"name": f"{e['target']}, {DIRECTIONS[e['direction']]}", **{k: e["excess"][k] for k in ("value", "low", "high")}}
-        for e in sorted(known, key=lambda e: (e["direction"] != "removal", -e["excess"]["value"]))
+        {"name": f"{e.target}, {DIRECTIONS[e.direction]}", "value": e.excess.value, "low": e.excess.low, "high": e.excess.high}
+        for e in sorted(known, key=lambda e: (e.direction != "removal", -e.excess.value))
     ]
     if not rows:
         return None
     return forest(rows, "P with − without, less control", 0.0), ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
 
 
-def dose_chart(doses: Sequence[Mapping[str, Any]]) -> tuple[alt.LayerChart, str]:
+def dose_chart(doses: Sequence[Dosed]) -> tuple[alt.LayerChart, str]:
     """Mean change of one class's probability by size, a line a strength, 95 % intervals. doses: of one marker, at least one."""
-    name = doses[0]["class"]
+    name = doses[0].target
     rows = [
         {
-            "size": d["size"],
-            "strength": f"strength {d['strength']:.0%}",
-            **{k: d["change"][k] for k in ("value", "low", "high")},
-            "text": f"{d['images']:,} images, {interval(d['change'], '+.3f')}",
+            "size": d.size,
+            "strength": f"strength {d.strength:.0%}",
+            "value": d.change.value,
+            "low": d.change.low,
+            "high": d.change.high,
+            "text": f"{d.images:,} images, {d.change.cell('+.3f')}",
         }
         for d in doses
     ]
-    strengths = sorted({r["strength"] for r in rows}, key=lambda s: float(s.split()[1].rstrip("%")))
+    strengths = [f"strength {s:.0%}" for s in sorted({d.strength for d in doses})]
     colour = alt.Color(
         "strength:N",
         title=None,
@@ -50,7 +56,7 @@ def dose_chart(doses: Sequence[Mapping[str, Any]]) -> tuple[alt.LayerChart, str]
         scale=alt.Scale(domain=strengths, range=[BLUE, ORANGE][: len(strengths)]),
         legend=alt.Legend(orient="top"),
     )
-    sizes = sorted({r["size"] for r in rows})
+    sizes = sorted({d.size for d in doses})
     x = alt.X("size:Q", title="size (1 is usual)", scale=alt.Scale(zero=False, nice=False, padding=12), axis=alt.Axis(values=sizes))
     base = alt.Chart(pd.DataFrame(rows)).encode(x=x, color=colour)
     title = f"change of P({name})"
@@ -61,5 +67,5 @@ def dose_chart(doses: Sequence[Mapping[str, Any]]) -> tuple[alt.LayerChart, str]
         + base.mark_line().encode(y=y)
         + base.mark_point(filled=True, size=55, opacity=1).encode(y=y, tooltip=["strength", "size", "text"])
     )
-    told = ", ".join(f"size {r['size']:g} {r['strength']} {r['value']:+.2f}" for r in rows if r["value"] is not None)
+    told = ", ".join(f"size {d.size:g} strength {d.strength:.0%} {d.change.value:+.2f}" for d in doses if d.change.defined)
     return chart.properties(width=WIDTH - 130, height=260), told

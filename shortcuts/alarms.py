@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,14 +62,14 @@ def count_alarms(trials: pd.DataFrame, classes: Sequence[str], repeats: int = RE
     return Alarms(repeats, len(shares), float(np.mean(shares)), min(shares), max(shares), alarmed, *wilson(alarmed, JUDGED))
 
 
-def alarms_in_words(told: Mapping[str, Any]) -> str:
-    """told: an `Alarms` as `shortcuts.json` holds it."""
-    if told["intervals"] is None:
-        return f"False alarms could not be counted: {told['reason']}."
+def alarms_in_words(found: Alarms) -> str:
+    """One or two sentences."""
+    if np.isnan(found.intervals):
+        return f"False alarms could not be counted: {found.reason}."
     return (
-        f"False alarms: one control against another, {told['intervals']:.1%} of the unadjusted 95 % intervals exclude 0 "
-        f"({told['tests']} tests × {told['repeats']:,} repeats, {told['lowest']:.1%} to {told['highest']:.1%} a test; 5 % is meant); "
-        f"a marker would be called used in {told['verdicts']:.1%} of the repeats [{told['verdicts_low']:.1%}, {told['verdicts_high']:.1%}]."
+        f"False alarms: one control against another, {found.intervals:.1%} of the unadjusted 95 % intervals exclude 0 "
+        f"({found.tests} tests × {found.repeats:,} repeats, {found.lowest:.1%} to {found.highest:.1%} a test; 5 % is meant); "
+        f"a marker would be called used in {found.verdicts:.1%} of the repeats [{found.verdicts_low:.1%}, {found.verdicts_high:.1%}]."
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-ASSOCIATION = "goes with the diagnosis"  # the audit's kind of finding
+from data_audit.evidence import GoesWith
+from data_audit.findings import Finding
+from shortcuts.verdict import Verdict
 
 # (goes with the diagnosis, verdict) → how pressing, and what to do
-ADVICE: dict[tuple[bool, str], tuple[int, str]] = {
+ADVICE: dict[tuple[bool, Verdict], tuple[int, str]] = {
     (True, "used"): (0, "Fix first: the data teach it and the classifier uses it. Figures on data like these are too good."),
     (False, "used"): (1, "Used, though these data do not teach it: learned elsewhere, or like something that counts. Judge without it."),
     (True, "can't tell"): (2, "The data teach it, and whether it is used is not settled: try more images."),
@@ -25,21 +26,17 @@ class Crossed:
 
     marker: str
     in_data: bool
-    verdict: str
+    verdict: Verdict
     rank: int
     advice: str
     image_ids: tuple[str, ...]
 
 
-def crossed(verdicts: Mapping[str, Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]) -> list[Crossed]:
-    """The most pressing first. verdicts: of `shortcuts.json`; findings: of `audit.json` on the same data."""
-    of = {
-        str(f["evidence"]["column"]).split(" (")[0]: tuple(f["image_ids"])
-        for f in findings
-        if f["kind"] == ASSOCIATION and f["severity"] != "note" and "column" in f["evidence"]
-    }
+def crossed(verdicts: Mapping[str, Verdict], findings: Sequence[Finding]) -> list[Crossed]:
+    """The most pressing first. verdicts: by marker; findings: of an audit of the same data."""
+    of = {f.evidence.column.split(" (")[0]: f.image_ids for f in findings if f.severity != "note" and isinstance(f.evidence, GoesWith)}
     found = []
-    for marker, told in verdicts.items():
-        rank, advice = ADVICE[marker in of, told["verdict"]]
-        found.append(Crossed(marker, marker in of, told["verdict"], rank, advice, of.get(marker, ())))
+    for marker, verdict in verdicts.items():
+        rank, advice = ADVICE[marker in of, verdict]
+        found.append(Crossed(marker, marker in of, verdict, rank, advice, of.get(marker, ())))
     return sorted(found, key=lambda c: c.rank)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from models.card import ModelCard
 from shortcuts.effects import signed
 from shortcuts.experiment import Trial
 from shortcuts.plan import Plan, make_trials
+from shortcuts.study import Example
 from shortcuts.verdict import judged_trials
 
 SHOWN = 3  # of each marker and direction
@@ -25,10 +25,10 @@ SIDE = 160  # pixels of the longer side of each of the three pictures
 FOLDER = "examples"
 
 
-def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: Plan, folder: Path) -> list[dict[str, Any]]:
-    """One strip of three pictures each, as JPEG; and what it shows, as plain values: marker, direction, image_id, file, class, and the
-    class's probabilities. The class is the one the marker moves furthest on average; its nearest to the median effect are shown."""
-    told: list[dict[str, Any]] = []
+def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: Plan, folder: Path) -> list[Example]:
+    """One strip of three pictures each, as JPEG, and what it shows. The class is the one the marker moves furthest on average; its
+    nearest to the median effect are shown."""
+    made: list[Example] = []
     for (marker, direction), rows in judged_trials(trials).groupby(["marker", "direction"], sort=False):
         change = signed(rows)[0]
         target = int(np.abs(change.mean(axis=0)).argmax())
@@ -38,20 +38,13 @@ def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: P
             pictures = _pictures(card, data, row, plan)
             if pictures is None:
                 continue
-            name = f"{marker}-{direction}-{len(told)}.jpg"
+            name = f"{marker}-{direction}-{len(made)}.jpg"
             write_bytes(folder / FOLDER / name, encode_jpeg(_strip(pictures), 90))
-            p = {column: float(row[column][target]) for column in ("base", "changed", "control")}
-            told.append(
-                {
-                    "marker": marker,
-                    "direction": direction,
-                    "image_id": row["image_id"],
-                    "file": f"{FOLDER}/{name}",
-                    "class": card.codes[target],
-                    **p,
-                }
+            base, changed, control = (float(row[column][target]) for column in ("base", "changed", "control"))
+            made.append(
+                Example(str(marker), str(direction), row["image_id"], f"{FOLDER}/{name}", card.codes[target], base, changed, control)
             )
-    return told
+    return made
 
 
 def _pictures(card: ModelCard, data: Dataset, row: pd.Series, plan: Plan) -> list[np.ndarray] | None:

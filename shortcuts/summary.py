@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core.atomic import write_bytes
 from core.diagnoses import MALIGNANT
 from core.errors import DatasetError
-from core.exports import plain
+from core.records import write_record
 from core.runs import Run, part
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure, mean, undefined
 from models.classifier import Classifier
-from shortcuts.alarms import count_alarms
+from shortcuts.alarms import Alarms, count_alarms
 from shortcuts.effects import effects_of
 from shortcuts.examples import write_examples
 from shortcuts.plan import Plan, chosen
-from shortcuts.rule import ATTENDS, FEWEST, FLIPS, LEVEL, MOVES, ON_LESION
+from shortcuts.rule import ATTENDS
 from shortcuts.run import run_dataset
+from shortcuts.study import NAME, Apart, Dosed, Example, MarkerStudy, Rule, Study
 from shortcuts.table import write_trials
 from shortcuts.verdict import Judged, judge, judged_trials, on_lesion
 from shortcuts.winkler import sensitivity_specificity
@@ -39,9 +36,7 @@ AGREEMENT: dict[tuple[bool, bool], str] = {
 }
 
 
-def try_dataset(
-    classifier: Classifier, data: Dataset, split: str | None, plan: Plan, about: Mapping[str, str], folder: Path
-) -> Run[tuple[dict[str, Any], list[Judged]]]:
+def try_dataset(classifier: Classifier, data: Dataset, split: str | None, plan: Plan, about: Mapping[str, str], folder: Path) -> Run[Study]:
     """The whole of it: choose photographs, try the markers, judge, and keep `trials.parquet` and `shortcuts.json` in the folder, the
     latter last. Raises DatasetError where there is no photograph."""
     ids = chosen(data, plan, known_bearing(data), split)
@@ -53,11 +48,10 @@ def try_dataset(
     alarms = (yield from part(count_alarms(trials, classifier.card.codes), 0.6, 1)) if plan.again else None
     judged = judge(trials, classifier.card.codes, plan.markers)
     examples = write_examples(classifier.card, data, trials, plan, folder)
-    told = summary(trials, judged, classifier.card.codes, about)
-    content = plain({**told, "false_alarms": asdict(alarms) if alarms else None, "examples": examples})
+    study = summary(trials, judged, classifier.card.codes, about, alarms, examples)
     write_trials(trials, about, folder / "trials.parquet")
-    write_bytes(folder / "shortcuts.json", json.dumps(content, indent=1).encode())
-    return content, judged
+    write_record(folder / NAME, study)
+    return study
 
 
 def known_bearing(data: Dataset) -> dict[str, list[str]]:
@@ -67,31 +61,26 @@ def known_bearing(data: Dataset) -> dict[str, list[str]]:
     return {m: ids[there].tolist() for m, there in {**labelled, **known_markers(data)[0]}.items()}
 
 
-def summary(trials: pd.DataFrame, judged: Sequence[Judged], classes: Sequence[str], about: Mapping[str, str]) -> dict[str, Any]:
-    """Plain values. trials: of `run_dataset`; classes: of its probability columns."""
+def summary(
+    trials: pd.DataFrame,
+    judged: Sequence[Judged],
+    classes: Sequence[str],
+    about: Mapping[str, str],
+    alarms: Alarms | None = None,
+    examples: Sequence[Example] = (),
+) -> Study:
+    """trials: of `run_dataset`; classes: of its probability columns."""
     made, apart = judged_trials(trials), on_lesion(trials)
     target = _target(classes)
-    return {
-        "about": dict(about),
-        "rule": {  # the constants the verdicts were made by
-            "level": LEVEL,
-            "flips": FLIPS,
-            "moves": MOVES,
-            "lesions": FEWEST,
-            "attends": ATTENDS,
-            "on_lesion": ON_LESION,
-            "adjusted": "Holm, all markers and classes",
-        },
-        "images": int(trials["image_id"].nunique()),
-        "verdicts": {
-            j.marker: {
-                **_told(j, made[made["marker"] == j.marker], classes, target),
-                "on_lesion": _apart(apart[apart["marker"] == j.marker], classes),
-            }
-            for j in judged
-        },
-        "doses": _doses(trials, classes, target),
-    }
+    return Study(
+        dict(about),
+        Rule(),
+        int(trials["image_id"].nunique()),
+        {j.marker: _of_marker(j, made[made["marker"] == j.marker], apart[apart["marker"] == j.marker], classes, target) for j in judged},
+        tuple(_doses(trials, classes, target)),
+        alarms,
+        tuple(examples),
+    )
 
 
 def attention(rows: pd.DataFrame) -> Figure:
@@ -103,57 +92,39 @@ def attention(rows: pd.DataFrame) -> Figure:
     return mean((known["evidence_share"] - known["area_share"]).to_numpy(float), groups, "no maps")
 
 
-def _told(j: Judged, rows: pd.DataFrame, classes: Sequence[str], target: str) -> dict[str, Any]:
+def _of_marker(j: Judged, rows: pd.DataFrame, apart: pd.DataFrame, classes: Sequence[str], target: str) -> MarkerStudy:
     looked = attention(rows)
-    told: dict[str, Any] = {
-        "verdict": j.verdict,
-        "why": j.why,
-        "notes": list(j.notes),
-        "effects": [asdict(e) for e in j.effects],
-        "flips": [asdict(f) for f in j.flips],
-        "attention": asdict(looked),
-    }
-    if looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell":
-        told["agreement"] = AGREEMENT[looked.low > 0 and looked.value >= ATTENDS, j.verdict == "used"]
-    told["table"] = {
-        direction: {
-            name: {"sensitivity": asdict(s), "specificity": asdict(p)}
-            for name, (s, p) in sensitivity_specificity(some, target, classes).items()
-        }
-        for direction, some in rows.groupby("direction")
-    }
-    told["table_of"] = target
-    return told
+    telling = looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell"
+    return MarkerStudy(
+        verdict=j.verdict,
+        why=j.why,
+        notes=j.notes,
+        effects=j.effects,
+        flips=j.flips,
+        attention=looked,
+        agreement=AGREEMENT[looked.low > 0 and looked.value >= ATTENDS, j.verdict == "used"] if telling else None,
+        table={str(direction): sensitivity_specificity(some, target, classes) for direction, some in rows.groupby("direction")},
+        table_of=target,
+        on_lesion=tuple(_apart(j.marker, str(direction), some, classes) for direction, some in apart.groupby("direction")),
+    )
 
 
-def _apart(rows: pd.DataFrame, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """What changing markers that lie on the lesion does, by direction: the class it moves furthest, and the decisions that turn."""
-    told = []
-    for direction, some in rows.groupby("direction"):
-        effects, flips = effects_of(str(some["marker"].iloc[0]), str(direction), some, classes)
-        told.append({"direction": direction, "effect": asdict(max(effects, key=lambda e: abs(e.change.value))), "flips": asdict(flips)})
-    return told
+def _apart(marker: str, direction: str, rows: pd.DataFrame, classes: Sequence[str]) -> Apart:
+    effects, flips = effects_of(marker, direction, rows, classes)
+    return Apart(direction, max(effects, key=lambda e: abs(e.change.value)), flips)
 
 
-def _doses(trials: pd.DataFrame, classes: Sequence[str], target: str) -> list[dict[str, Any]]:
+def _doses(trials: pd.DataFrame, classes: Sequence[str], target: str) -> list[Dosed]:
     """Dose–response: mean change of one class's probability by marker, size and strength, where there are several."""
     put = trials[(trials["reason"] == "") & (trials["direction"] == "insertion")]
     dosed = put.groupby("marker").filter(lambda rows: len(rows[["size", "strength"]].drop_duplicates()) > 1)
-    k, told = list(classes).index(target), []
+    k, found = list(classes).index(target), []
     for (marker, size, strength), rows in dosed.groupby(["marker", "size", "strength"]):
         groups = np.unique(rows["group"].to_numpy(str), return_inverse=True)[1]
         base, changed = (np.stack(rows[c].to_list())[:, k] for c in ("base", "changed"))
-        told.append(
-            {
-                "marker": marker,
-                "size": size,
-                "strength": strength,
-                "class": target,
-                "images": len(rows),
-                "change": asdict(mean((changed - base).astype(float), groups, "no images")),
-            }
-        )
-    return told
+        change = mean((changed - base).astype(float), groups, "no images")
+        found.append(Dosed(str(marker), float(str(size)), float(str(strength)), target, len(rows), change))
+    return found
 
 
 def _target(classes: Sequence[str]) -> str:

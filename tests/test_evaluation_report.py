@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from core.exports import plain
+from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
 from models.predictions import PredictionTable
@@ -33,7 +34,7 @@ def test_the_report_holds_figures_curves_mistakes_and_open_items(small_dataset: 
     data = open_dataset(small_dataset)
     found = judged(data)
     content = plain(as_json(found))
-    page = evaluation_html(data, content, found.rows, [{"severity": "grave", "kind": "ink", "summary": "Ink goes with melanoma."}])
+    page = evaluation_html(data, content, found.rows, [Finding("ink", "grave", "Ink goes with melanoma.")])
     assert f"{content['accuracy']['value']:.3f} [{content['accuracy']['low']:.3f}" in page
     assert page.count("<svg") == 3 and "Ink goes with melanoma" in page and "no medical device" in page
     assert len(re.findall(r"decided \w+ \d+%</figcaption>", page)) == min(
@@ -72,7 +73,7 @@ def test_what_strangers_wrote_is_escaped(small_dataset: Path, tmp_path: Path) ->
     found = judged(data)
     content = plain(as_json(found))
     content["about"]["card"] = content["about"]["dataset"] = "<script>alert(1)</script>"
-    page = evaluation_html(data, content, found.rows, [{"severity": "grave", "kind": "<img src=x>", "summary": "<b>"}])
+    page = evaluation_html(data, content, found.rows, [Finding("<img src=x>", "grave", "<b>")])
     assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from core.errors import ImageError
 from core.markers import DETECTED, MARKERS, marker_name
+from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
 from data_audit.review import Verdicts
@@ -127,7 +128,7 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
                 "note",
                 f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {borne}, {said[m.source]}.{errs}",
                 tuple(ids[order][seen[order]]),
-                {"marker": m.marker, "source": m.source, "share": float(seen.sum() / asked)},
+                MarkerShare(m.marker, m.source, float(seen.sum() / asked)),
                 "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
             )
         )

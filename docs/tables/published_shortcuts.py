@@ -5,16 +5,15 @@ Needs LESIONLENS_REAL_DATA, a folder with `models/*.h5` and datasets. A run that
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from core.markers import marker_name
+from shortcuts.study import NAME, Study, read_study
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE, RUNS = PROJECT / "docs" / "shortcuts.md", PROJECT / "build" / "shortcuts"
@@ -24,10 +23,10 @@ SHORT = {"used": "**used**", "not seen to matter": "no", "can't tell": "?"}
 BEGIN, END = "<!-- verdicts: written by make published-shortcuts -->", "<!-- end of verdicts -->"
 
 
-def run(network: Path, dataset: Path) -> dict[str, Any]:
-    """What `shortcuts.json` says of one network over one dataset."""
+def run(network: Path, dataset: Path) -> Study:
+    """What the lab says of one network over one dataset."""
     folder = RUNS / f"{network.stem}-{dataset.name}"
-    if not (folder / "shortcuts.json").exists():
+    if not (folder / NAME).exists():
         command = [
             sys.executable,
             "cli.py",
@@ -41,21 +40,21 @@ def run(network: Path, dataset: Path) -> dict[str, Any]:
             str(folder),
         ]
         subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-    return json.loads((folder / "shortcuts.json").read_text(encoding="utf-8"))
+    return read_study(folder / NAME)
 
 
-def table(found: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
-    """Markdown. found: (network, dataset) → `shortcuts.json`."""
-    markers = list(next(iter(found.values()))["verdicts"])
+def table(found: Mapping[tuple[str, str], Study]) -> str:
+    """Markdown. found: by network and dataset."""
+    markers = list(next(iter(found.values())).verdicts)
     head = ["network", "images of", *(marker_name(m) for m in markers), "false alarms"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     used = []
-    for (network, dataset), content in found.items():
-        verdicts = content["verdicts"]
-        cells = [SHORT[verdicts[m]["verdict"]] for m in markers]
-        alarms = content["false_alarms"]["intervals"]
-        lines.append("| " + " | ".join([f"`{network}`", f"{dataset} ({content['images']:,})", *cells, f"{alarms:.1%}"]) + " |")
-        used += [f"- `{network}` on {dataset}, {marker_name(m)}: {verdicts[m]['why']}" for m in markers if verdicts[m]["verdict"] == "used"]
+    for (network, dataset), study in found.items():
+        verdicts = study.verdicts
+        cells = [SHORT[verdicts[m].verdict] for m in markers]
+        alarms = study.false_alarms.intervals if study.false_alarms else float("nan")
+        lines.append("| " + " | ".join([f"`{network}`", f"{dataset} ({study.images:,})", *cells, f"{alarms:.1%}"]) + " |")
+        used += [f"- `{network}` on {dataset}, {marker_name(m)}: {verdicts[m].why}" for m in markers if verdicts[m].verdict == "used"]
     return "\n".join([*lines, "", "Every *used*, with its numbers:", "", *used])
 
 

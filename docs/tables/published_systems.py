@@ -114,7 +114,7 @@ def judge(network: Path, whole: Dataset) -> dict[str, Any]:
     tested = data.table["image_id"][data.table["split"] == "test"].tolist()
     table = finish(predict_dataset(classifier, {i: data.path(i) for i in tested}, about_run(classifier, data.name, data.sha256)))
     judged = assess(table, data, split="test")
-    shortcut, _ = finish(try_dataset(classifier, data, "test", Plan(), {}, MADE / f"{network.stem}.shortcuts"))
+    shortcut = finish(try_dataset(classifier, data, "test", Plan(), {}, MADE / f"{network.stem}.shortcuts"))
     audit = finish(audit_dataset(data, MADE / "audit"))
     figures = as_json(judged)
     return {
@@ -123,7 +123,7 @@ def judge(network: Path, whole: Dataset) -> dict[str, Any]:
         "calibration": calibration(judged),
         "known": known_lesions(table, data),
         "leakage": [{"kind": f.kind, "summary": f.summary} for f in audit.findings if f.kind in LEAKS],
-        "shortcuts": {m: {"verdict": v["verdict"], "why": v["why"]} for m, v in shortcut["verdicts"].items()},
+        "shortcuts": {m: {"verdict": v.verdict, "why": v.why} for m, v in shortcut.verdicts.items()},
         "worst": worst(classifier, data, judged),
     }
 

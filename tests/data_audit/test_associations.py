@@ -108,5 +108,5 @@ def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: 
     found = associations(replace(data, table=table.drop(columns="sticker"), order=()), {"sticker": table["sticker"].to_numpy(bool)})
     odds = next(f for f in found if f.column == "sticker" and f.kind == "odds ratio")
     assert odds.strength.low > 1 and odds.reversed_in == "site"
-    finding = next(f for f in association_findings(found, list(table["image_id"])) if f.evidence["column"] == "sticker")
+    finding = next(f for f in association_findings(found, list(table["image_id"])) if getattr(f.evidence, "column", "") == "sticker")
     assert "Within the values of site it points the other way" in finding.summary and len(finding.image_ids) == 150

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.exports import plain
 from data_audit.composition import age_by_class, composition_findings, cross_table, imbalance, missing_values, site_by_sex_percent
 from datasets.dataset import COLUMNS, Dataset, Problem
 
@@ -51,4 +52,4 @@ def test_findings_come_gravest_first_with_images_and_remedy() -> None:
     assert [f.severity for f in findings] == ["grave", "moderate", "moderate", "note"]
     assert {f.kind for f in findings} == {"lesions in several splits", "class imbalance", "missing files", "missing values"}
     assert findings[0].image_ids == ("i1",) and all(f.remedy for f in findings)
-    assert findings[0].as_json()["n_images"] == 1
+    assert plain(findings[0])["n_images"] == 1

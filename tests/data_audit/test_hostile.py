@@ -98,7 +98,7 @@ def test_everything_bad_is_listed_and_everything_else_is_audited(
     written = {p for p in tmp_path.rglob("*") if p.is_file() and hostile not in p.parents}
     assert all(out in p.parents or p.name == "secret.jpg" for p in written)
     assert "'=L" not in (out / "split.csv").read_text(encoding="utf-8") and json.loads((out / "audit.json").read_text(encoding="utf-8"))
-    page = audit_html(dataset, audit.content)
+    page = audit_html(dataset, audit)
     assert "<script" not in page and "alert(" not in page.replace("&lt;script&gt;alert(", "")
 
 

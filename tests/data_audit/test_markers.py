@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from core.markers import MARKERS
+from data_audit.evidence import MarkerShare
 from data_audit.markers.detector import LEARNED, NETWORK, card, find_markers, thresholds
 from data_audit.markers.present import label_columns, marker_findings, present_markers
 from data_audit.review import Verdicts
@@ -140,7 +141,7 @@ def test_masks_come_before_columns_and_columns_before_detectors(small_dataset: P
     found = {m.marker: m for m in present_markers(bare, {}, scanned)}
     assert found["sticker"].source == "table" and found["sticker"].values[:2].tolist() == [1, 0]
     assert np.isnan(found["sticker"].values[2]) and found["ink"].name == "ink (detected)"
-    told = {f.evidence["marker"]: f for f in marker_findings(list(found.values()), bare)}
+    told = {f.evidence.marker: f for f in marker_findings(list(found.values()), bare) if isinstance(f.evidence, MarkerShare)}
     verdicts = Verdicts(tmp_path / "review.sqlite")
     verdicts.give("c0", "ink", False)
     verdicts.give("c1", "ink", None)

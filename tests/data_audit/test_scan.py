@@ -13,6 +13,7 @@ import pytest
 from core.runs import finish
 from data_audit.balancing import as_python, balancing, entropy
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
+from data_audit.evidence import Pairs
 from data_audit.images import images_frame, write_images
 from data_audit.likeness import Pair
 from data_audit.markers.present import known_markers
@@ -94,8 +95,10 @@ def test_copies_under_other_names_are_found_across_splits_and_diagnoses(dataset:
     scan = finish(scan_dataset(changed, tmp_path / "scan.parquet", tmp_path / "markers"))
     found = {f.kind: f for f in likeness_findings(changed, finish(find_pairs(scan)))}
     for kind in ("the same photograph in several splits", "the same photograph with two diagnoses", "duplicate photographs"):
-        best = max(found[kind].evidence["pairs"], key=lambda p: p["correlation"])
-        assert {best["one"], best["other"]} == {ids[a], ids[b]} and best["correlation"] > 0.9
+        pairs = found[kind].evidence
+        assert isinstance(pairs, Pairs)
+        best = max(pairs.pairs, key=lambda p: p.correlation)
+        assert {best.one, best.other} == {ids[a], ids[b]} and best.correlation > 0.9
     assert (
         found["the same photograph in several splits"].severity == "grave"
         and "1 of" in found["the same photograph in several splits"].summary
@@ -174,4 +177,4 @@ def test_an_empty_dataset_is_audited(dataset: Dataset, tmp_path: Path) -> None:
     empty = replace(dataset, table=dataset.table.iloc[:0], order=())
     audit = finish(audit_dataset(empty, tmp_path / "out"))
     assert not audit.findings and len(pd.read_parquet(tmp_path / "out" / "images.parquet")) == 0
-    assert "Nothing found by these checks" in audit_html(empty, audit.content)
+    assert "Nothing found by these checks" in audit_html(empty, audit)

@@ -67,7 +67,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Ite
     for one in _serve(space):
         data, opened = services.dataset("tiny"), services.model("demo-honest")
         audit = finish(audit_dataset(data, audits.folder(data)))
-        write_report(data, audit.content, audits.folder(data), None)
+        write_report(data, audit, audits.folder(data), None)
         table = services.start(predictions.run(opened, data)).result(120)
         space.keep_predictions(predictions.result_path(opened, data), table)
         yield one

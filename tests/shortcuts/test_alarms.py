@@ -41,7 +41,7 @@ def test_three_to_seven_percent_of_the_intervals_exclude_nothing() -> None:
     found = false_alarms(trials(120), CLASSES)
     assert found.tests == 2 and 0.03 <= found.lowest <= found.intervals <= found.highest <= 0.07
     assert found.verdicts <= 0.02
-    assert "5 % is meant" in alarms_in_words(vars(found))
+    assert "5 % is meant" in alarms_in_words(found)
 
 
 def test_the_interval_is_that_of_every_other_mean() -> None:
@@ -62,7 +62,7 @@ def test_controls_that_never_differ_or_are_too_few_are_not_counted() -> None:
     assert not false_alarms(same, CLASSES, 10).tests
     few = false_alarms(trials(20), CLASSES, 10)
     assert np.isnan(few.intervals) and "30 lesions" in few.reason
-    assert alarms_in_words({"intervals": None, "reason": few.reason}).startswith("False alarms could not be counted")
+    assert alarms_in_words(few).startswith("False alarms could not be counted")
 
 
 def test_what_differs_in_truth_is_not_hidden_by_the_toss() -> None:

@@ -127,21 +127,22 @@ def test_the_table_of_winkler_by_hand() -> None:
     frame["base"] = [np.array([1 - p, p]) for p in (0.9, 0.2, 0.1, 0.7)]  # type: ignore[assignment]
     frame["changed"] = [np.array([1 - p, p]) for p in (0.9, 0.6, 0.8, 0.7)]  # type: ignore[assignment]
     table = sensitivity_specificity(frame, "mel", CLASSES)
-    assert [f.value for f in table["base"]] == [0.5, 0.5] and [f.value for f in table["changed"]] == [1.0, 0.0]
-    nobody = sensitivity_specificity(frame.assign(diagnosis=None), "mel", CLASSES)["base"][0]
+    told = {name: (rates.sensitivity.value, rates.specificity.value) for name, rates in table.items()}
+    assert told["base"] == (0.5, 0.5) and told["changed"] == (1.0, 0.0)
+    nobody = sensitivity_specificity(frame.assign(diagnosis=None), "mel", CLASSES)["base"].sensitivity
     assert not nobody.defined and nobody.reason
 
 
 def test_attention_and_effect_are_set_beside_each_other() -> None:
     frame = pd.DataFrame(rows(60, "ink", "insertion", 0.3, 0.0), columns=list(COLUMNS))
     told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {"model": "x"})
-    assert told["verdicts"]["ink"]["agreement"] == AGREEMENT[True, True]
+    assert told.verdicts["ink"].agreement == AGREEMENT[True, True]
     assert attention(frame).value == pytest.approx(0.28, abs=0.01)
     blind = frame.assign(evidence_share=0.001)
     told = summary(blind, judge(blind, CLASSES, ["ink"]), CLASSES, {})
-    assert told["verdicts"]["ink"]["agreement"] == AGREEMENT[False, True] and told["doses"] == []
+    assert told.verdicts["ink"].agreement == AGREEMENT[False, True] and told.doses == ()
     assert not attention(frame.assign(evidence_share=np.nan)).defined
-    assert told["verdicts"]["ink"]["table_of"] == "mel"
+    assert told.verdicts["ink"].table_of == "mel"
 
 
 def test_dose_response_by_size_and_strength() -> None:
@@ -150,9 +151,9 @@ def test_dose_response_by_size_and_strength() -> None:
         + [r | {"size": 1.6, "image_id": r["image_id"] + "b"} for r in rows(40, "ink", "insertion", 0.4, 0.0, 1)],
         columns=list(COLUMNS),
     )
-    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["doses"]
-    assert [(d["size"], round(d["change"]["value"], 1)) for d in told] == [(1.0, 0.1), (1.6, 0.4)]
-    assert {e["images"] for e in summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]["effects"]} == {40}
+    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {}).doses
+    assert [(d.size, round(d.change.value, 1)) for d in told] == [(1.0, 0.1), (1.6, 0.4)]
+    assert {e.images for e in summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {}).verdicts["ink"].effects} == {40}
 
 
 def test_signs_are_those_of_the_marker_being_there() -> None:
@@ -164,21 +165,21 @@ def test_signs_are_those_of_the_marker_being_there() -> None:
 def test_markers_on_the_lesion_are_reported_apart() -> None:
     beside, upon = rows(60, "ink", "removal", 0.0, 0.0), rows(60, "ink", "removal", 0.15, 0.0, 1)
     frame = pd.DataFrame(beside + [r | {"on_lesion": 0.6, "image_id": r["image_id"] + "on"} for r in upon], columns=list(COLUMNS))
-    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {})["verdicts"]["ink"]
-    assert told["verdict"] != "used" and {e["images"] for e in told["effects"]} == {60}
-    (apart,) = told["on_lesion"]
-    assert apart["direction"] == "removal" and apart["effect"]["images"] == 60
-    assert abs(apart["effect"]["change"]["value"]) == pytest.approx(0.15, abs=0.01)
+    told = summary(frame, judge(frame, CLASSES, ["ink"]), CLASSES, {}).verdicts["ink"]
+    assert told.verdict != "used" and {e.images for e in told.effects} == {60}
+    (apart,) = told.on_lesion
+    assert apart.direction == "removal" and apart.effect.images == 60
+    assert abs(apart.effect.change.value) == pytest.approx(0.15, abs=0.01)
     everywhere = frame.assign(marker="hair", direction="insertion")
-    assert not summary(everywhere, judge(everywhere, CLASSES, ["hair"]), CLASSES, {})["verdicts"]["hair"]["on_lesion"]
+    assert not summary(everywhere, judge(everywhere, CLASSES, ["hair"]), CLASSES, {}).verdicts["hair"].on_lesion
 
 
 def test_crops_stand_in_the_table_where_there_is_a_lesion() -> None:
     frame = pd.DataFrame(rows(4, "ink", "insertion", 0.0, 0.0), columns=list(COLUMNS))
     frame["diagnosis"] = ["mel", "mel", "nv", "nv"]
     frame["cropped"] = [np.array([0.1, 0.9]), None, np.array([0.9, 0.1]), np.array([0.2, 0.8])]  # type: ignore[assignment]
-    sensitivity, specificity = sensitivity_specificity(frame, "mel", CLASSES)["cropped"]
-    assert (sensitivity.value, specificity.value) == (1.0, 0.5)
+    rates = sensitivity_specificity(frame, "mel", CLASSES)["cropped"]
+    assert (rates.sensitivity.value, rates.specificity.value) == (1.0, 0.5)
 
 
 def test_a_control_that_turns_more_decisions_accuses_nobody() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from core.errors import ImageError, LesionLensError
+from core.errors import ImageError, LesionLensError, RecordError
 from data_audit.audit import Asked
-from data_audit.findings import captioned
+from data_audit.evidence import MarkerShare
+from data_audit.findings import Finding
 from data_audit.resplit import parse_fractions
 from data_audit.review import reviewed
 from datasets.dataset import Dataset
@@ -33,13 +34,19 @@ GRAVITY: dict[str, tuple[Colour, str]] = {
 def findings_panel(data: Dataset) -> None:
     """The kept audit, or a way to run it."""
     st.subheader("What is wrong with it?", anchor=False)
-    job, kept = audits.task(data), audits.kept(data)
+    job = audits.task(data)
     task = services.task(job) if job is not None else None
     if job is not None and task is not None and not task.finished:
         follow(job, "Auditing (thousandths)")
         return
     if job is not None and task is not None and task.error is not None:
         stopped_or_failed(job, task.error, "Audit it")
+        return
+    try:
+        kept = audits.read(data)
+    except RecordError as error:
+        st.warning(str(error))
+        _ask(data, "Audit it again")
         return
     if kept is None:
         st.caption(
@@ -48,14 +55,12 @@ def findings_panel(data: Dataset) -> None:
         )
         _ask(data, "Audit it")
         return
-    findings = kept["findings"]
-    if not findings:
+    if not kept.findings:
         st.success("Nothing found by these checks. That does not make the data sound.", icon=":material/check:")
-    for number, finding in enumerate(findings):
-        _finding(data, finding, number, kept["about"].get("against"))
+    for number, finding in enumerate(kept.findings):
+        _finding(data, finding, number, kept.about.against)
     st.caption(
-        f"Checks: {', '.join(kept['about']['checks'])}. "
-        "An association is not yet a shortcut: whether a classifier uses it is another question."
+        f"Checks: {', '.join(kept.about.checks)}. An association is not yet a shortcut: whether a classifier uses it is another question."
     )
     _take_away(data)
     _ask(data, "Audit it again")
@@ -133,22 +138,21 @@ def _take_away(data: Dataset) -> None:
     right.page_link(navigation.page("review"), label="Review the markers", icon=":material/rule:")
 
 
-def _finding(data: Dataset, finding: dict[str, Any], number: int, against: str | None) -> None:
-    colour, icon = GRAVITY[finding["severity"]]
-    marker = finding["evidence"].get("marker")
-    detected = bool(marker) and finding["evidence"].get("source") == "detector"
+def _finding(data: Dataset, finding: Finding, number: int, against: str | None) -> None:
+    colour, icon = GRAVITY[finding.severity]
+    on = finding.evidence
+    marker = on.marker if isinstance(on, MarkerShare) and on.source == "detector" else None
     with st.container(border=True):
         left, right = st.columns([3.6, 1.3], vertical_alignment="center")
         with left:
-            st.badge(f"{finding['severity']}: {finding['kind']}", icon=icon, color=colour)
-            st.write(finding["summary"])
-            if finding["remedy"]:
-                st.caption(finding["remedy"])
-            if detected:
+            st.badge(f"{finding.severity}: {finding.kind}", icon=icon, color=colour)
+            st.write(finding.summary)
+            if finding.remedy:
+                st.caption(finding.remedy)
+            if marker:
                 _reviewed(data, marker)
-        ids = finding["image_ids"]
-        shown = bool(ids) and right.toggle(f"{len(ids):,} images", key=f"finding-{data.sha256[:8]}-{number}")
-        if detected:
+        shown = finding.n_images > 0 and right.toggle(f"{finding.n_images:,} images", key=f"finding-{data.sha256[:8]}-{number}")
+        if marker:
             right.page_link(
                 navigation.page("review"), label="Review", icon=":material/rule:", query_params={"dataset": data.name, "marker": marker}
             )
@@ -168,12 +172,12 @@ def _reviewed(data: Dataset, marker: str) -> None:
         st.caption(f"By the reviewed, {r.share:.1%} of all images bear it.")
 
 
-def _images(data: Dataset, finding: dict[str, Any], number: int, against: str | None) -> None:
+def _images(data: Dataset, finding: Finding, number: int, against: str | None) -> None:
     """A page of the finding's images; pairs side by side."""
-    told = captioned(finding)
-    sheets = -(-len(told) // SHOWN)
+    captions = finding.captions
+    sheets = -(-len(captions) // SHOWN)
     sheet = st.pagination(sheets, key=f"sheet-{data.sha256[:8]}-{number}") if sheets > 1 else 1
-    here = told[(sheet - 1) * SHOWN : sheet * SHOWN]
+    here = captions[(sheet - 1) * SHOWN : sheet * SHOWN]
     second = services.dataset(against) if against in services.workspace().dataset_names() else None
     gallery(
         [one.image_id for one in here],

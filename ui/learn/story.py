@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.exports import interval
 from data_audit.associations import odds_ratio
 from data_audit.markers.present import known_markers
 from datasets.dataset import Dataset
@@ -23,11 +22,12 @@ from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS
 from shortcuts.experiment import Impossible
 from shortcuts.one import in_words
 from shortcuts.plan import Plan
+from shortcuts.study import NAME
 from shortcuts.subjects import fit, outline_image
 from ui.parts.components import MEANING, show_picture
 from ui.parts.long_runs import under_way
 from ui.services import predictions, services
-from ui.shortcuts.study import read_content, result_folder
+from ui.shortcuts.study import kept_study, result_folder
 from ui.worker.jobs.explanations import InspectPicture
 from ui.worker.jobs.shortcuts import RunShortcuts, TryMarker
 
@@ -174,35 +174,36 @@ def _verdict(cast: Cast) -> None:
         "The same over the test images: ink taken away where it is, put in where it is not, each beside its control "
         f"({PLAN.images} images at random, and half as many again with ink)."
     )
-    contents = {}
+    studies = {}
     for letter, opened in cast.models.items():
         folder = result_folder(opened, cast.data, SPLIT, PLAN)
-        job, path = RunShortcuts(opened.spec, cast.data, SPLIT, PLAN, folder), folder / "shortcuts.json"
+        job, path = RunShortcuts(opened.spec, cast.data, SPLIT, PLAN, folder), folder / NAME
         if not path.exists() and services.task(job) is None:
             services.start(job)
         if not under_way(job, f"Trying ink on {letter}", path) and path.exists():
-            contents[letter] = read_content(path)
-    if len(contents) < len(cast.models):
+            studies[letter] = kept_study(path)
+    if len(studies) < len(cast.models):
         return
     rows = []
-    for letter, content in contents.items():
-        told = content["verdicts"][MARKER]
-        st.markdown(f"**Classifier {letter}: {told['verdict']}.** {told['why'][:1].upper()}{told['why'][1:]}")
+    verdicts = {letter: study.verdicts[MARKER] for letter, study in studies.items()}
+    for letter, of in verdicts.items():
+        st.markdown(f"**Classifier {letter}: {of.verdict}.** {of.why[:1].upper()}{of.why[1:]}")
         rows += [
             {
                 "classifier": letter,
                 "ink": DIRECTIONS[direction],
                 "photographs": PHOTOGRAPHS[name],
-                **{f"{figure} for {CLASS}": interval(figures[figure], ".0%") for figure in ("specificity", "sensitivity")},
+                f"specificity for {CLASS}": rates.specificity.cell(".0%"),
+                f"sensitivity for {CLASS}": rates.sensitivity.cell(".0%"),
             }
-            for direction, of in told["table"].items()
-            for name, figures in of.items()
+            for direction, by_change in of.table.items()
+            for name, rates in by_change.items()
             if name in ("base", "changed", "control")
         ]
-    if any(content["verdicts"][MARKER]["verdict"] == "can't tell" for content in contents.values()):
+    if any(of.verdict == "can't tell" for of in verdicts.values()):
         st.caption("“Can't tell” is no acquittal: these images are too few to rule a small effect out.")
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Sensitivity and specificity with and without ink")
-    used = [letter for letter, content in contents.items() if content["verdicts"][MARKER]["verdict"] == "used"]
+    used = [letter for letter, of in verdicts.items() if of.verdict == "used"]
     guess = st.session_state.get(GUESS)
     if len(used) == 1:
         told = f"You said {guess}: {'right' if guess == used[0] else 'it was the other one'}. " if guess in NAMES else ""

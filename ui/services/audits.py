@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.errors import RecordError
 from data_audit.audit import CHECKS, SPLIT, Asked
+from data_audit.audit_file import NAME, Audit, read_audit
+from data_audit.findings import Finding
 from data_audit.review import Verdicts
 from data_audit.scan import mask_file
 from datasets.dataset import Dataset
@@ -22,17 +24,26 @@ def folder(data: Dataset) -> Path:
     return services.workspace().root / "results" / f"audit-{data.sha256[:16]}"
 
 
-def kept(data: Dataset) -> dict[str, Any] | None:
-    """What `audit.json` holds, None if the dataset was not audited as it is now, or not with these checks."""
-    path = folder(data) / "audit.json"
-    content = _content(path, path.stat().st_mtime_ns) if path.exists() else None
-    return content if content and tuple(content["about"]["checks"]) == CHECKS else None
+def read(data: Dataset) -> Audit | None:
+    """The kept audit, None if the dataset was not audited as it is now, or not with these checks. Raises RecordError where the file is
+    broken or another version wrote it."""
+    path = folder(data) / NAME
+    audit = _audit(path.parent, data, path.stat().st_mtime_ns) if path.exists() else None
+    return audit if audit and audit.about.checks == CHECKS else None
 
 
-def findings(data: Dataset) -> list[dict[str, Any]] | None:
+def kept(data: Dataset) -> Audit | None:
+    """As `read`, None where it raises: a page that could do without an audit does; the Dataset page says why, and makes a new one."""
+    try:
+        return read(data)
+    except RecordError:
+        return None
+
+
+def findings(data: Dataset) -> Sequence[Finding] | None:
     """Of the kept audit, None if there is none."""
-    content = kept(data)
-    return content["findings"] if content else None
+    audit = kept(data)
+    return audit.findings if audit else None
 
 
 def images(data: Dataset) -> pd.DataFrame | None:
@@ -81,9 +92,9 @@ def _begun() -> dict[str, AuditDataset]:
     return {}
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _content(path: Path, stamp: int) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=services.KNOWN_BY)
+def _audit(folder: Path, data: Dataset, stamp: int) -> Audit:
+    return read_audit(folder, data)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.exports import interval, plain, safe_csv
+from core.exports import safe_csv
 from core.markers import MARKERS, marker_name
 from core.version import __version__
 from datasets.dataset import Dataset
@@ -100,18 +100,14 @@ def _trap(data: Dataset, markers: list[str]) -> None:
     if found is None:
         return
     frame, odds = found
-    told = [plain({"marker": o.marker, **{side: vars(getattr(o, side)) for side in ("whole", "train", "test")}}) for o in odds]
     st.dataframe(
         pd.DataFrame(
-            [
-                {
-                    "odds ratio with": marker_name(o["marker"]),
-                    "all images": interval(o["whole"], ".2f"),
-                    "train": interval(o["train"], ".2f"),
-                    "test": interval(o["test"], ".2f"),
-                }
-                for o in told
-            ]
+            {
+                "odds ratio with": [marker_name(o.marker) for o in odds],
+                "all images": [o.whole.cell() for o in odds],
+                "train": [o.train.cell() for o in odds],
+                "test": [o.test.cell() for o in odds],
+            }
         ),
         hide_index=True,
         alt="Odds ratio of the diagnosis with each marker in all images, training and test",

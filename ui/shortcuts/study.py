@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +17,7 @@ from shortcuts.alarms import alarms_in_words
 from shortcuts.crossed import Crossed, crossed
 from shortcuts.drawing import INSERTED
 from shortcuts.plan import Plan
+from shortcuts.study import NAME, Study, read_study
 from ui.parts import navigation
 from ui.parts.components import gallery
 from ui.parts.long_runs import under_way
@@ -56,7 +55,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     again = st.toggle("Count false alarms: every control is drawn twice", key="lab-again")
     plan = Plan(tuple(markers), int(images), doses=doses, again=again)
     folder = result_folder(opened, data, split, plan)
-    path = folder / "shortcuts.json"
+    path = folder / NAME
     job = RunShortcuts(opened.spec, data, split, plan, folder)
     if under_way(job, "Trying markers", path):
         return
@@ -69,12 +68,12 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
             services.start(job)
             st.rerun()
         return
-    content = read_content(path)
-    _first(data, content)
-    for marker, told in content["verdicts"].items():
-        judged_marker(marker, told, content, folder)
-    _downloads(opened, data, content, folder)
-    repair_panel(data, [m for m, told in content["verdicts"].items() if told["verdict"] == "used"])
+    study = kept_study(path)
+    _first(data, study)
+    for marker, of in study.verdicts.items():
+        judged_marker(marker, of, study, folder)
+    _downloads(opened, data, study, folder)
+    repair_panel(data, [m for m, of in study.verdicts.items() if of.verdict == "used"])
 
 
 def result_folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
@@ -84,21 +83,21 @@ def result_folder(opened: services.OpenModel, data: Dataset, split: str | None, 
     return result.parent / f"shortcuts-{asked}"
 
 
-def read_content(path: Path) -> dict[str, Any]:
-    """What `shortcuts.json` holds."""
-    return _content(path, path.stat().st_mtime_ns)
+def kept_study(path: Path) -> Study:
+    """What `shortcuts.json` holds; raises RecordError."""
+    return _study(path, path.stat().st_mtime_ns)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _content(path: Path, stamp: int) -> dict[str, Any]:  # noqa: ARG001 (the cache goes by it)
-    return json.loads(path.read_text(encoding="utf-8"))
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _study(path: Path, stamp: int) -> Study:  # noqa: ARG001 (the cache goes by it)
+    return read_study(path)
 
 
-def _first(data: Dataset, content: dict[str, Any]) -> None:
+def _first(data: Dataset, study: Study) -> None:
     """All verdicts; joined with the audit where there is one."""
     findings = audits.findings(data)
     st.subheader("What to fix first" if findings is not None else "Verdicts", anchor=False)
-    rows = crossed(content["verdicts"], findings or [])
+    rows = crossed({m: of.verdict for m, of in study.verdicts.items()}, findings or [])
     shown = {"marker": [marker_name(c.marker) for c in rows], "the classifier": [c.verdict for c in rows]}
     if findings is not None:
         shown["in the data"] = ["goes with the diagnosis" if c.in_data else "no finding" for c in rows]
@@ -114,14 +113,14 @@ def _first(data: Dataset, content: dict[str, Any]) -> None:
     for c in rows:
         if c.in_data and c.verdict == "used":
             _images(data, c)
-    rule = content["rule"]
+    rule = study.rule
     st.caption(
-        f"{content['images']:,} photographs were tried. Used: the marker's effect less its control's is sure (95 %, adjusted for all "
-        f"tests), goes further than the control's, and moves a probability by at least {rule['moves']:.2f} or turns at least "
-        f"{rule['flips']:.0%} more decisions. Fewer than {rule['lesions']} lesions tell nothing."
+        f"{study.images:,} photographs were tried. Used: the marker's effect less its control's is sure (95 %, adjusted for all "
+        f"tests), goes further than the control's, and moves a probability by at least {rule.moves:.2f} or turns at least "
+        f"{rule.flips:.0%} more decisions. Fewer than {rule.lesions} lesions tell nothing."
     )
-    if content["false_alarms"] is not None:
-        st.caption(alarms_in_words(content["false_alarms"]))
+    if study.false_alarms is not None:
+        st.caption(alarms_in_words(study.false_alarms))
 
 
 def _images(data: Dataset, c: Crossed) -> None:
@@ -136,22 +135,17 @@ def _images(data: Dataset, c: Crossed) -> None:
     gallery(ids, [str(data.row(i)["diagnosis"]) for i in ids], pictures, SHOWN)
 
 
-def _downloads(opened: services.OpenModel, data: Dataset, content: dict[str, Any], folder: Path) -> None:
+def _downloads(opened: services.OpenModel, data: Dataset, study: Study, folder: Path) -> None:
     one, two = st.columns(2)
     name = f"{opened.name}-{data.name}-shortcuts"
     one.download_button(
         "Report (HTML)",
-        lambda: shortcut_html(content, audits.findings(data), folder).encode(),
+        lambda: shortcut_html(study, audits.findings(data), folder).encode(),
         f"{name}.html",
         "text/html",
         icon=":material/description:",
         width="stretch",
     )
     two.download_button(
-        "shortcuts.json",
-        (folder / "shortcuts.json").read_bytes(),
-        f"{name}.json",
-        "application/json",
-        icon=":material/data_object:",
-        width="stretch",
+        "shortcuts.json", (folder / NAME).read_bytes(), f"{name}.json", "application/json", icon=":material/data_object:", width="stretch"
     )

@@ -76,7 +76,7 @@ class AuditDataset(LongJob[None]):
         from reports.audit_report import write_report
 
         found = yield from audit_dataset(self.data, self.folder, self.asked)
-        write_report(self.data, found.content, self.folder, self.asked.against)
+        write_report(self.data, found, self.folder, self.asked.against)
 
 
 @dataclass(frozen=True, eq=False)

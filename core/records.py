@@ -1,0 +1,97 @@
+"""Records as JSON and back: a file is read as the frozen dataclass it was written from, or refused in one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+
+from core.atomic import write_bytes
+from core.errors import RecordError
+from core.exports import json_name, plain
+
+R = TypeVar("R")
+
+
+def write_record(path: Path, record: object, indent: int | None = 1) -> None:
+    """Whole or not at all; NaN as null, without optional fields that are None."""
+    write_bytes(path, json.dumps(plain(record), indent=indent, ensure_ascii=False).encode())
+
+
+def read_record(path: Path, kind: type[R], what: str, todo: str) -> R:
+    """What `write_record` wrote. what, todo: for RecordError, which a file raises that is broken, gone, or of another version."""
+    try:
+        found: R = parse(kind, json.loads(path.read_bytes()))
+        return found
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise RecordError(f"cannot be read as {what} ({reason}).", str(path), todo) from error
+
+
+def parse(kind: Any, value: Any) -> Any:
+    """What `json` gives as a type: a dataclass, a pydantic model, or anything of them and of plain values; null is NaN where a float is.
+
+    Of several dataclasses the one that has the fields. Raises ValueError saying where what is wrong.
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _record(kind, value)
+    if origin in (Union, UnionType):
+        if value is None and NoneType in args:
+            return None
+        return parse(_fitting([a for a in args if a is not NoneType], value), value)
+    if origin is tuple and isinstance(value, list):
+        kinds = args[:1] * len(value) if args[1:] == (...,) else args
+        if len(kinds) == len(value):
+            return tuple(_at(f"[{k}]", one, v) for k, (one, v) in enumerate(zip(kinds, value, strict=True)))
+    elif origin is Mapping and isinstance(value, dict):
+        return {name: _at(name, args[1], v) for name, v in value.items()}
+    elif kind is float and (value is None or (isinstance(value, int | float) and not isinstance(value, bool))):
+        return float("nan") if value is None else float(value)
+    elif origin is Literal and value in args:
+        return value
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate(value)
+    elif kind is Any or (kind in (str, int, bool) and type(value) is kind):
+        return value
+    raise ValueError(f"{value!r:.60} is no {getattr(kind, '__name__', kind)}")
+
+
+def _record(kind: Any, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r:.60} is no {kind.__name__}")
+    read = {}
+    for f in fields(kind):
+        if f.init and json_name(f) in value:
+            read[f.name] = _at(json_name(f), _types(kind)[f.name], value[json_name(f)])
+        elif f.init and f.default is MISSING and f.default_factory is MISSING:
+            raise ValueError(f"{json_name(f)} is missing")
+    return kind(**read)
+
+
+def _at(where: str, kind: Any, value: Any) -> Any:
+    try:
+        return parse(kind, value)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _fitting(kinds: list[Any], value: Any) -> Any:
+    """Of several kinds the one that has just these fields, or the only one there is."""
+    if len(kinds) == 1:
+        return kinds[0]
+    for kind in kinds:
+        if isinstance(value, dict) and {json_name(f) for f in fields(kind)} == set(value):
+            return kind
+    raise ValueError(f"{value!r:.60} is none of {', '.join(k.__name__ for k in kinds)}")
+
+
+@lru_cache(maxsize=256)
+def _types(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)

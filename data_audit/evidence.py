@@ -1,0 +1,225 @@
+"""What a finding rests on: one record a kind of evidence, which knows what to write under the finding's images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """An image of a finding and what to write under it; second: it is of the second dataset of the audit."""
+
+    image_id: str
+    caption: str
+    second: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Nothing beyond the images."""
+
+    def captions(self) -> list[Captioned]:
+        """Where they say more than the images' names."""
+        return []
+
+
+@dataclass(frozen=True)
+class SamePhotograph:
+    """Two images that show the same photograph; correlation of their pixels, −1…1."""
+
+    one: str
+    other: str
+    correlation: float
+
+    def captions(self, across: bool) -> list[Captioned]:
+        shown = ((self.one, False), (self.other, across))
+        return [Captioned(i, f"{i} · {self.correlation:.2f}", second) for i, second in shown]
+
+
+@dataclass(frozen=True)
+class Pairs(Evidence):
+    """Within the dataset."""
+
+    pairs: tuple[SamePhotograph, ...]
+
+    def captions(self) -> list[Captioned]:
+        return [c for p in self.pairs for c in p.captions(across=False)]
+
+
+@dataclass(frozen=True)
+class SharedPairs(Evidence):
+    """`one` of the dataset, `other` of the second."""
+
+    shared: tuple[SamePhotograph, ...]
+
+    def captions(self) -> list[Captioned]:
+        return [c for p in self.shared for c in p.captions(across=True)]
+
+
+@dataclass(frozen=True)
+class DoubtfulLabel:
+    """credibility: score of the diagnosis, 0…1."""
+
+    image_id: str
+    diagnosis: str
+    suggested: str
+    credibility: float
+
+
+@dataclass(frozen=True)
+class DoubtfulLabels(Evidence):
+    labels: tuple[DoubtfulLabel, ...]
+
+    def captions(self) -> list[Captioned]:
+        return [Captioned(d.image_id, f"{d.image_id}: {d.diagnosis}, or {d.suggested}?") for d in self.labels]
+
+
+@dataclass(frozen=True)
+class MarkerShare(Evidence):
+    """source: mask, table or detector; share of the images that bear it."""
+
+    marker: str
+    source: str
+    share: float
+
+
+@dataclass(frozen=True)
+class GoesWith(Evidence):
+    """A column that goes with malignancy; odds ratio with its 95 % interval."""
+
+    column: str
+    odds_ratio: float
+    low: float
+    high: float
+    p: float
+    q: float
+
+
+@dataclass(frozen=True)
+class Uneven(Evidence):
+    """Of the classes; as in `Imbalance`."""
+
+    ratio: float
+    entropy: float
+    majority_baseline: float
+
+
+@dataclass(frozen=True)
+class Missing(Evidence):
+    """Values missing in a column, by diagnosis; NaN where it is not asked whether they go with it."""
+
+    column: str
+    share_missing_by_class: Mapping[str, float]
+    cramers_v: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Rows(Evidence):
+    """Image ids, or file names."""
+
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Confirmations(Evidence):
+    """Diagnoses that do not rest on histology: images a way of confirmation, and share by class."""
+
+    ways: Mapping[str, int]
+    share_by_class: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Unreadable(Evidence):
+    """Images a reason."""
+
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PastLimit(Evidence):
+    """A measure of the photographs; median: of all."""
+
+    column: str
+    limit: float
+    median: float
+
+
+@dataclass(frozen=True)
+class Tones(Evidence):
+    """Images a group of skin tones, of all and by diagnosis."""
+
+    counts: Mapping[str, int]
+    by_class: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """loss: of AUC when the feature is shuffled."""
+
+    feature: str
+    loss: float
+
+
+@dataclass(frozen=True)
+class ToldBy:
+    """AUC of telling the target by a set of features, 95 % interval; reason: why there is none."""
+
+    asked: str
+    target: str
+    auc: float
+    low: float
+    high: float
+    reason: str
+    carried: tuple[Carried, ...]
+
+
+@dataclass(frozen=True)
+class FeatureSets(Evidence):
+    sets: tuple[ToldBy, ...]
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """One feature of the second dataset against the first, as in `Shift`."""
+
+    feature: str
+    kind: str
+    effect: float
+    low: float
+    high: float
+    p: float
+    q: float
+    first: float
+    second: float
+    value: str
+
+
+@dataclass(frozen=True)
+class Shifts(Evidence):
+    """AUC of telling two sets of photographs apart, and by what."""
+
+    auc: float
+    low: float
+    high: float
+    shifts: tuple[Shifted, ...]
+
+
+AnyEvidence = (
+    Evidence
+    | Pairs
+    | SharedPairs
+    | DoubtfulLabels
+    | MarkerShare
+    | GoesWith
+    | Uneven
+    | Missing
+    | Rows
+    | Confirmations
+    | Unreadable
+    | PastLimit
+    | Tones
+    | FeatureSets
+    | Shifts
+)
