@@ -29,8 +29,10 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
     Raises DatasetError if nothing there is a dataset.
     """
     path = Path(path)
-    if not path.exists():
-        raise DatasetError("does not exist.", str(path), "Check the path.")
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # no such path, none that may be read, or none that could be one
+        raise DatasetError("does not exist, or may not be read.", str(path)[:200], "Check the path.") from error
     root = path if path.is_dir() else path.parent
     listing = list_files(root)
     if path.is_file():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, press, ready, unfold
+
+pytestmark = pytest.mark.browser
 
 
 def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server, small_dataset: Path, tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ class TestAddingADataset:
         ("path", "name", "words"),
         [
             ("/nowhere/at/all", "new", "does not exist"),
+            ("/" + "x" * 300, "new", "does not exist, or may not be read"),
             ("data/ham", "new", "is no full path"),
+            ("~nobody here/data", "new", "is no full path"),
             ("{tiny}", "tiny", "a dataset “tiny” is there already"),
             ("{tiny}", "a/b", "“a/b” cannot be a name"),
             ("{tiny}", "..", "cannot be a name"),

@@ -48,7 +48,7 @@ def _add(path: str, name: str) -> None:
         raise WorkspaceError("no folder or table is named.", todo="Type where it is on this machine.")
     if not name:
         raise WorkspaceError("the dataset has no name.", todo="Type the name it shall have in this workspace.")
-    found = Path(path).expanduser()
+    found = Path(path).expanduser() if path.startswith("~/") else Path(path)
     if not found.is_absolute():
         raise WorkspaceError("is no full path.", path, f"Begin with the root of the disk, such as {Path.home() / 'data'}.")
     with st.spinner("Reading its table and the list of its files…"):
