@@ -8,7 +8,7 @@ from core.exports import safe_csv
 from studies.assess import QUICK, Assessment, as_json, class_table
 from ui.evaluate.calibration import calibration
 from ui.evaluate.comparison import comparison
-from ui.evaluate.ensembles import choose_recipe, run_missing, told
+from ui.evaluate.ensembles import choose_recipe, recipe_line, run_missing
 from ui.evaluate.ensembles import made as make
 from ui.evaluate.evaluation import class_by_class, headline, how_judged
 from ui.evaluate.groups import by_groups
@@ -53,7 +53,7 @@ def predicted() -> PredictionSet:
 
 
 made = predicted()
-told(made, recipe)
+recipe_line(made, recipe)
 assessment = predictions.judged(made, data, split, how)
 headline(assessment)
 

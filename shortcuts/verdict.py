@@ -74,13 +74,13 @@ def usual_dose(trials: pd.DataFrame) -> pd.DataFrame:
 def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.DataFrame) -> Judged:
     notes = _notes(tried, flips)
 
-    def told(verdict: Verdict, why: str) -> Judged:
+    def judged(verdict: Verdict, why: str) -> Judged:
         return Judged(marker, verdict, why, tuple(effects), tuple(flips), notes)
 
     enough = [e for e in effects if e.lesions >= FEWEST]
     if not enough:
         most = max((f.lesions for f in flips), default=0)
-        return told("can't tell", f"only {most} lesions could be tried; {FEWEST} are needed.")
+        return judged("can't tell", f"only {most} lesions could be tried; {FEWEST} are needed.")
     sure = [e for e in enough if e.adjusted < LEVEL]
     of = {f.direction: f for f in flips}
     standing_out = [e for e in sure if e.beyond and not of[e.direction].outdone]
@@ -91,19 +91,19 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             e for e in sure if e.target == worst.target and e.direction != worst.direction and e.excess.value * worst.excess.value < 0
         ]
         if against:
-            return told("can't tell", f"removal and insertion contradict each other: {_words(worst, of)}; {_words(against[0], of)}.")
-        return told("used", _words(worst, of) + ".")
+            return judged("can't tell", f"removal and insertion contradict each other: {_words(worst, of)}; {_words(against[0], of)}.")
+        return judged("used", _words(worst, of) + ".")
     if all(e.harmless for e in enough) and all(f.within[1] < FLIPS for f in flips if f.lesions >= FEWEST):
         largest = max(min(max(abs(v) for v in e.within), max(abs(v) for v in e.alone)) for e in enough)
         turning = max(0.0, *(f.within[1] for f in flips if f.lesions >= FEWEST))
-        return told(
+        return judged(
             "not seen to matter",
             f"at most {largest:.3f} of any class's probability and {turning:.1%} of the decisions are compatible with these images.",
         )
     widest = max((e for e in enough if not e.harmless), key=lambda e: e.within[1] - e.within[0], default=None)
     if widest is None:
         worst_flips = max((f for f in flips if f.lesions >= FEWEST), key=lambda f: f.within[1])
-        return told(
+        return judged(
             "can't tell",
             f"up to {worst_flips.within[1]:.1%} more decisions may turn than with the control ({worst_flips.direction}, "
             f"{worst_flips.lesions:,} lesions); {FLIPS:.0%} is the margin.",
@@ -111,7 +111,7 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
     outdone = [e for e in sure if not e.harmless and e not in standing_out]
     if outdone:
         e = max(outdone, key=lambda e: abs(e.excess.value))
-        return told(
+        return judged(
             "can't tell",
             f"with {e.direction}, the marker being there moves P({e.target}) by {e.change.value:+.2f} and turns "
             f"{of[e.direction].change.value:.0%} of the decisions, its control moves it by {e.control.value:+.2f} and turns "
@@ -120,7 +120,7 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
         )
     needed = max((e.needed for e in enough if not np.isnan(e.needed)), default=float("nan"))
     many = f" About {needed:,.0f} lesions would settle the probabilities." if needed > widest.lesions else ""
-    return told(
+    return judged(
         "can't tell",
         f"the intervals reach beyond the margins ({widest.target}, {widest.direction}: {widest.within[0]:+.3f} to {widest.within[1]:+.3f}) "
         f"and {'no effect is sure' if not sure else 'it is not sure that an effect is large enough'}.{many}",

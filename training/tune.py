@@ -62,7 +62,7 @@ def tune(search: Search) -> Run[dict[str, Any]]:
     return content
 
 
-def told(study: optuna.Study, search: Search) -> dict[str, Any]:
+def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
     """Every trial with its settings and curve, the best, and how much each setting mattered (None with its reason where that cannot be
     said)."""
     from optuna.trial import TrialState
@@ -100,7 +100,7 @@ def told(study: optuna.Study, search: Search) -> dict[str, Any]:
 
 
 def _write(study: optuna.Study, search: Search) -> dict[str, Any]:
-    content: dict[str, Any] = plain(told(study, search))
+    content: dict[str, Any] = plain(search_record(study, search))
     write_bytes(search.folder / RESULT, json.dumps(content, indent=1).encode())
     return content
 

@@ -85,7 +85,7 @@ def made(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> Predictio
     return PredictionSet(_name(members, recipe), joined, tuple(members), tuple(weights.tolist()), recipe.views)
 
 
-def told(made: PredictionSet, recipe: Recipe) -> None:
+def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
     """What is judged, where it is not the classifier alone."""
     if recipe == PLAIN:
         return
