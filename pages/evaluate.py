@@ -69,7 +69,7 @@ SECTIONS = {
     "Calibration": lambda: calibration(assessment, splits, split, of),
     "Groups": lambda: by_groups(assessment, data),
     "Comparison": lambda: comparison(made, data, assessment, split),
-    "Can it recognise unfamiliar images?": lambda: unlike(opened, data),
+    "Unlike these": lambda: unlike(opened, data),
 }
 section = st.segmented_control(
     "Part of the evaluation",

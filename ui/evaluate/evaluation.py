@@ -160,7 +160,7 @@ def figure_table(assessment: Assessment) -> None:
     known = [m for m in OF_A_CLASS if m.key in frame]
     shown = pd.DataFrame({"class": frame["class"], "images": [f"{n:,}" for n in frame["support"]]})
     for m in known:
-        shown[m.title(e.beta)] = [c[m.key].cell() for c in e.per_class]
+        shown[m.title(e.beta)] = [c[m.key].cell() if m.key in c.figures else "" for c in e.per_class]
     for kind, told in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
         means = {BY_KEY[key].title(e.beta): f.cell() for key, f in e.averages[kind].items()}
         shown = pd.concat([shown, pd.DataFrame([{"class": told, **means}])], ignore_index=True)
@@ -170,7 +170,12 @@ def figure_table(assessment: Assessment) -> None:
         column_config={"class": st.column_config.TextColumn(width=120, pinned=True)},
         alt="All figures by class with their 95 % intervals",
     )
-    reasons = {f"{c.name}: {m.title(e.beta)} undefined, {c[m.key].reason}" for m in known for c in e.per_class if not c[m.key].defined}
+    reasons = {
+        f"{c.name}: {m.title(e.beta)} undefined, {c[m.key].reason}"
+        for m in known
+        for c in e.per_class
+        if m.key in c.figures and not c[m.key].defined
+    }
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
     st.caption(
