@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.evaluate import evaluate
-from evaluation.figures import MEASURES, OF_A_CLASS, OF_ALL
+from evaluation.figures import COMPARABLE, MEASURES, OF_A_CLASS, OF_ALL, Measure
 from tests.conftest import PROJECT
 
 # diagnoses 0 0 0 0 1 1 1 2 2 2, decisions 0 0 1 2 1 1 0 2 2 1
@@ -48,6 +48,14 @@ def test_jaccard_by_hand_and_against_scikit_learn() -> None:
     assert all(f.low < f.value < f.high and "Wilson" in f.method for f in found)
     never = judged(np.array([0, 0]), np.array([0, 0])).per_class[1]["jaccard"]
     assert np.isnan(never.value) and never.reason == "no images of this class and never decided for it"
+
+
+@pytest.mark.parametrize("measure", COMPARABLE, ids=lambda m: m.key)
+def test_a_share_is_its_formula(measure: Measure) -> None:
+    """Of few lesions a class shows its share, while means and resamples go by the formula: the two must agree."""
+    found = judged(TRUE, DECIDED)
+    of_classes = [c[measure.key].value for c in found.per_class]
+    assert found.averages["macro"][measure.key].value == pytest.approx(np.mean(of_classes))
 
 
 def test_every_row_is_documented_and_shown() -> None:
