@@ -113,7 +113,7 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
         tap(page.get_by_text("3 · The heatmaps"))
         expect(page.get_by_role("img", name=re.compile("Heatmap of A for mel")).first).to_be_visible()
         expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
-        tap(page.get_by_text("4 · Remove the ink"))
+        tap(page.get_by_text("4 · Take it away"))
         expect(page.get_by_text(re.compile(r"Removing the ink (lowers|raises|leaves) P\(mel\)")).first).to_be_visible()
         tap(page.get_by_text("5 · The verdict"))
         expect(page.get_by_text("What to take home", exact=False)).to_be_visible()

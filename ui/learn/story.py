@@ -223,7 +223,7 @@ STEPS: dict[str, Callable[[Cast], None]] = {
     "1 · The figures": _figures,
     "2 · The data": _data,
     "3 · The heatmaps": _looking,
-    "4 · Remove the ink": _trying,
+    "4 · Take it away": _trying,
     "5 · The verdict": _verdict,
 }
 

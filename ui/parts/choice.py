@@ -9,16 +9,11 @@ import streamlit as st
 from ui.parts.components import lesion_name
 from ui.services import services
 
-# parts of pages that once had another name, by the key they have in the address
-RENAMED = {("section", "Unlike these"): "Can it recognise unfamiliar images?", ("story-step", "4 · Take it away"): "4 · Remove the ink"}
 MODEL, DATASET, IMAGE, TARGET, METHOD, LAYER = "model", "dataset", "image", "target", "method", "layer"
 
 
 def sidebar() -> None:
     """The two choices every page shares, and the state of the worker."""
-    for (key, before), now in RENAMED.items():
-        if st.query_params.get(key) == before:
-            st.query_params[key] = now
     space = services.workspace()
     models, datasets = space.model_names(), space.dataset_names()
     with st.sidebar:
