@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,14 @@ from workspace import Workspace
 
 PROJECT = Path(__file__).resolve().parents[1]
 SMALL = {"nv": 14, "mel": 10, "bkl": 8}
+
+
+@pytest.fixture(autouse=True)
+def main_module_stays() -> Iterator[None]:
+    """A page run without a browser leaves its script as `__main__`, which processes that are spawned later would run."""
+    kept = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = kept
 
 
 @pytest.fixture(scope="session")
