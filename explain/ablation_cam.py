@@ -18,8 +18,9 @@ NONE = -1  # no feature map
 def ablation_cam(classifier: Classifier, prepared: np.ndarray, targets: np.ndarray, layer: str | None = None) -> Run[np.ndarray]:
     """Σ_k (y − y_k) / |y| · A_k (Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360).
 
-    y is the class's logit, y_k what it is with A_k set to 0. The paper divides by y, which turns the map over where the logit is
-    negative; by its size, positive stays evidence for the class. Where y is 0 nothing is divided. No gradient is needed.
+    y is the class's logit, y_k what it is with A_k set to 0 where the layer runs last. The paper divides by y, which turns the map over
+    where the logit is negative; by its size, positive stays evidence for the class. Where y is 0 nothing is divided. No gradient is
+    needed.
     prepared: float32 (N, H, W, 3); targets: int (N,). Returns float32 (N, h, w), signed, one forward pass a feature map.
     Raises NoSpatialLayer.
     """
@@ -49,8 +50,9 @@ def _build(classifier: Classifier, info: LayerInfo) -> Any:
         heard: list[Any] = []
 
         def silence(_: tuple, output: Any) -> Any:
-            kept = 1 - tf.one_hot(channels, info.channels, dtype=output.dtype)
-            heard.append(output * kept[:, None, None, :])
+            heard.append(output)
+            if len(heard) == info.used:
+                heard[-1] = output * (1 - tf.one_hot(channels, info.channels, dtype=output.dtype))[:, None, None, :]
             return heard[-1]
 
         with listening(silent, silence):

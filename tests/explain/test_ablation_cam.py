@@ -11,7 +11,7 @@ from core.runs import finish
 from explain.ablation_cam import ablation_cam
 from models.classifier import open_classifier
 from models.layers import listening, sublayers
-from tests.explain.test_cam import IMAGE, pooled
+from tests.explain.test_cam import IMAGE, classifier_of, pooled
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,26 @@ def test_a_logit_of_zero_divides_nothing() -> None:
     image = np.zeros((1, 2, 2, 3), np.float32)
     image[..., 0], image[..., 1] = 2, 1  # y = 4 − 4; the drops are 4 and −4
     np.testing.assert_allclose(finish(ablation_cam(pooled(), image, np.array([0])))[0], np.full((2, 2), 4 * 2 - 4 * 1), rtol=1e-5)
+
+
+def test_a_layer_that_runs_twice_is_silenced_where_its_maps_are_read() -> None:
+    """The shared layer swaps red and green, so after two runs they are where they were. Means 3 and 5, logit 2·3 + 5 = 11:
+    without red 5, without green 6, so 6/11 · 3 + 5/11 · 5."""
+    import keras
+
+    inputs = keras.Input((2, 2, 3))
+    shared = keras.layers.Conv2D(2, 1, use_bias=False, name="swap")
+    pair = keras.layers.Conv2D(2, 1, use_bias=False, name="copy")(inputs)
+    twice = shared(shared(pair))
+    outputs = keras.layers.Dense(3, activation="softmax", use_bias=False)(keras.layers.GlobalAveragePooling2D()(twice))
+    network = keras.Model(inputs, outputs)
+    network.get_layer("copy").set_weights([np.array([[1, 0], [0, 1], [0, 0]], np.float32).reshape(1, 1, 3, 2)])
+    shared.set_weights([np.array([[0, 1], [1, 0]], np.float32).reshape(1, 1, 2, 2)])
+    network.layers[-1].set_weights([np.array([[2, 0, 0], [1, 0, 0]], np.float32)])
+    image = np.zeros((1, 2, 2, 3), np.float32)
+    image[..., 0], image[..., 1] = 3, 5
+    found = finish(ablation_cam(classifier_of(network), image, np.array([0]), "swap"))[0]
+    np.testing.assert_allclose(found, np.full((2, 2), 6 / 11 * 3 + 5 / 11 * 5), rtol=1e-5)
 
 
 def test_it_is_the_loss_of_each_map_on_a_real_network(honest: Path) -> None:
