@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError, ImageError
-from core.markers import unknown_bits, unpack
+from core.markers import unpack
 from imaging.decode import read_bits, read_image, read_mask
 
 # the columns every dataset has, whatever its files call them; others are kept under their own names
@@ -129,15 +129,13 @@ class Dataset:
 
     def markers(self, image_id: str) -> dict[str, np.ndarray]:
         """Boolean (H, W) masks of the markers present; empty where nothing is known."""
-        file = self.marker_masks.get(image_id)
-        if not file:
-            return {}
-        return read_marker_mask(self.root / file)
+        bits = self.marker_bits(image_id)
+        return {} if bits is None else unpack(bits)
 
-    def strange_bits(self, image_id: str) -> tuple[int, ...]:
-        """Bits of an image's marker mask that stand for no marker; raises ImageError."""
+    def marker_bits(self, image_id: str) -> np.ndarray | None:
+        """uint16 (H, W) of an image's marker mask, None where there is none; raises ImageError."""
         file = self.marker_masks.get(image_id)
-        return unknown_bits(read_bits(self.root / file)) if file else ()
+        return read_bits(self.root / file) if file else None
 
 
 def read_marker_mask(path: Path) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets.dataset import Dataset
-
-MEASURES = "AUC, sensitivity, specificity, PPV, NPV, F1, average precision, balanced accuracy, kappa, Matthews' coefficient"
+from evaluation.figures import MEASURES
 
 
 def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -44,7 +43,7 @@ def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, A
         ("Training: data", card.get("training_data", "")),
         ("Training: augmentation, settings, how the final network was chosen", ""),
         ("Decision rule", content["decision_rule"]),
-        ("Measures of performance", MEASURES),
+        ("Measures of performance", ", ".join(m.name for m in MEASURES if m.key in content or m.one_class)),
         ("Uncertainty", f"95 % intervals over {own:,} {content['counted']}; {content['resamples']:,} resamples"),
         ("Calibration", "reliability in ten bins, calibration error, Brier score"),
         ("Performance in groups", ", ".join(sorted({g["by"] for g in content["groups"]})) if content.get("groups") else ""),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ImageError
-from core.markers import DETECTED, MARKERS, marker_name
+from core.markers import DETECTED, MARKERS, marker_name, unknown_bits, unpack
 from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
@@ -44,7 +44,7 @@ class Present:
 
 
 def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem]]:
-    """Marker → bool (N,) in the table's order, where the dataset brings marker masks; and the masks that cannot be read."""
+    """Marker → bool (N,) in the table's order, where the dataset brings marker masks; and what of them could not be used."""
     if not dataset.marker_masks:
         return {}, []
     present = {marker: np.zeros(len(dataset), bool) for marker in MARKERS}
@@ -52,16 +52,19 @@ def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem
     strange: dict[str, tuple[int, ...]] = {}
     for k, image_id in enumerate(dataset.table["image_id"]):
         try:
-            for marker in dataset.markers(image_id):
-                present[marker][k] = True
-            if bits := dataset.strange_bits(str(image_id)):
-                strange[str(image_id)] = bits
+            bits = dataset.marker_bits(str(image_id))
         except ImageError:
             broken.append(str(image_id))
+            continue
+        if bits is not None:
+            for marker in unpack(bits):
+                present[marker][k] = True
+            if unknown := unknown_bits(bits):
+                strange[str(image_id)] = unknown
     told = f"{len(broken)} marker masks cannot be read; these images count as bearing none."
     problems = [Problem("unreadable marker masks", told, tuple(broken))] if broken else []
     if strange:
-        numbers = ", ".join(map(str, sorted({b for bits in strange.values() for b in bits})))
+        numbers = ", ".join(map(str, sorted({b for unknown in strange.values() for b in unknown})))
         summary = f"{len(strange)} marker masks use bits that stand for no marker here ({numbers}); what they mark is not used."
         problems.append(Problem("unknown markers in masks", summary, tuple(strange)))
     return {marker: flags for marker, flags in present.items() if flags.any()}, problems

@@ -184,3 +184,22 @@ def test_a_wrong_argument_is_found_by_the_type_checker(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(code)]
     said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout
     assert [int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line] == [8, 10, 10, 12], said
+
+
+def test_runs_that_write_to_one_place_are_one_run(values: dict[str, tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy asked for with other settings while the first is made would write into the same folder."""
+    from types import SimpleNamespace
+
+    from ui.services import services
+    from ui.worker.jobs.repair import CleanCopy
+
+    submitted: list[Job[Any]] = []
+    tasks: dict[str, Any] = {}
+    worker = SimpleNamespace(submit=lambda job: submitted.append(job) or SimpleNamespace(finished=False))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(services, "worker", lambda: worker)
+    monkeypatch.setattr(services, "_tasks", lambda: tasks)
+    one = CleanCopy(values["data"][0], Cleaning(("ink",)), False, Path("copy"), Path("seen"), Path("verdicts"))
+    running = services.start(one)
+    assert services.start(replace(one, balance=True)) is running is services.task(replace(one, balance=True))
+    assert services.start(replace(one, folder=Path("other"))) is not running
+    assert [job.folder for job in submitted if isinstance(job, CleanCopy)] == [Path("copy"), Path("other")]

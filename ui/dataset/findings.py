@@ -34,12 +34,12 @@ GRAVITY: dict[str, tuple[Colour, str]] = {
 def findings_panel(data: Dataset) -> None:
     """The kept audit, or a way to run it."""
     st.subheader("What is wrong with it?", anchor=False)
-    job = audits.task(data)
-    task = services.task(job) if job is not None else None
-    if job is not None and task is not None and not task.finished:
+    job = audits.run(data)
+    task = services.task(job)
+    if task is not None and not task.finished:
         follow(job, "Auditing (thousandths)")
         return
-    if job is not None and task is not None and task.error is not None:
+    if task is not None and task.error is not None:
         stopped_or_failed(job, task.error, "Audit it")
         return
     try:
@@ -71,7 +71,7 @@ def _ask(data: Dataset, label: str) -> None:
     with st.expander("Ask for more: doubtful labels, a second dataset, a clean split", key="fold-ask", icon=":material/add:"):
         judged, against, fractions = _judged(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
-        audits.start(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts))
+        services.start(audits.run(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts)))
         st.rerun()
 
 

@@ -19,6 +19,8 @@ from reports.audit_report import NAME as REPORT
 from ui.services import services
 from ui.worker.jobs.datasets import AuditDataset
 
+ALONE = Asked()
+
 
 def folder(data: Dataset) -> Path:
     return services.workspace().root / "results" / f"audit-{data.sha256[:16]}"
@@ -74,22 +76,9 @@ def verdicts() -> Verdicts:
     return Verdicts(services.workspace().verdicts)
 
 
-def task(data: Dataset) -> AuditDataset | None:
-    """The audit of this dataset that was begun last, whatever was asked of it."""
-    return _begun().get(data.sha256)
-
-
-def start(data: Dataset, asked: Asked) -> None:
-    """Audit it in the worker; one audit of a dataset at a time, whoever asks."""
-    running = task(data)
-    if running is None or (run := services.task(running)) is None or run.finished:
-        _begun()[data.sha256] = AuditDataset(data, folder(data), asked)
-        services.start(_begun()[data.sha256])
-
-
-@st.cache_resource(max_entries=1)
-def _begun() -> dict[str, AuditDataset]:
-    return {}
+def run(data: Dataset, asked: Asked = ALONE) -> AuditDataset:
+    """The job that audits it; whoever asks for what, one audit of a dataset at a time."""
+    return AuditDataset(data, folder(data), asked)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=services.KNOWN_BY)

@@ -198,12 +198,12 @@ def _tasks() -> dict[str, Task[Any]]:
 
 
 def task(job: LongJob[R]) -> Task[R] | None:
-    """The run of this job, if one is under way or has just ended."""
-    return _tasks().get(job.key)
+    """The run of this job, or of another that writes to the same place, if one is under way or has just ended."""
+    return _tasks().get(job.slot)
 
 
 def forget_task(job: LongJob[R]) -> None:
-    _tasks().pop(job.key, None)
+    _tasks().pop(job.slot, None)
 
 
 def start(job: LongJob[R]) -> Task[R]:
@@ -214,7 +214,7 @@ def start(job: LongJob[R]) -> Task[R]:
     ended = [k for k, t in _tasks().items() if t.finished]
     for old in ended[: max(0, len(ended) - MAX_ENDED)]:
         del _tasks()[old]
-    _tasks()[job.key] = begun = worker().submit(job)
+    _tasks()[job.slot] = begun = worker().submit(job)
     return begun
 
 

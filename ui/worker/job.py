@@ -42,6 +42,11 @@ class QuickJob(Job[R]):
 class LongJob(Job[R]):
     """Done in steps that tell how far it is, and may be stopped between two of them."""
 
+    @property
+    def slot(self) -> str:
+        """Only one run of a slot is under way: of the same job, or of all that write to one place."""
+        return self.key
+
     @abstractmethod
     def run(self) -> Run[R]:
         """Yields (done, total) and returns the result; runs in the worker's process."""

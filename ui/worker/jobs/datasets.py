@@ -35,6 +35,10 @@ class PredictDataset(LongJob[PredictionTable]):
     kept: Path
     views: bool = False
 
+    @property
+    def slot(self) -> str:
+        return str(self.kept)
+
     def run(self) -> Run[PredictionTable]:
         from models.run import about_run, predict_dataset
         from models.tta import about_views, predict_views
@@ -71,6 +75,10 @@ class AuditDataset(LongJob[None]):
     folder: Path
     asked: Asked
 
+    @property
+    def slot(self) -> str:
+        return str(self.folder)
+
     def run(self) -> Run[None]:
         from data_audit.audit import audit_dataset
         from reports.audit_report import write_report
@@ -87,6 +95,10 @@ class FitReference(LongJob[None]):
     data: Dataset
     split: str | None
     path: Path
+
+    @property
+    def slot(self) -> str:
+        return str(self.path)
 
     def run(self) -> Run[None]:
         from studies.familiarity import kept_reference

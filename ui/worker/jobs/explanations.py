@@ -129,6 +129,10 @@ class CheckSanity(LongJob["Sanity"]):
     path: Path
     about: Mapping[str, str]
 
+    @property
+    def slot(self) -> str:
+        return str(self.path)
+
     def run(self) -> Run[Sanity]:
         from explain.sanity import check_sanity, sanity_images, write_sanity
 

@@ -26,6 +26,10 @@ class CleanCopy(LongJob[None]):
     seen: Path
     verdicts: Path
 
+    @property
+    def slot(self) -> str:
+        return str(self.folder)
+
     def run(self) -> Run[None]:
         from shortcuts.repair.cleaned import clean
 

@@ -125,6 +125,10 @@ class RunShortcuts(LongJob[None]):
     plan: Plan
     folder: Path
 
+    @property
+    def slot(self) -> str:
+        return str(self.folder)
+
     def run(self) -> Run[None]:
         from models.run import about_run
         from shortcuts.summary import try_dataset
