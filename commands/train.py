@@ -13,10 +13,10 @@ from commands.console import AsJson, InWorkspace, command, people, results, say_
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
 from core.atomic import write_bytes
 from core.errors import LesionLensError
-from core.exports import interval
 
 if TYPE_CHECKING:
     from models.architectures.preset import Preset
+    from models.card import Training
     from training.order import Order
     from workspace import Workspace
 
@@ -63,7 +63,7 @@ def train(
     if as_json:
         say_json(result)
         return
-    _say_result(order, result)
+    _say_result(order, result.training)
     if split:
         results.print(f"Its split of the data is dataset “{split}” of the workspace: choose it to evaluate on test images alone.")
 
@@ -158,16 +158,15 @@ def _say_images(counts: dict[str, dict[str, int]], leaking: int | None) -> None:
         results.print(f"[bold]{leak_in_words(leaking, sum(counts['test'].values()))}[/bold] Split by lesion: --by lesion.")
 
 
-def _say_result(order: Order, result: dict[str, Any]) -> None:
-    told = result["training"]
-    _say_images(told["images"], told["leaking"])
+def _say_result(order: Order, trained: Training) -> None:
+    _say_images(trained.images, trained.leaking)
     results.print(
         table(
             f"{order.out.name}, test images",
             ["figure", "95 % interval"],
-            [[name, interval(figure)] for name, figure in told["test"].items()],
+            [[name, tested.figure.cell(".3f")] for name, tested in trained.test.items()],
         )
     )
-    results.print(f"Weights of epoch {told['chosen_epoch']} of {told['epochs']}. {told['overfitting']}")
+    results.print(f"Weights of epoch {trained.chosen_epoch} of {trained.epochs}. {trained.overfitting}")
     results.print(str(order.out))
     people.print("Not a medical device.")

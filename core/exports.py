@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 _CARRIED = ("lesionlens_version", "model", "model_sha256", "card_sha256", "dataset", "dataset_sha256", "split")
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
@@ -50,6 +51,8 @@ def json_name(field: Field) -> str:
 
 def plain(value: Any) -> Any:
     """Records, NumPy and NaN -> what JSON can say; an optional field of a record is left out while it is None."""
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump(mode="json"))
     if is_dataclass(value):
         shown = [(f, getattr(value, f.name)) for f in fields(value)]
         return {json_name(f): plain(v) for f, v in shown if not (v is None and f.default is None)}

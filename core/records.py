@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from core.atomic import write_bytes
 from core.errors import RecordError
@@ -57,7 +57,7 @@ def parse(kind: Any, value: Any) -> Any:
     elif origin is Literal and value in args:
         return value
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind.model_validate(value)
+        return _model(kind, value)
     elif kind is Any or (kind in (str, int, bool) and type(value) is kind):
         return value
     raise ValueError(f"{value!r:.60} is no {getattr(kind, '__name__', kind)}")
@@ -73,6 +73,14 @@ def _record(kind: Any, value: Any) -> Any:
         elif f.init and f.default is MISSING and f.default_factory is MISSING:
             raise ValueError(f"{json_name(f)} is missing")
     return kind(**read)
+
+
+def _model(kind: type[BaseModel], value: Any) -> BaseModel:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(": ".join([*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")])) from error
 
 
 def _at(where: str, kind: Any, value: Any) -> Any:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core import diagnoses
 from core.atomic import write_bytes
 from core.errors import CardError
+from evaluation.intervals import Figure
 from imaging.resize import Geometry, Interpolation
 from models.files import FileFacts
 
@@ -66,10 +67,10 @@ class Tested(BaseModel):
     high: float | None = None
     reason: str = ""
 
-    def __str__(self) -> str:
-        if self.value is None:
-            return f"undefined ({self.reason})"
-        return f"{self.value:.1%}" + (f" [{self.low:.1%}, {self.high:.1%}]" if self.low is not None else "")
+    @property
+    def figure(self) -> Figure:
+        value, low, high = (float("nan") if v is None else v for v in (self.value, self.low, self.high))
+        return Figure(value, low, high, self.reason)
 
 
 class Training(BaseModel):
@@ -170,7 +171,8 @@ def training_in_words(training: Training) -> str:
         f"{training.preset} ({training.source}) on {n.get('train', 0):,} images of {training.dataset}, split by {split}, "
         f"{training.epochs} epochs, weights of epoch {training.chosen_epoch}. "
     )
-    figures = [f"{name} {one}" for name in ("accuracy", "majority baseline", "balanced accuracy") if (one := training.test.get(name))]
+    shown = (name for name in ("accuracy", "majority baseline", "balanced accuracy") if name in training.test)
+    figures = [f"{name} {training.test[name].figure:.1%}" for name in shown]
     if figures:
         told += f"On {n.get('test', 0):,} test images: {', '.join(figures)}. "
     if training.leaking:

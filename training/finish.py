@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from models.card import ModelCard, Tested, Training, card_path, write_card
 from models.predictions import PredictionTable, write_predictions
 from studies.assess import assess
 from training.epoch import class_scores
-from training.folder import Epoch, Folder
+from training.folder import Asked, Epoch, Folder, Result
 from training.order import Order
 from training.pixels import RESIZE
 from training.samples import Samples
@@ -25,22 +24,20 @@ from training.schedule import chosen_epoch, overfitting
 LIMITS = "Trained on one dataset, untested on others. Not a medical device; no diagnosis."
 
 
-def finish_training(
-    order: Order, folder: Folder, samples: Samples, history: Sequence[Epoch], outputs: np.ndarray, asked: dict[str, Any]
-) -> dict[str, Any]:
+def finish_training(order: Order, folder: Folder, samples: Samples, history: Sequence[Epoch], outputs: np.ndarray, asked: Asked) -> Result:
     """Writes card, predictions.parquet and result.json; returns what the last holds. outputs: of the test images."""
     test = _judged(order, samples, outputs, folder)
     chosen = chosen_epoch(order.recipe, history)
     training = Training(
         preset=order.preset.name,
         source=order.preset.source,
-        recipe=asked["recipe"],
+        recipe=plain(asked.recipe),
         dataset=order.dataset.name,
         dataset_sha256=order.dataset.sha256,
         images=samples.counts(),
         left_out=samples.left_out,
         leaking=samples.leaking,
-        versions=asked["versions"],
+        versions=dict(asked.versions),
         epochs=len(history),
         chosen_epoch=chosen.epoch,
         curves=[plain({k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(e).items()}) for e in history],
@@ -48,7 +45,7 @@ def finish_training(
         overfitting=overfitting(history),
     )
     write_card(make_trained_card(order, samples, training), card_path(order.out))
-    result = {"model": order.out.name, "training": training.model_dump(mode="json")}
+    result = Result(order.out.name, training)
     folder.write_result(result)
     return result
 

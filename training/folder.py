@@ -13,10 +13,10 @@ stop             put there to end it after the batch under way
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,38 @@ import psutil
 
 from core.atomic import make_folder, write_bytes
 from core.errors import Cancelled, TrainingError
-from core.exports import plain
-from models.architectures.recipe import make_recipe
+from core.records import read_record, write_record
+from models.architectures.recipe import Recipe
+from models.card import Training
 
 SUFFIX = ".training"
 TELL_EVERY = 1.0  # seconds between two words to whoever looks on
 SAME = 2.0  # seconds within which two times of a process's beginning are one
 STOPPED = "Stopped. It goes on from the last whole epoch when it is started again."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is written down before the first epoch. donor_sha256: of the classifier whose base is taken; versions: of the libraries."""
+
+    preset: str
+    recipe: Recipe
+    dataset: str
+    dataset_sha256: str
+    donor_sha256: str | None
+    versions: Mapping[str, str]
+
+    def differing(self, other: Asked) -> list[str]:
+        """Names of what makes the other another training; versions do not."""
+        return sorted(f.name for f in fields(self) if f.name != "versions" and getattr(self, f.name) != getattr(other, f.name))
+
+
+@dataclass(frozen=True)
+class Result:
+    """model: name of the network's file."""
+
+    model: str
+    training: Training
 
 
 @dataclass(frozen=True)
@@ -101,47 +126,43 @@ class Folder:
     def split(self) -> Path:
         return self.path / "split.csv"
 
-    def begin(self, asked: dict[str, Any]) -> None:
+    def begin(self, asked: Asked) -> None:
         """Write down what is asked for; raises TrainingError if the folder holds a training of something else, or one under way."""
         make_folder(self.path)
         state = self.state()
         if state is not None and state.alive and state.pid != os.getpid():
             raise TrainingError(f"is being trained already (process {state.pid}).", str(self.path), "Stop it, or choose another --out.")
         before = self.asked()
-        told = plain(asked)
-        if before is not None and _what_matters(before) != _what_matters(told):
-            differing = sorted(k for k in told if _what_matters(before).get(k) != _what_matters(told).get(k))
+        if before is not None and (differing := before.differing(asked)):
             raise TrainingError(
                 f"holds a training of something else ({', '.join(differing)} differ).",
                 str(self.path),
                 "Choose another --out, or delete the folder.",
             )
         if before is None:
-            write_bytes(self.path / "asked.json", json.dumps(told, indent=1).encode())
+            write_record(self.path / "asked.json", asked)
         (self.path / "stop").unlink(missing_ok=True)
 
-    def asked(self) -> dict[str, Any] | None:
-        return self._read("asked.json")
+    def asked(self) -> Asked | None:
+        return self._read("asked.json", Asked)
 
-    def result(self) -> dict[str, Any] | None:
-        return self._read("result.json")
+    def result(self) -> Result | None:
+        return self._read("result.json", Result)
 
     def state(self) -> State | None:
-        content = self._read("state.json")
-        return State(**content) if content else None
+        return self._read("state.json", State)
 
     def history(self) -> list[Epoch]:
-        return [Epoch(**row) for row in self._read("history.json") or []]
+        return list(self._read("history.json", tuple[Epoch, ...]) or ())
 
     def write_history(self, history: list[Epoch]) -> None:
-        rows = [asdict(e) for e in history]
-        write_bytes(self.path / "history.json", json.dumps(plain(rows)).encode())
-        names = list(rows[0]) if rows else []
-        lines = [",".join(names), *(",".join(f"{r[n]:.6g}" for n in names) for r in rows)]
+        write_record(self.path / "history.json", history, indent=None)
+        names = [f.name for f in fields(Epoch)] if history else []
+        lines = [",".join(names), *(",".join(f"{getattr(e, n):.6g}" for n in names) for e in history)]
         write_bytes(self.path / "history.csv", ("\n".join(lines) + "\n").encode())
 
-    def write_result(self, content: dict[str, Any]) -> None:
-        write_bytes(self.path / "result.json", json.dumps(plain(content), indent=1).encode())
+    def write_result(self, result: Result) -> None:
+        write_record(self.path / "result.json", result)
 
     def say(self, doing: str, done: int, total: int, ended: str = "", message: str = "") -> None:
         """How far this process is, for whoever looks on."""
@@ -153,7 +174,7 @@ class Folder:
         same = before is not None and before.pid == process.pid and not before.ended
         started = before.started if before is not None and same else time.time()
         state = State(doing, done, total, started, process.pid, process.create_time(), time.time(), ended, message)
-        write_bytes(self.path / "state.json", json.dumps(asdict(state)).encode())
+        write_record(self.path / "state.json", state, indent=None)
 
     def clear(self) -> None:
         """Drop what only a training that goes on would need."""
@@ -167,14 +188,9 @@ class Folder:
     def stopping(self) -> bool:
         return (self.path / "stop").exists()
 
-    def _read(self, name: str) -> Any:
+    def _read(self, name: str, kind: Any) -> Any:
         file = self.path / name
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise TrainingError("is broken.", str(file), "Delete the folder and train again.") from error
+        return read_record(file, kind, "part of a training", "Delete the folder and train again.") if file.exists() else None
 
 
 class Teller:
@@ -201,9 +217,3 @@ def folder_of(model: Path) -> Folder:
 def split_name(dataset: str, network: str) -> str:
     """What the data with the split of a training are called in the workspace."""
     return f"{dataset} (split of {network})"[:100]
-
-
-def _what_matters(asked: dict[str, Any]) -> dict[str, Any]:
-    """Without versions; settings that were not there yet have their usual value."""
-    recipe = make_recipe(asked["recipe"]).model_dump(mode="json")
-    return {**{k: v for k, v in asked.items() if k != "versions"}, "recipe": recipe}

@@ -19,6 +19,7 @@ from models.classifier import Classifier
 from models.network import import_tensorflow
 from training.augmentation import check_augmentation
 from training.build import build_network, freeze
+from training.folder import Asked
 from training.memory import check_memory
 from training.samples import Samples, choose_samples
 
@@ -66,22 +67,17 @@ def check_order(order: Order) -> tuple[Samples, Any, Base | None]:
     return samples, network, base
 
 
-def asked(order: Order) -> dict[str, Any]:
+def asked(order: Order) -> Asked:
     """What is written down before the first epoch, and compared when a training goes on."""
     import keras
     import tensorflow as tf
 
-    return {
-        "preset": order.preset.name,
-        "recipe": order.recipe.model_dump(mode="json"),
-        "dataset": order.dataset.name,
-        "dataset_sha256": order.dataset.sha256,
-        "donor_sha256": order.donor.facts.sha256 if order.donor else None,
-        "versions": {
-            "lesionlens": __version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+    versions = {
+        "lesionlens": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
     }
+    donor = order.donor.facts.sha256 if order.donor else None
+    return Asked(order.preset.name, order.recipe, order.dataset.name, order.dataset.sha256, donor, versions)

@@ -16,7 +16,7 @@ from models.network import import_tensorflow
 from training import checkpoint
 from training.epoch import ask
 from training.finish import finish_training
-from training.folder import STOPPED, Epoch, Folder, Teller, folder_of
+from training.folder import STOPPED, Epoch, Folder, Result, Teller, folder_of
 from training.logs import Logs
 from training.order import Order, asked, check_order
 from training.phase import Work, run_phase
@@ -24,7 +24,7 @@ from training.pixels import load_pixels
 from training.samples import Samples, write_split
 
 
-def train(order: Order, after: Callable[[Epoch], None] = lambda epoch: None) -> Run[dict[str, Any]]:
+def train(order: Order, after: Callable[[Epoch], None] = lambda epoch: None) -> Run[Result]:
     """Train, choose the weights, write network, card and result beside each other; returns what `result.json` holds.
 
     Yields batches done of all. after: called with every whole epoch, those of an earlier process too; what it raises ends the training.
@@ -67,9 +67,7 @@ def deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _train(
-    order: Order, folder: Folder, samples: Samples, network: Any, base: Base | None, after: Callable[[Epoch], None]
-) -> Run[dict[str, Any]]:
+def _train(order: Order, folder: Folder, samples: Samples, network: Any, base: Base | None, after: Callable[[Epoch], None]) -> Run[Result]:
     recipe = order.recipe
     teller = Teller(folder)
     pixels, unreadable = yield from _pictures(order, folder, samples, teller)

@@ -116,7 +116,7 @@ def _study(search: Search) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     make_folder(search.folder / "trials")
-    wanted = plain({**asked(search.order), "space": _plain_space(search.space)})
+    wanted = plain({**plain(asked(search.order)), "space": _plain_space(search.space)})
     wanted.pop("versions")
     file = search.folder / ASKED
     if file.exists() and json.loads(file.read_text(encoding="utf-8")) != wanted:

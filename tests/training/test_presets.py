@@ -177,8 +177,8 @@ def test_both_phases_on_a_borrowed_base(order: Orders, tmp_path: Path) -> None:
     )
     assert recipe.size == SIZE
     asked = replace(order(), preset=preset, recipe=recipe, donor=given)
-    told = finish(train(asked))["training"]
-    assert [c["phase"] for c in told["curves"]] == [1, 2]
+    told = finish(train(asked)).training
+    assert [c["phase"] for c in told.curves] == [1, 2]
     network = open_classifier(asked.out)
     assert network.card.output == "sigmoid" and network.card.positive == "malignant"
     after = _layer(network.network, "last_conv").get_weights()[0]

@@ -14,7 +14,9 @@ import numpy as np
 import psutil
 import pytest
 
-from core.errors import Cancelled, TrainingError
+from core.errors import Cancelled, RecordError, TrainingError
+from core.exports import plain
+from core.records import parse
 from core.runs import finish
 from datasets.splits import read_split
 from models.architectures import PRESETS
@@ -25,7 +27,7 @@ from models.predictions import read_predictions
 from models.run import predict_dataset
 from tests.training.conftest import FIVE
 from training import checkpoint
-from training.folder import Folder, folder_of
+from training.folder import Asked, Epoch, Folder, folder_of
 from training.order import Order, check_order
 from training.run import train
 
@@ -42,12 +44,14 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 def test_it_learns_and_leaves_all_it_promises(trained: Order) -> None:
     folder = folder_of(trained.out)
-    told = folder.result()["training"]
-    assert told["test"]["accuracy"]["value"] > 0.8  # colours a child could tell apart; always guessing is right in a third
-    assert told["test"]["majority baseline"]["value"] == pytest.approx(1 / 3, abs=0.01)
-    assert told["test"]["accuracy"]["low"] <= told["test"]["accuracy"]["value"] <= told["test"]["accuracy"]["high"]
-    assert told["images"]["train"] == {"nv": 36, "mel": 36, "bkl": 36} and told["leaking"] == 0
-    assert told["curves"][-1]["loss"] < told["curves"][0]["loss"]
+    told = folder.result().training
+    accuracy = told.test["accuracy"].figure
+    assert accuracy.value > 0.8  # colours a child could tell apart; always guessing is right in a third
+    assert told.test["majority baseline"].value == pytest.approx(1 / 3, abs=0.01)
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    assert told.images["train"] == {"nv": 36, "mel": 36, "bkl": 36} and told.leaking == 0
+    history = folder.history()
+    assert history[-1].loss < history[0].loss and len(history) == len(told.curves)
     assert len(folder.history()) == 5
     lines = (folder.path / "history.csv").read_text().splitlines()
     assert lines[0].startswith("phase,epoch,rate") and len(lines) == 6
@@ -123,7 +127,7 @@ def test_it_stops_when_it_is_asked_to_and_goes_on(order: Orders, monkeypatch: py
     with pytest.raises(Cancelled, match="goes on from the last whole epoch"):
         finish(run)
     assert folder.state().ended == "stopped" and not folder.state().alive
-    assert finish(train(asked))["training"]["epochs"] == 3
+    assert finish(train(asked)).training.epochs == 3
 
 
 def test_a_finished_training_is_not_done_again(trained: Order) -> None:
@@ -175,9 +179,9 @@ def test_the_loss_running_away_is_told(order: Orders, monkeypatch: pytest.Monkey
 
 def test_early_stopping_keeps_the_best_epoch(order: Orders) -> None:
     asked = order(phases=[{"epochs": 30, "rate": 1e-2}], early_stopping=2, keep="best", augmentation={})
-    told = finish(train(asked))["training"]
-    losses = [c["val_loss"] for c in told["curves"]]
-    assert told["epochs"] < 30 and told["chosen_epoch"] == int(np.argmin(losses)) + 1 == told["epochs"] - 2
+    told = finish(train(asked)).training
+    losses = np.array([c["val_loss"] for c in told.curves], float)
+    assert told.epochs < 30 and told.chosen_epoch == int(np.argmin(losses)) + 1 == told.epochs - 2
 
 
 @pytest.mark.parametrize("fields", [{"balance": "undersample"}, {"balance": "effective"}, {"augmentation": {}}, {"optimiser": "sgd"}])
@@ -208,10 +212,10 @@ def test_unreadable_pictures_are_left_out_and_counted(order: Orders, tmp_path: P
     content = file.read_bytes()
     try:
         file.write_bytes(content[: len(content) // 2])
-        told = finish(train(asked))["training"]
+        told = finish(train(asked)).training
     finally:
         file.write_bytes(content)
-    assert told["left_out"] == {"cannot be read": 1} and sum(sum(c.values()) for c in told["images"].values()) == 179
+    assert told.left_out == {"cannot be read": 1} and sum(sum(c.values()) for c in told.images.values()) == 179
 
 
 def test_too_little_memory_is_told_before_anything_is_read(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,10 +262,43 @@ def test_sizes_a_network_cannot_be_built_for(order: Orders) -> None:
         finish(train(asked))
 
 
-def test_a_broken_folder_is_told(tmp_path: Path) -> None:
+def test_what_was_asked_and_found_is_read_as_it_was_written(trained: Order) -> None:
+    folder = folder_of(trained.out)
+    asked, result = folder.asked(), folder.result()
+    assert asked is not None and result is not None
+    assert asked.recipe == trained.recipe and asked.preset == "huber2020" and asked.donor_sha256 is None
+    written = json.loads((folder.path / "asked.json").read_text())
+    assert plain(asked) == written and written["recipe"]["phases"][0]["epochs"] == 5 and "donor_sha256" in written
+    assert plain(result) == json.loads((folder.path / "result.json").read_text())
+    assert result.training == read_card(trained.out.with_suffix(".card.yaml")).training
+    assert folder.history()[-1] == Epoch(**json.loads((folder.path / "history.json").read_text())[-1])
+
+
+def test_versions_and_settings_that_were_not_there_yet_make_no_other_training(trained: Order) -> None:
+    asked = folder_of(trained.out).asked()
+    assert asked is not None
+    older = plain(asked)
+    del older["recipe"]["precision"]
+    older["versions"] = {"keras": "0"}
+    assert parse(Asked, older).differing(asked) == []
+    assert parse(Asked, older | {"dataset_sha256": "0", "donor_sha256": "1"}).differing(asked) == ["dataset_sha256", "donor_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("state.json", "{", "state.json: cannot be read as part of a training"),
+        ("state.json", '{"doing": "x"}', "done is missing"),
+        ("asked.json", "[]", "is no Asked"),
+        ("asked.json", '{"preset": "x", "recipe": {"batch": -1}}', "recipe: height: Field required"),
+        ("result.json", '{"model": "x.keras", "training": {}}', "training: preset: Field required"),
+        ("history.json", '[{"phase": 1}]', "[0]: epoch is missing"),
+    ],
+)
+def test_a_broken_folder_is_told(tmp_path: Path, name: str, content: str, said: str) -> None:
     folder = Folder(tmp_path)
-    (tmp_path / "state.json").write_text("{")
-    with pytest.raises(TrainingError, match="is broken"):
-        folder.state()
-    (tmp_path / "state.json").unlink()
-    assert folder.state() is None and folder.asked() is None and folder.history() == []
+    assert folder.state() is None and folder.asked() is None and folder.result() is None and folder.history() == []
+    (tmp_path / name).write_text(content)
+    with pytest.raises(RecordError) as error:
+        _ = folder.state(), folder.asked(), folder.result(), folder.history()
+    assert said in str(error.value) and str(error.value).endswith("Delete the folder and train again.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from models.architectures.recipe import Recipe, make_recipe
-from training.folder import SUFFIX, Epoch, Folder, State
+from models.architectures.recipe import Recipe
+from training.folder import SUFFIX, Asked, Epoch, Folder, Result, State
 from training.launch import last_words
 from ui.services import services
 
@@ -21,10 +20,10 @@ class TrainingRun:
 
     name: str
     folder: Folder
-    asked: dict[str, Any] | None
+    asked: Asked | None
     state: State | None
     history: list[Epoch]
-    result: dict[str, Any] | None
+    result: Result | None
 
     @property
     def under_way(self) -> bool:
@@ -32,7 +31,7 @@ class TrainingRun:
 
     @property
     def recipe(self) -> Recipe | None:
-        return make_recipe(self.asked["recipe"]) if self.asked else None
+        return self.asked.recipe if self.asked else None
 
     @property
     def status(self) -> str:

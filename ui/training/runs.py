@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError
-from core.exports import interval, safe_csv
+from core.exports import safe_csv
 from core.version import __version__
 from datasets.splits import read_split
 from models.architectures import PRESETS
@@ -20,6 +20,7 @@ from training.samples import leak_in_words
 from training.schedule import chosen_epoch, overfitting
 from training.space import FIELDS
 from ui.parts import choice, navigation
+from ui.parts.components import figure_metric
 from ui.parts.long_runs import duration
 from ui.services import services, trainings
 from ui.services.trainings import CHOSEN, TrainingRun
@@ -98,12 +99,12 @@ def _ended(one: TrainingRun) -> None:
         st.warning(one.message or "It was stopped.", icon=":material/pause:")
     if one.asked is None or one.recipe is None:
         return
-    known = one.asked["dataset"] in services.workspace().dataset_names()
+    known = one.asked.dataset in services.workspace().dataset_names()
     if not known:
-        st.caption(f"Its dataset {one.asked['dataset']} is not in this workspace; it can go on only where it was begun.")
+        st.caption(f"Its dataset {one.asked.dataset} is not in this workspace; it can go on only where it was begun.")
     elif st.button("Go on", type="primary", icon=":material/play_arrow:"):
         try:
-            launch(one.asked["preset"], one.recipe, one.asked["dataset"], trainings.network(one.name), services.workspace().root)
+            launch(one.asked.preset, one.recipe, one.asked.dataset, trainings.network(one.name), services.workspace().root)
         except LesionLensError as error:
             st.error(str(error), icon=":material/error:")
             return
@@ -112,14 +113,14 @@ def _ended(one: TrainingRun) -> None:
 
 def _finished(one: TrainingRun) -> None:
     assert one.result is not None
-    told = one.result["training"]
-    test, n = told["test"], sum(told["images"]["test"].values())
+    trained = one.result.training
+    n = sum(trained.images["test"].values())
     for cell, (name, about) in zip(st.columns(3), FIGURES.items(), strict=True):
-        _figure(cell, name, test[name.lower()], f"{about} Of {n:,} test images.")
-    if told["leaking"]:
-        st.warning(leak_in_words(told["leaking"], n), icon=":material/content_copy:")
-    where = split_name(told["dataset"], one.name)
-    there = where if where in services.workspace().dataset_names() else told["dataset"]
+        figure_metric(cell, name, trained.test[name.lower()].figure, f"{about} Of {n:,} test images.")
+    if trained.leaking:
+        st.warning(leak_in_words(trained.leaking, n), icon=":material/content_copy:")
+    where = split_name(trained.dataset, one.name)
+    there = where if where in services.workspace().dataset_names() else trained.dataset
     left, right = st.columns(2)
     left.page_link(
         navigation.page("evaluate"),
@@ -133,14 +134,6 @@ def _finished(one: TrainingRun) -> None:
         icon=":material/science:",
         query_params={choice.MODEL: one.name, choice.DATASET: there},
     )
-
-
-def _figure(cell: st.delta_generator.DeltaGenerator, name: str, figure: dict[str, Any], about: str) -> None:
-    cell.metric(name, "–" if figure["value"] is None else f"{figure['value']:.1%}", border=True, help=about)
-    if figure["low"] is not None:
-        cell.caption(f"95 % interval {figure['low']:.1%} to {figure['high']:.1%}")
-    elif figure.get("reason"):
-        cell.caption(f"{figure['reason'][:1].upper()}{figure['reason'][1:]}.")
 
 
 def _curves(one: TrainingRun) -> None:
@@ -163,7 +156,7 @@ def _curves(one: TrainingRun) -> None:
         "Both curves are measured after each epoch, without augmentation and dropout, on as many training images as there are for "
         "validation."
     )
-    about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked["dataset"] if one.asked else ""}
+    about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked.dataset if one.asked else ""}
     st.download_button(
         "Curves (CSV)",
         lambda: safe_csv(pd.DataFrame(rows), about).encode(),
@@ -188,19 +181,19 @@ def _compare(names: list[str]) -> None:
         except LesionLensError as error:
             rows.append({"training": name, "status": str(error)})
             continue
-        test = one.result["training"]["test"] if one.result else {}
+        test = one.result.training.test if one.result else {}
         recipe = one.recipe
         last = one.history[-1] if one.history else None
         rows.append(
             {
                 "training": one.name,
                 "status": one.status,
-                "accuracy, test": interval(test["accuracy"]) if test else "–",
-                "balanced accuracy, test": interval(test["balanced accuracy"]) if test else "–",
+                "accuracy, test": test["accuracy"].figure.cell(".3f") if test else "–",
+                "balanced accuracy, test": test["balanced accuracy"].figure.cell(".3f") if test else "–",
                 "balanced accuracy, validation": f"{last.val_balanced_accuracy:.3f}" if last else "–",
                 "epochs": len(one.history),
-                "system": one.asked["preset"] if one.asked else "",
-                "dataset": one.asked["dataset"] if one.asked else "",
+                "system": one.asked.preset if one.asked else "",
+                "dataset": one.asked.dataset if one.asked else "",
                 "split by": recipe.split.by if recipe else "",
                 "seed": str(recipe.seed) if recipe else "",
                 "settings changed": ", ".join(_changed(one)),
@@ -216,9 +209,9 @@ def _compare(names: list[str]) -> None:
 
 def _changed(one: TrainingRun) -> list[str]:
     """Settings that are not the preset's."""
-    if one.asked is None or one.recipe is None or one.asked["preset"] not in PRESETS:
+    if one.asked is None or one.recipe is None or one.asked.preset not in PRESETS:
         return []
-    usual = PRESETS[one.asked["preset"]].recipe
+    usual = PRESETS[one.asked.preset].recipe
     told = [f"{f} {getattr(one.recipe, f)}" for f in FIELDS if getattr(one.recipe, f) != getattr(usual, f)]
     if one.recipe.images:
         told.append(f"{one.recipe.images:,} images")
