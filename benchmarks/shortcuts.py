@@ -18,7 +18,8 @@ from datasets.opening import open_dataset
 from imaging.decode import encode_jpeg
 from models.network import import_tensorflow
 from shortcuts.controls import elsewhere
-from shortcuts.drawing import Dose, draw_marker
+from shortcuts.dose import Dose
+from shortcuts.drawing import draw_marker
 from shortcuts.experiment import Trial, trials
 from shortcuts.filling import fill, widened
 from shortcuts.plan import Plan

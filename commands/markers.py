@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.console import AsJson, command, people, results, say_json, table
-from core.markers import marker_name
+from core.markers import NO_DETECTOR, UNDETECTED, marker_name
 
 app = typer.Typer(help="The marker detectors.", no_args_is_help=True)
 
@@ -27,6 +27,8 @@ def show(as_json: AsJson = False) -> None:
     rows = [[marker_name(name), *_figures(facts)] for name, facts in content["markers"].items()]
     columns = ["marker", "AUC out of fold", "AUC by the other half", "AUC by drawings alone", "sensitivity", "specificity", "mask IoU"]
     results.print(table("Figures", columns, rows))
+    for name in UNDETECTED:
+        results.print(f"{marker_name(name).capitalize()}: {NO_DETECTOR}.")
     results.print(content["licence"])
     results.print(content["limits"])
 

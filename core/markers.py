@@ -8,14 +8,19 @@ from typing import Literal
 
 import numpy as np
 
+Lies = Literal["beside", "border", "around", "everywhere"]
+
 BITS = 16  # of a mask
+RIM = 0.012  # of the picture's shorter side, by which a mask is widened before it is filled: a soft edge would give the marker away
 
 
 @dataclass(frozen=True)
 class Marker:
     """key: in files, columns and command lines; bit: of a mask, 0…15, never given to another; name: on screen; borne: what an image
     bears; question: to the reviewer; spellings: columns of other people's tables that mean it, in lower case with underscores;
-    detector: the taught network, a rule, or none; everywhere: no clean skin is left beside it to compare its removal with."""
+    detector: the taught network, a rule, or none (known by masks, columns or hand only); lies: beside the lesion, cut off by the
+    picture's border, around the lesion, or everywhere, so that no clean skin is left to compare its removal with; rim: share of the
+    shorter side by which its mask is widened; in_the_way: whether nothing else may be put where it lies."""
 
     key: str
     bit: int
@@ -24,26 +29,37 @@ class Marker:
     question: str
     spellings: tuple[str, ...] = ()
     detector: Literal["network", "rule", "none"] = "network"
-    everywhere: bool = False
+    lies: Lies = "beside"
+    rim: float = RIM
+    in_the_way: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.bit < BITS:
             raise ValueError(f"{self.key}: a mask has bits 0 to {BITS - 1}, not {self.bit}")
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of a column of yes and no that says whether an image bears it."""
+        return (self.key, *self.spellings)
+
 
 _ROWS = (
     Marker("ink", 0, "ink", "ink", "Is there surgical ink on the skin?", ("pen", "surgical_marking", "skin_marking")),
-    Marker("sticker", 1, "sticker", "a sticker", "Is there a sticker or patch?", ("patch", "patches")),
+    Marker("sticker", 1, "sticker", "a sticker", "Is there a sticker or patch?", ("patch", "patches"), lies="border"),
     Marker("ruler", 2, "ruler", "a ruler", "Is there a ruler or scale?", ("scale_bar",)),
-    Marker("hair", 3, "hair", "hair", "Is there hair?", ("hairs",), everywhere=True),
-    Marker("dark_corner", 4, "dark corner", "dark corners", "Are the corners dark?", ("dark_corners", "vignette"), everywhere=True),
-    Marker("gel_border", 5, "gel border", "a gel border", "Does the border of the gel show?", everywhere=True),
+    Marker("hair", 3, "hair", "hair", "Is there hair?", ("hairs",), lies="everywhere", in_the_way=False),
+    Marker(
+        "dark_corner", 4, "dark corner", "dark corners", "Are the corners dark?", ("dark_corners", "vignette"), lies="everywhere", rim=0.05
+    ),
+    Marker("gel_border", 5, "gel border", "a gel border", "Does the border of the gel show?", lies="everywhere"),
     Marker("gel_bubble", 6, "gel bubble", "gel bubbles", "Are there bubbles in the gel?", ("gel_bubbles", "bubbles")),
-    Marker("black_frame", 7, "black frame", "a black frame", "Is there a black frame?", ("frame",), "rule", everywhere=True),
+    Marker("black_frame", 7, "black frame", "a black frame", "Is there a black frame?", ("frame",), "rule", lies="everywhere"),
 )
 MARKERS: Mapping[str, Marker] = {row.key: row for row in _ROWS}
 DETECTED = tuple(key for key, row in MARKERS.items() if row.detector != "none")
-EVERYWHERE = frozenset(key for key, row in MARKERS.items() if row.everywhere)
+UNDETECTED = tuple(key for key in MARKERS if key not in DETECTED)
+NO_DETECTOR = "no detector: by masks, columns or hand only"
+EVERYWHERE = frozenset(key for key, row in MARKERS.items() if row.lies == "everywhere")
 if len({row.bit for row in _ROWS}) < len(_ROWS):
     raise ValueError("two markers share a bit")
 

@@ -56,7 +56,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class MarkerCount:
-    """source: mask, table or detector."""
+    """source: mask, table, detector or hand."""
 
     marker: str
     source: str

@@ -77,7 +77,7 @@ class DoubtfulLabels(Evidence):
 
 @dataclass(frozen=True)
 class MarkerShare(Evidence):
-    """source: mask, table or detector; share of the images that bear it."""
+    """source: mask, table, detector or hand; share of the images that bear it."""
 
     marker: str
     source: str

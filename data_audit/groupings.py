@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.markers import marker_name
+from core.markers import DETECTED, marker_name
 from data_audit.composition import age_bands
 from data_audit.markers.detector import card
 from data_audit.markers.present import Present, known_markers, label_columns, present_markers, yes_or_no
@@ -63,7 +63,7 @@ def dataset_groupings(
         return groupings(dataset, present_markers(dataset, masked, images, verdicts), images)
     own = [Present(m, "mask", v.astype(float), v.astype(float)) for m, v in masked.items()]
     named = label_columns(dataset.table)
-    own += [_by_column(dataset, m, named[m]) for m in named if not masked]
+    own += [_by_column(dataset, m, named[m]) for m in named if m not in masked and not (masked and m in DETECTED)]
     return groupings(dataset, own)
 
 

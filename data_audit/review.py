@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.markers import DETECTED
 from evaluation.intervals import Figure, undefined, wilson
 
 Side = Literal["flagged", "not flagged"]
@@ -46,7 +47,9 @@ class Reviewed:
         if self.seen[side] >= (self.flagged if side == "flagged" else self.others):
             return "all of them were looked at"
         if self.in_a_row[side] >= CLEAN:
-            return f"{CLEAN} in a row were right, so with 95 % confidence fewer than 5 % are wrong"
+            if self.marker in DETECTED:
+                return f"{CLEAN} in a row were right, so with 95 % confidence fewer than 5 % are wrong"
+            return f"{CLEAN} in a row did not bear it, so with 95 % confidence fewer than 5 % do"
         if figure.defined and (figure.high - figure.low) / 2 <= NARROW:
             return f"the interval is ± {NARROW:.0%} or narrower"
         return ""
@@ -146,5 +149,7 @@ def _since_error(right: np.ndarray) -> int:
 
 
 def _flags(images: pd.DataFrame, marker: str) -> np.ndarray:
-    """1, 0, NaN for pictures that could not be read."""
+    """1, 0, NaN for pictures that could not be read. A marker without a detector is flagged nowhere."""
+    if marker not in DETECTED:
+        return np.where(images["content"].notna(), 0.0, np.nan)
     return images[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)

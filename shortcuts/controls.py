@@ -13,6 +13,7 @@ import numpy as np
 TURNS = 24  # places round the lesion that are tried
 _BACK, _ALL = slice(None, None, -1), slice(None)
 _FLIPS = ((_ALL, _BACK), (_BACK, _ALL), (_BACK, _BACK))
+FURTHER = (1.15, 1.25, 1.35, 1.45)  # times the distance of a ring round the lesion
 LOST = 0.03  # share of a mask that may be lost beyond the picture's border, or fall on what is there
 
 
@@ -35,6 +36,22 @@ def elsewhere(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, 
         moved = candidate > 0
         if (moved & ~dirty).sum() >= (1 - LOST) * mask.sum():
             return np.asarray(moved & ~dirty)
+    return None
+
+
+def further_out(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """As `elsewhere`, for a mask round the lesion, which any turn would leave where it is: as many pixels a little further out."""
+    height, width = mask.shape
+    pixels, wanted = mask.astype(np.uint8), int(mask.sum())
+    y, x = np.mgrid[:height, :width]
+    turn = (np.arctan2(y - centre[1], x - centre[0]) - rng.uniform(0, 2 * np.pi)) % (2 * np.pi)
+    for scale in rng.permutation(FURTHER):
+        ring = cv2.warpAffine(pixels, cv2.getRotationMatrix2D(centre, 0.0, float(scale)), (width, height), flags=cv2.INTER_NEAREST) > 0
+        free = np.flatnonzero(ring & ~taken & ~mask)
+        if len(free) >= (1 - LOST) * wanted:
+            place = np.zeros(mask.size, bool)
+            place[free[np.argsort(turn.ravel()[free], kind="stable")[:wanted]]] = True
+            return place.reshape(mask.shape)
     return None
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.markers import EVERYWHERE
+from core.markers import MARKERS
 from imaging.fields import smooth_noise, strokes
-from shortcuts.placing import across_border, beside
-
-Drawn = tuple[np.ndarray, np.ndarray]
+from shortcuts.dose import Dose, Drawn, blend
+from shortcuts.placing import across_border, around, beside, reach_from
 
 INKS = {"purple": (96, 52, 128), "blue": (42, 62, 140), "black": (34, 32, 38), "green": (40, 100, 80)}
 STICKERS = {
@@ -31,23 +30,11 @@ HAIRS = {"dark": (42, 30, 24), "brown": (78, 54, 34), "fair": (150, 120, 80)}
 
 
 @dataclass(frozen=True)
-class Dose:
-    """What is put in. kind, colour: of the marker's own, None draws one at random; size: 1 is usual, of what stands in `SIZES`;
-    strength: 0…1, how much of the skin it covers; at: (x, y) as shares of width and height, None beside the lesion."""
-
-    marker: str
-    kind: str | None = None
-    colour: str | None = None
-    size: float = 1.0
-    strength: float = 0.85
-    at: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Marker:
+class Drawing:
     """How one marker is put in. draw: image, place (x, y) in pixels, length in pixels, dose with kind and colour settled, rng;
-    size: usual half length, a share of the shorter side; kinds, colours: to choose from; usual: so many colours, the first, are common
-    enough to be drawn when none is asked for; shape: half width and height in lengths; at_border: whether the border cuts it off."""
+    size: usual half length, a share of the shorter side, and of what lies around the lesion its usual distance from it; kinds, colours: to
+    choose from; usual: so many colours, the first, are common enough to be drawn when none is asked for; shape: half width and height in
+    lengths."""
 
     draw: Callable[[np.ndarray, np.ndarray, float, Dose, np.random.Generator], Drawn]
     size: float
@@ -55,7 +42,6 @@ class Marker:
     colours: tuple[str, ...] = ("usual",)
     usual: int = 9
     shape: tuple[float, float] = (1.0, 1.0)
-    at_border: bool = False
 
 
 def draw_marker(
@@ -69,18 +55,20 @@ def draw_marker(
     kind, colour = dose.kind or str(rng.choice(entry.kinds)), dose.colour or str(rng.choice(entry.colours[: entry.usual]))
     settled = replace(dose, kind=kind, colour=colour)
     height, width = image.shape[:2]
-    length = entry.size * dose.size * min(height, width)
-    if dose.at is not None:
-        place = np.array([dose.at[0] * width, dose.at[1] * height])
-    elif dose.marker in EVERYWHERE:
-        place = np.array([width / 2, height / 2])
+    length, lies = entry.size * dose.size * min(height, width), MARKERS[dose.marker].lies
+    covered = [] if taken is None else [taken]
+    place: np.ndarray | None
+    if dose.at is not None or lies == "everywhere":
+        place = np.array(dose.at or (0.5, 0.5)) * (width, height)
+    elif lies == "around":
+        place = around(lesion, covered, (height, width), length)
     else:
-        reach = tuple(length * share for share in (entry.shape[::-1] if kind == "upright" else entry.shape))
-        find = across_border if entry.at_border else beside
-        found = find(lesion, [] if taken is None else [taken], (height, width), (reach[0], reach[1]), rng)
-        if found is None:
-            return None
-        place = found
+        wide, tall = (length * share for share in (entry.shape[::-1] if kind == "upright" else entry.shape))
+        place = (across_border if lies == "border" else beside)(lesion, covered, (height, width), (wide, tall), rng)
+    if place is None:
+        return None
+    if lies == "around" and lesion is not None:
+        length += reach_from(lesion, place)
     drawn, mask = entry.draw(image.astype(np.float32), place, length, settled, rng)
     return np.clip(drawn, 0, 255).round().astype(np.uint8), mask
 
@@ -105,7 +93,7 @@ def _ink(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: n
     grain = (0.85 + 0.15 * smooth_noise(rng, image.shape[:2], max(1.5, thick))).clip(0.4, 1)
     colour = np.array(INKS[str(dose.colour)], np.float32) * rng.uniform(0.9, 1.1)
     wet = 0.75 * colour + 0.25 * image * colour / 255
-    return _blend(image, wet, field * grain * dose.strength), field > 0.3
+    return blend(image, wet, field * grain * dose.strength), field > 0.3
 
 
 def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -118,7 +106,7 @@ def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rn
     grain = 1 + 0.02 * rng.standard_normal(image.shape[:2])
     paper = np.array(STICKERS[str(dose.colour)], np.float32) * (shade * grain)[..., None]
     shadow = 1 - 0.25 * dose.strength * cv2.GaussianBlur(field, (0, 0), max(0.6, 0.03 * length))[..., None]
-    return _blend(image * shadow, paper.astype(np.float32), cv2.GaussianBlur(field, (0, 0), 0.6) * dose.strength), field > 0.5
+    return blend(image * shadow, paper.astype(np.float32), cv2.GaussianBlur(field, (0, 0), 0.6) * dose.strength), field > 0.5
 
 
 def _ruler(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -132,7 +120,7 @@ def _ruler(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng:
     field = strokes(image.shape[:2], lines, [thick] * len(lines), 0.4)
     dark = np.full(3, rng.uniform(25, 50), np.float32)
     mask = cv2.dilate((field > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return _blend(image, np.ones_like(image) * dark, field * dose.strength), mask
+    return blend(image, np.ones_like(image) * dark, field * dose.strength), mask
 
 
 def _hair(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -147,7 +135,7 @@ def _hair(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: 
     parts = [line[a : b + 1] for line in lines for a, b in ((0, 20), (20, 26), (26, 29))]  # thinner towards the tip
     field = strokes((h, w), parts, [max(1, round(thick * t)) for t in (1.0, 0.7, 0.4)] * len(lines), 0.4)
     colour = np.array(HAIRS[str(dose.colour)], np.float32)
-    return _blend(image, np.ones_like(image) * colour, field * dose.strength), field > 0.3
+    return blend(image, np.ones_like(image) * colour, field * dose.strength), field > 0.3
 
 
 def _dark_corner(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -156,7 +144,7 @@ def _dark_corner(image: np.ndarray, place: np.ndarray, length: float, dose: Dose
     out = np.hypot(x + 0.5 - place[0], y + 0.5 - place[1]) / (np.hypot(h, w) / 2)
     radius = 1 - 0.13 * dose.size
     dark = 1 / (1 + np.exp(-((out - radius) / 0.012).clip(-30, 30)))
-    return _blend(image, np.full_like(image, 6), dark * dose.strength), dark > 0.5
+    return blend(image, np.full_like(image, 6), dark * dose.strength), dark > 0.5
 
 
 def _gel_bubble(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -172,7 +160,7 @@ def _gel_bubble(image: np.ndarray, place: np.ndarray, length: float, dose: Dose,
     shade = 0.35 * dose.strength * cv2.GaussianBlur(np.roll(rim, away, axis=(0, 1)), (0, 0), float(away))
     light = (0.6 * cv2.GaussianBlur(rim, (0, 0), 0.6) + 0.9 * cv2.GaussianBlur(spot, (0, 0), 0.8)).clip(0, 1)
     mask = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > 0
-    return _blend(image * (1 - shade[..., None]), np.full_like(image, 252), light * dose.strength), mask
+    return blend(image * (1 - shade[..., None]), np.full_like(image, 252), light * dose.strength), mask
 
 
 def _gel_border(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
@@ -185,20 +173,15 @@ def _gel_border(image: np.ndarray, place: np.ndarray, length: float, dose: Dose,
     broken = (0.6 + 0.6 * smooth_noise(rng, (h, w), min(h, w) / 6)).clip(0, 1)
     dark = 1 - 0.25 * dose.strength * shade * broken
     mask = (np.maximum(rim, shade) > 0.3) & (broken > 0.2)
-    return _blend(image * dark[..., None], np.full_like(image, 245), 0.6 * dose.strength * rim * broken), mask
+    return blend(image * dark[..., None], np.full_like(image, 245), 0.6 * dose.strength * rim * broken), mask
 
 
-INSERTED: dict[str, Marker] = {
-    "ink": Marker(_ink, 0.07, ("arc", "strokes", "cross", "dots"), tuple(INKS), usual=2),
-    "sticker": Marker(_sticker, 0.17, colours=tuple(STICKERS), at_border=True),
-    "ruler": Marker(_ruler, 0.22, ("level", "upright"), shape=(1.0, 0.4)),
-    "hair": Marker(_hair, 0.5, colours=tuple(HAIRS), usual=2),
-    "dark_corner": Marker(_dark_corner, 0.5),
-    "gel_border": Marker(_gel_border, 0.5),
-    "gel_bubble": Marker(_gel_bubble, 0.13),
+INSERTED: dict[str, Drawing] = {
+    "ink": Drawing(_ink, 0.07, ("arc", "strokes", "cross", "dots"), tuple(INKS), usual=2),
+    "sticker": Drawing(_sticker, 0.17, colours=tuple(STICKERS)),
+    "ruler": Drawing(_ruler, 0.22, ("level", "upright"), shape=(1.0, 0.4)),
+    "hair": Drawing(_hair, 0.5, colours=tuple(HAIRS), usual=2),
+    "dark_corner": Drawing(_dark_corner, 0.5),
+    "gel_border": Drawing(_gel_border, 0.5),
+    "gel_bubble": Drawing(_gel_bubble, 0.13),
 }
-
-
-def _blend(under: np.ndarray, over: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    c = cover[..., None].astype(np.float32)
-    return under * (1 - c) + over * c

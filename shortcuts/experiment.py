@@ -9,9 +9,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from core.markers import EVERYWHERE
-from shortcuts.controls import elsewhere, scrambled
-from shortcuts.drawing import INSERTED, Dose, draw_marker
+from core.markers import MARKERS
+from shortcuts.controls import elsewhere, further_out, scrambled
+from shortcuts.dose import Dose
+from shortcuts.drawing import INSERTED, draw_marker
 from shortcuts.filling import fill, widened
 
 Direction = Literal["removal", "insertion"]
@@ -42,7 +43,7 @@ class Subject:
         """bool (H, W): lesion and markers, where no control may go. Hairs do not count: they leave no clean skin."""
         out = np.zeros(self.image.shape[:2], bool) if self.lesion is None else self.lesion.copy()
         for name, mask in self.markers.items():
-            if name != "hair":
+            if MARKERS[name].in_the_way:
                 out |= mask
         return out
 
@@ -76,16 +77,18 @@ class Impossible:
 def removal(subject: Subject, marker: str, way: str, rng: np.random.Generator, again: bool = False) -> Trial | Impossible:
     """The marker filled with skin; control: as much clean skin at the same distance from the lesion filled the same way. again: with a
     second control."""
-    if marker in EVERYWHERE:
+    lies = MARKERS[marker].lies
+    if lies == "everywhere":
         return Impossible(marker, "removal", "it lies everywhere: no clean skin is left to compare with")
     mask = subject.markers.get(marker)
     if mask is None or mask.sum() < LEAST:
         return Impossible(marker, "removal", "it is not there, or too small for this network to see")
     rim = widened(mask, marker)
-    place = elsewhere(rim, subject.centre, subject.taken, rng)
+    clean_skin = further_out if lies == "around" else elsewhere
+    place = clean_skin(rim, subject.centre, subject.taken, rng)
     if place is None:
         return Impossible(marker, "removal", "no clean skin of its shape at its distance from the lesion")
-    second = elsewhere(rim, subject.centre, subject.taken, rng) if again else None
+    second = clean_skin(rim, subject.centre, subject.taken, rng) if again else None
     return Trial(
         marker,
         "removal",
@@ -99,8 +102,8 @@ def removal(subject: Subject, marker: str, way: str, rng: np.random.Generator, a
 
 
 def insertion(subject: Subject, dose: Dose, rng: np.random.Generator, again: bool = False) -> Trial | Impossible:
-    """The marker drawn in; control: its change scrambled, at the same distance from the lesion, or in place where it lies everywhere.
-    again: with a second control."""
+    """The marker drawn in; control: its change scrambled, at the same distance from the lesion, or in place where it lies everywhere or
+    around the lesion: turned round it, it would fall on itself. again: with a second control."""
     marker = dose.marker
     if marker not in INSERTED:
         return Impossible(marker, "insertion", "LesionLens cannot draw it")
@@ -127,9 +130,9 @@ def _inserted(
     image, mask = drawn
     if mask.sum() < LEAST:
         return Impossible(marker, "insertion", "too small for this network to see")
-    controls = []
+    controls, in_place = [], marker in MARKERS and MARKERS[marker].lies in ("around", "everywhere")
     for _ in range(1 + again):
-        place = mask if marker in EVERYWHERE else elsewhere(mask, subject.centre, subject.taken, rng)
+        place = mask if in_place else elsewhere(mask, subject.centre, subject.taken, rng)
         if place is None:
             return Impossible(marker, "insertion", "no clean skin of its shape at its distance from the lesion")
         controls.append((scrambled(subject.image, image, mask, place, rng), place))

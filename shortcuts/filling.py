@@ -7,8 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-RIM = 0.012  # of the shorter side, by which a mask is widened: a marker's soft edge would give it away
-SOFT = {"dark_corner": 0.05}  # the same, of markers whose edge fades slowly
+from core.markers import MARKERS, RIM
+
 FRAME = 0.03  # of each side, where texture is not borrowed from: scans often end in a dark line
 REACH = 3  # pixels around each point that the inpainting looks at
 
@@ -71,5 +71,6 @@ def fill(image: np.ndarray, mask: np.ndarray, way: str, rng: np.random.Generator
 
 def widened(mask: np.ndarray, marker: str = "") -> np.ndarray:
     """The mask of a marker with its rim: bool (H, W)."""
-    side = 2 * max(1, round(SOFT.get(marker, RIM) * min(mask.shape))) + 1
+    rim = MARKERS[marker].rim if marker in MARKERS else RIM
+    side = 2 * max(1, round(rim * min(mask.shape))) + 1
     return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0

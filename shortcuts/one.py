@@ -10,7 +10,7 @@ from core.markers import MARKERS, marker_name
 from explain.cam import cam
 from models.classifier import Classifier, Prediction
 from shortcuts.attention import map_method, share_on
-from shortcuts.drawing import Dose
+from shortcuts.dose import Dose
 from shortcuts.experiment import PAINTED, Impossible, Subject, Trial, insertion, removal
 
 

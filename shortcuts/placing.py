@@ -1,4 +1,4 @@
-"""Where a marker is put that nobody placed: on clean skin near the lesion, or across the picture's border."""
+"""Where a marker is put that nobody placed: on clean skin near the lesion, across the picture's border, or around the lesion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 ROOM = 1.1  # of a mark's reach, that must be free around its middle
 CHOICES = 40  # places that are looked at; the nearest quarter to the lesion is drawn from
+SEEN = 0.7  # share of a ring round the lesion that must be inside the picture and free
 
 
 def beside(
@@ -44,6 +45,25 @@ def across_border(
         return None
     pick = int(rng.integers(len(xs)))
     return np.array([xs[pick], ys[pick]], float)
+
+
+def around(lesion: np.ndarray | None, taken: Sequence[np.ndarray], size: tuple[int, int], away: float) -> np.ndarray | None:
+    """(x, y) of the lesion's middle, where a ring so many pixels away from the lesion is mostly in the picture; else None."""
+    if lesion is None or not lesion.any():
+        return None
+    ys, xs = np.nonzero(lesion)
+    place = np.array([xs.mean(), ys.mean()])
+    turn = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    x, y = (np.round(c + (reach_from(lesion, place) + away) * f(turn)).astype(int) for c, f in zip(place, (np.cos, np.sin), strict=True))
+    inside = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+    free = [not any(mask[b, a] for mask in taken) for a, b in zip(x[inside], y[inside], strict=True)]
+    return place if sum(free) >= SEEN * len(turn) else None
+
+
+def reach_from(lesion: np.ndarray, place: np.ndarray) -> float:
+    """How far the lesion, bool (H, W), reaches from a place (x, y), in pixels; 0 where there is none."""
+    ys, xs = np.nonzero(lesion)
+    return float(np.hypot(xs - place[0], ys - place[1]).max(initial=0.0))
 
 
 def _clear(

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.markers import UNDETECTED
+from data_audit.markers.present import says_yes
 from datasets.dataset import Dataset
 from models.card import ModelCard
-from shortcuts.drawing import INSERTED, Dose
+from shortcuts.dose import Dose
+from shortcuts.drawing import INSERTED
 from shortcuts.experiment import Impossible, Subject, Trial, trials
 from shortcuts.subjects import fit, outline_image
 
@@ -51,9 +54,13 @@ def make_trials(card: ModelCard, data: Dataset, image_id: str, plan: Plan) -> tu
     number = zlib.crc32(image_id.encode())
     rng = np.random.default_rng([plan.seed, number])
     subject = fit(card, outline_image(data, image_id))
-    found = trials(subject, plan.markers, plan.filling, rng, again=plan.again)
+    row = data.row(image_id)
+    unplaced = [m for m in plan.markers if m in UNDETECTED and m not in subject.markers and says_yes(row, m)]
+    markers = [m for m in plan.markers if m not in unplaced]
+    found = trials(subject, markers, plan.filling, rng, again=plan.again)
+    found += [Impossible(m, "insertion", "a column says it is there, and nothing says where") for m in unplaced]
     if plan.doses and number % DOSED == 0:
-        for marker in plan.markers:
+        for marker in markers:
             if marker not in subject.markers and marker in INSERTED:
                 for size, strength in OTHER_DOSES:
                     found += trials(subject, [marker], plan.filling, rng, {marker: Dose(marker, size=size, strength=strength)})

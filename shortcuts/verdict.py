@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.markers import EVERYWHERE
+from core.markers import EVERYWHERE, NO_DETECTOR, UNDETECTED
 from evaluation.multiple import holm
 from shortcuts.effects import Effect, Flips, effects_of
 from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
@@ -73,6 +73,8 @@ def usual_dose(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.DataFrame) -> Judged:
     notes = _notes(tried, flips)
+    if marker in UNDETECTED:
+        notes = (f"{NO_DETECTOR}; where no mask or column says it is there, a photograph counts as one without it", *notes)
 
     def judged(verdict: Verdict, why: str) -> Judged:
         return Judged(marker, verdict, why, tuple(effects), tuple(flips), notes)

@@ -1,4 +1,5 @@
-"""Which images bear which marker, by the best source there is: masks, then a column of the table, then the detectors."""
+"""Which images bear which marker, by the best source there is: masks, then a column of the table, then the
+detectors, or, where a marker has none, the word of people who looked."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ImageError
-from core.markers import DETECTED, MARKERS, marker_name, unknown_bits, unpack
+from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, unknown_bits, unpack
 from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
@@ -18,7 +19,13 @@ from data_audit.review import Verdicts
 from datasets.dataset import Dataset, Problem
 from datasets.tables import missing
 
-Source = Literal["mask", "table", "detector"]
+Source = Literal["mask", "table", "detector", "hand"]
+SOURCES: dict[Source, str] = {
+    "mask": "by the masks of the dataset",
+    "table": "by the labels of the dataset",
+    "detector": "by the detector",
+    "hand": "by the word of people who looked at the pictures",
+}
 
 _YES = {"1", "1.0", "true", "yes", "y"}
 _NO = {"0", "0.0", "false", "no", "n"}
@@ -40,7 +47,8 @@ class Present:
     @property
     def name(self) -> str:
         """What figures call it: the column's own name where it comes from one."""
-        return {"mask": self.marker, "table": self.column, "detector": f"{self.marker} (detected)"}[self.source]
+        by_source = {"detector": f"{self.marker} (detected)", "hand": f"{self.marker} (by hand)", "table": self.column}
+        return by_source.get(self.source, self.marker)
 
 
 def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem]]:
@@ -61,8 +69,8 @@ def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem
                 present[marker][k] = True
             if unknown := unknown_bits(bits):
                 strange[str(image_id)] = unknown
-    told = f"{len(broken)} marker masks cannot be read; these images count as bearing none."
-    problems = [Problem("unreadable marker masks", told, tuple(broken))] if broken else []
+    summary = f"{len(broken)} marker masks cannot be read; these images count as bearing none."
+    problems = [Problem("unreadable marker masks", summary, tuple(broken))] if broken else []
     if strange:
         numbers = ", ".join(map(str, sorted({b for unknown in strange.values() for b in unknown})))
         summary = f"{len(strange)} marker masks use bits that stand for no marker here ({numbers}); what they mark is not used."
@@ -75,10 +83,16 @@ def label_columns(table: pd.DataFrame) -> dict[str, str]:
     names = {str(c).strip().lower().replace(" ", "_"): str(c) for c in table.columns}
     found = {}
     for marker, row in MARKERS.items():
-        column = next((names[s] for s in (marker, *row.spellings) if s in names), None)
+        column = next((names[s] for s in row.columns if s in names), None)
         if column is not None and set(_lower(table[column][~missing(table[column])])) <= _YES | _NO:
             found[marker] = column
     return found
+
+
+def says_yes(row: pd.Series, marker: str) -> bool:
+    """Whether a column of a dataset's row says that the image bears the marker."""
+    column = label_columns(row.to_frame().T).get(marker)
+    return column is not None and str(row[column]).strip().lower() in _YES
 
 
 def yes_or_no(column: pd.Series) -> np.ndarray:
@@ -90,29 +104,34 @@ def yes_or_no(column: pd.Series) -> np.ndarray:
 def present_markers(
     dataset: Dataset, masked: dict[str, np.ndarray], scanned: pd.DataFrame, verdicts: Verdicts | None = None
 ) -> list[Present]:
-    """Every marker by its best source; one without a detector only where masks, a column or people know it. masked: what
-    `known_markers` found; scanned: frame of the scan; verdicts: what people
-    said of the detectors' flags, which comes before them."""
+    """Every marker by its best source; one without a detector only where masks, a column or people know it.
+
+    masked: what `known_markers` found; scanned: frame of the scan; verdicts: what people said, which comes before the detectors' flags.
+    Masks that never show a marker without a detector say nothing of it: whoever made them may not have looked for it.
+    """
     columns = label_columns(dataset.table)
     found = []
     for marker in MARKERS:
-        if dataset.marker_masks:
+        if marker in masked or (dataset.marker_masks and marker in DETECTED):
             values = masked.get(marker, np.zeros(len(dataset), bool)).astype(float)
             found.append(Present(marker, "mask", values, values))
         elif marker in columns:
             values = yes_or_no(dataset.table[columns[marker]])
             found.append(Present(marker, "table", values, values, column=columns[marker]))
-        elif marker in DETECTED:
-            flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
-            likely = scanned[f"{marker}_score"].to_numpy(float)
-            said = _said(scanned, marker, verdicts)
-            seen = ~np.isnan(said)
-            found.append(Present(marker, "detector", np.where(seen, said, flags), np.where(seen, said, likely), int(seen.sum())))
+        else:
+            by_people = _by_people(scanned, marker, verdicts)
+            seen = ~np.isnan(by_people)
+            if marker in DETECTED:
+                flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
+                likely = np.where(seen, by_people, scanned[f"{marker}_score"].to_numpy(float))
+                found.append(Present(marker, "detector", np.where(seen, by_people, flags), likely, int(seen.sum())))
+            elif seen.any():
+                found.append(Present(marker, "hand", by_people, by_people, int(seen.sum())))
     return found
 
 
 def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Finding]:
-    """How many images bear each marker, and by whose word."""
+    """How many images bear each marker, and by whose word; and which were not looked for."""
     ids = dataset.table["image_id"].to_numpy(object)
     findings = []
     for m in markers:
@@ -120,19 +139,28 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
         asked = int((~np.isnan(m.values)).sum())
         if not seen.any():
             continue
-        said = {"mask": "by the masks of the dataset", "table": "by the labels of the dataset", "detector": "by the detector"}
         errs = f" {_errs(m.marker)}" if m.source == "detector" else ""
-        if m.reviewed:
+        if m.reviewed and errs:
             errs = f" A person looked at {m.reviewed:,} of them all.{errs}"
         order = np.argsort(-np.nan_to_num(m.likely), kind="stable")
         findings.append(
             Finding(
                 f"{marker_name(m.marker)} in the pictures",
                 "note",
-                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {borne}, {said[m.source]}.{errs}",
+                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {borne}, {SOURCES[m.source]}.{errs}",
                 tuple(ids[order][seen[order]]),
                 MarkerShare(m.marker, m.source, float(seen.sum() / asked)),
                 "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
+            )
+        )
+    unseen = [marker_name(key) for key in UNDETECTED if key not in {m.marker for m in markers}]
+    if unseen and len(dataset):
+        findings.append(
+            Finding(
+                "markers not looked for",
+                "note",
+                f"Not looked for: {', '.join(unseen)} ({NO_DETECTOR}). Which images bear them is not known.",
+                remedy="Bring marker masks or a column of yes and no, or judge images on the Review page, and audit again.",
             )
         )
     return findings
@@ -153,12 +181,11 @@ def _errs(marker: str) -> str:
     )
 
 
-def _said(scanned: pd.DataFrame, marker: str, verdicts: Verdicts | None) -> np.ndarray:
+def _by_people(scanned: pd.DataFrame, marker: str, verdicts: Verdicts | None) -> np.ndarray:
     """float (N,): 1 or 0 by a person's word, NaN where nobody looked."""
-    told = verdicts.of(marker).dropna() if verdicts is not None else pd.DataFrame({"content": [], "present": []})
-    if told.empty:
+    if verdicts is None:
         return np.full(len(scanned), np.nan)
-    return scanned["content"].map(told.set_index("content")["present"]).to_numpy(float)
+    return scanned["content"].map(verdicts.of(marker).dropna().set_index("content")["present"]).to_numpy(float)
 
 
 def _lower(values: pd.Series) -> pd.Series:

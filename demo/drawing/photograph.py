@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from core.markers import MARKERS
 from demo.drawing import lesions, markers
 from demo.drawing.skin import draw_skin
 from imaging.fields import smooth_noise
+from shortcuts.dose import Dose
+from shortcuts.drawing import draw_marker
 
 SIZE = (240, 320)  # height, width in pixels
 
@@ -27,7 +30,8 @@ class Photograph:
 def draw_photograph(diagnosis: str, tone: str, lesion_seed: int, view: int = 0, wanted: Sequence[str] = (), blur: float = 0) -> Photograph:
     """The same lesion_seed is the same lesion; another view turns, shifts and zooms it in other light.
 
-    wanted: markers to draw over it. blur: standard deviation in pixels of a camera out of focus.
+    wanted: markers to draw over it; those the demo has no drawing of are drawn as the shortcut lab does, where it finds room.
+    blur: standard deviation in pixels of a camera out of focus.
     """
     body = np.random.default_rng([lesion_seed, 1])
     camera = np.random.default_rng([lesion_seed, 2, view])
@@ -45,6 +49,11 @@ def draw_photograph(diagnosis: str, tone: str, lesion_seed: int, view: int = 0, 
     for number, (marker, draw) in enumerate(markers.DRAW.items()):
         if marker in wanted:  # each from numbers of its own, so that a marker more changes nothing else
             image, masks[marker] = draw(np.random.default_rng([lesion_seed, 4, view, number]), image, lesion)
+    for marker in [m for m in MARKERS if m in wanted and m not in markers.DRAW]:
+        rng = np.random.default_rng([lesion_seed, 5, view, MARKERS[marker].bit])
+        drawn = draw_marker(np.clip(image, 0, 255).astype(np.uint8), Dose(marker), lesion, rng)
+        if drawn is not None:
+            image, masks[marker] = drawn[0].astype(np.float32), drawn[1]
     light = 1 + 0.05 * smooth_noise(camera, SIZE, 160) + camera.normal(0, 0.03)
     image = image * light[..., None] * camera.normal(1, 0.015, 3)
     image = cv2.GaussianBlur(image, (0, 0), 0.6 + blur) + camera.normal(0, 1.5, (*SIZE, 3))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import DatasetError
-from core.markers import MARKERS, marker_name
+from core.markers import DETECTED, MARKERS, NO_DETECTOR, marker_name
 from core.runs import Run
 from data_audit.markers.present import known_markers, label_columns, yes_or_no
 from data_audit.scan import mask_file
@@ -43,8 +43,8 @@ def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path 
     if unknown or not markers:
         raise DatasetError(f"{', '.join(unknown) or 'nothing'} is no marker.", todo=f"Choose: {', '.join(MARKERS)}.")
     columns = label_columns(data.table)
-    if data.marker_masks:
-        masked = known_markers(data)[0]
+    masked = known_markers(data)[0]
+    if data.marker_masks and all(m in masked or m in DETECTED for m in markers):
         found = [masked.get(m, np.zeros(len(data), bool)).astype(float) for m in markers]
     elif set(markers) <= set(columns) and not places:
         found = [yes_or_no(data.table[columns[m]]) for m in markers]
@@ -53,6 +53,9 @@ def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path 
 
         seen = yield from see_dataset(data, folder / SCAN, folder / MASKS, Verdicts(verdicts) if verdicts else None)
         values = {m.marker: m.values for m in seen.markers}
+        if unseen := [marker_name(m) for m in markers if m not in values]:
+            what = f"does not say which images bear {' and '.join(unseen)} ({NO_DETECTOR})."
+            raise DatasetError(what, data.name, "Bring marker masks or a column of yes and no, or judge images on the Review page.")
         found = [values[m] for m in markers]
     borne = Bearing(tuple(markers), np.stack(found, axis=1))
     if not np.nansum(borne.values):

@@ -11,7 +11,7 @@ import pytest
 from datasets.opening import open_dataset
 from demo.drawing.photograph import draw_photograph
 from models.classifier import Classifier, open_classifier
-from shortcuts.drawing import Dose
+from shortcuts.dose import Dose
 from shortcuts.experiment import Impossible, Subject, Trial, painted
 from shortcuts.lesion import MARGIN, crop_share, crop_to_lesion
 from shortcuts.one import Answer, answer, ask, evidence_on, in_words

@@ -8,7 +8,8 @@ import pytest
 from core.markers import EVERYWHERE
 from demo.drawing.photograph import draw_photograph
 from shortcuts.controls import colour_difference, elsewhere, scrambled
-from shortcuts.drawing import INKS, INSERTED, Dose, draw_marker
+from shortcuts.dose import Dose
+from shortcuts.drawing import INKS, INSERTED, draw_marker
 from shortcuts.experiment import Impossible, Subject, Trial, insertion, removal, trials
 from shortcuts.filling import FILLINGS, fill, widened
 from shortcuts.lesion import segment_lesion

@@ -18,7 +18,7 @@ from data_audit.audit import Asked
 from imaging.picture import Picture
 from models.architectures import find_preset
 from models.card import card_path, read_card
-from shortcuts.drawing import Dose
+from shortcuts.dose import Dose
 from shortcuts.experiment import Subject
 from shortcuts.plan import Plan
 from shortcuts.repair.cleaned import Asked as Cleaning

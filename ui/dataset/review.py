@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import ImageError
-from core.markers import DETECTED, MARKERS, marker_name, plane
+from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, plane
 from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
@@ -29,12 +29,15 @@ def judge(data: Dataset, images: pd.DataFrame) -> None:
     if not present:
         st.warning("No picture of this dataset could be read, so no marker was looked for.")
         return
-    flagged = {m: int((images[f"{m}_flag"] == True).sum()) for m in present}  # noqa: E712 (None is neither)
+    flagged = {m: f"{int((images[f'{m}_flag'] == True).sum()):,} flagged" for m in present}  # noqa: E712 (None is neither)
+    flagged |= dict.fromkeys(UNDETECTED, "no detector")
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     with left:
-        marker = (
-            choice.optional("marker", "Marker", present, present[0], lambda m: f"{marker_name(m)} ({flagged[m]:,} flagged)") or present[0]
-        )
+        marker = choice.optional("marker", "Marker", list(flagged), present[0], lambda m: f"{marker_name(m)} ({flagged[m]})") or present[0]
+    if marker in UNDETECTED:
+        right.caption(f"{marker_name(marker).capitalize()} has {NO_DETECTOR}. Your answers count in the next audit.")
+        _one(data, images, marker, "not flagged", verdicts)
+        return
     with right:
         side = (
             st.segmented_control(
@@ -56,13 +59,15 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
     given = verdicts.of(marker)
     row = next_row(images, marker, side, given)
     shown, answers = st.columns([2, 1], gap="medium")
+    looked_for = marker in DETECTED
     with answers:
-        outlined = st.toggle("Outline it", value=True, help="What the detector found.", key="outlined")
+        outlined = looked_for and st.toggle("Outline it", value=True, help="What the detector found.", key="outlined")
         _answers(None if row is None else str(images["content"].iloc[row]), marker, verdicts, given.empty)
         _figures(reviewed(images, marker, given), side)
     with shown:
         if row is None:
-            st.success("You have looked at all of them." if (images[f"{marker}_flag"] == (side == "flagged")).any() else "There are none.")
+            there = not looked_for or (images[f"{marker}_flag"] == (side == "flagged")).any()
+            st.success("You have looked at all of them." if there else "There are none.")
             return
         image_id = str(images["image_id"].iloc[row])
         try:
@@ -72,8 +77,8 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
             return
         mask = _mask(data, image_id, marker, picture.shape[:2]) if outlined else None
         show_picture(_outlined(picture, mask), alt=f"{image_id}: {MARKERS[marker].question}")
-        score = float(images[f"{marker}_score"].iloc[row])
-        st.caption(f"{image_id} · score of the detector {score:.2f}" + ("" if mask is None or mask.any() else " · nothing outlined"))
+        score = f"score of the detector {float(images[f'{marker}_score'].iloc[row]):.2f}" if looked_for else "no detector"
+        st.caption(f"{image_id} · {score}" + ("" if mask is None or mask.any() else " · nothing outlined"))
 
 
 def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -> None:
@@ -107,12 +112,11 @@ def _figures(r: Reviewed, side: Side) -> None:
     if enough:
         st.success(f"Enough: {enough}.", icon=":material/check:")
     total = r.flagged if side == "flagged" else r.others
-    st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {r.in_a_row[side]:,} right in a row")
-    rows = (
-        ("of the flagged bear it (precision)", r.precision),
-        ("of the others bear it (missed)", r.missed),
-        ("of all images bear it", r.share),
-    )
+    looked_for = r.marker in DETECTED
+    row = f"{r.in_a_row[side]:,} {'right' if looked_for else 'without it'} in a row"
+    st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {row}")
+    flags = (("of the flagged bear it (precision)", r.precision), ("of the others bear it (missed)", r.missed))
+    rows = (*(flags if looked_for else ()), ("of all images bear it", r.share))
     for label, figure in rows:
         st.markdown(f"{_percent(figure)} {label}")
     st.caption(

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.markers import EVERYWHERE, marker_name
+from core.markers import EVERYWHERE, MARKERS, NO_DETECTOR, UNDETECTED, marker_name
 from imaging.cover import discs
 from imaging.resize import thumbnail
-from shortcuts.drawing import INKS, INSERTED, STICKERS, Dose
+from shortcuts.dose import Dose
+from shortcuts.drawing import INKS, INSERTED, STICKERS
 from shortcuts.experiment import Impossible, Subject
 from shortcuts.filling import FILLINGS
 from shortcuts.one import Answer
@@ -29,6 +30,7 @@ FILLING_NAMES = {
     "skin": "skin texture of this picture",
 }
 NONE = "the decision"
+DETECTORS = "by the detectors, which err" + "".join(f"; {marker_name(m)}: {NO_DETECTOR}" for m in UNDETECTED)
 WAYS = ("A marker", "Paint a mark", "What if")
 PAINTS = {**{f"{name} ink": colour for name, colour in INKS.items()}, **{f"{name} sticker": colour for name, colour in STICKERS.items()}}
 
@@ -40,7 +42,7 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         return
     outlined = services.ask(OutlinePicture(chosen.picture, chosen.data, chosen.image_id))
     subject = fit(opened.card, outlined)
-    source = "by the dataset's masks" if chosen.data and chosen.data.marker_masks else "by the detectors, which err"
+    source = "by the dataset's masks" if chosen.data and chosen.data.marker_masks else DETECTORS
     st.caption(
         (f"Markers that are there, {source}." if subject.markers else f"No marker is there, {source}.")
         + (" The lesion was found by its colour." if lesion is None and subject.lesion is not None else "")
@@ -173,7 +175,7 @@ def _dose(marker: str) -> Dose:
     size = three.slider("Size", 0.4, 2.5, 1.0, 0.1, format="%.1f×", key="try-size")
     strength = four.slider("Strength", 10, 100, 85, 5, format="%d %%", key="try-strength")
     at = None
-    if marker not in EVERYWHERE and st.toggle("Choose its place", key="try-place"):
+    if MARKERS[marker].lies in ("beside", "border") and st.toggle("Choose its place", key="try-place"):
         across, down = st.columns(2)
         at = (
             across.slider("Left to right", 0, 100, 25, format="%d %%", key="try-x") / 100,

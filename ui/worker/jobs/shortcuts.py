@@ -11,7 +11,7 @@ import numpy as np
 from core.runs import Run
 from datasets.dataset import Dataset
 from imaging.picture import Picture
-from shortcuts.drawing import Dose
+from shortcuts.dose import Dose
 from shortcuts.experiment import Impossible, Subject
 from shortcuts.plan import Plan
 from shortcuts.subjects import Outlined
