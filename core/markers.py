@@ -54,6 +54,16 @@ _ROWS = (
     Marker("gel_border", 5, "gel border", "a gel border", "Does the border of the gel show?", lies="everywhere"),
     Marker("gel_bubble", 6, "gel bubble", "gel bubbles", "Are there bubbles in the gel?", ("gel_bubbles", "bubbles")),
     Marker("black_frame", 7, "black frame", "a black frame", "Is there a black frame?", ("frame",), "rule", lies="everywhere"),
+    Marker(
+        "pen_circle",
+        8,
+        "pen circle",
+        "a circle drawn with a pen",
+        "Is there a circle drawn round the lesion?",
+        ("pen_circles", "pen_ring", "drawn_circle", "circled"),
+        "none",
+        "around",
+    ),
 )
 MARKERS: Mapping[str, Marker] = {row.key: row for row in _ROWS}
 DETECTED = tuple(key for key, row in MARKERS.items() if row.detector != "none")
