@@ -64,6 +64,15 @@ _ROWS = (
         "none",
         "around",
     ),
+    Marker(
+        "text",
+        9,
+        "text or label",
+        "letters or figures",
+        "Are there letters or figures, such as a date?",
+        ("text_label", "label_text", "date_stamp", "watermark", "burnt_in_text", "burned_in_text"),
+        "none",
+    ),
 )
 MARKERS: Mapping[str, Marker] = {row.key: row for row in _ROWS}
 DETECTED = tuple(key for key, row in MARKERS.items() if row.detector != "none")

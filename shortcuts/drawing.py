@@ -14,7 +14,7 @@ import numpy as np
 
 from core.markers import MARKERS
 from imaging.fields import smooth_noise, strokes
-from shortcuts import pen_circle
+from shortcuts import pen_circle, text
 from shortcuts.dose import Dose, Drawn, blend
 from shortcuts.placing import across_border, around, beside, reach_from
 
@@ -186,4 +186,5 @@ INSERTED: dict[str, Drawing] = {
     "gel_border": Drawing(_gel_border, 0.5),
     "gel_bubble": Drawing(_gel_bubble, 0.13),
     "pen_circle": Drawing(pen_circle.draw, 0.06, tuple(pen_circle.KINDS), tuple(pen_circle.PENS), usual=2),
+    "text": Drawing(text.draw, 0.16, text.KINDS, tuple(text.COLOURS), usual=2, shape=(1.0, 0.35)),
 }
