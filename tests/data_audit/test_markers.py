@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.markers import MARKERS
+from core.markers import DETECTED
 from data_audit.evidence import MarkerShare
 from data_audit.markers.detector import LEARNED, NETWORK, card, find_markers, thresholds
 from data_audit.markers.present import label_columns, marker_findings, present_markers
@@ -46,7 +46,7 @@ def drawn() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
 
 def test_network_and_card_belong_together() -> None:
     assert hashlib.sha256(NETWORK.read_bytes()).hexdigest() == card()["network_sha256"]
-    assert set(thresholds()) == set(MARKERS) and "no licence" in card()["licence"] and "markers retrain" in card()["command"]
+    assert set(thresholds()) == set(DETECTED) and "no licence" in card()["licence"] and "markers retrain" in card()["command"]
     for marker in LEARNED:
         facts = card()["markers"][marker]
         assert facts["auc"]["out of fold"][1] <= facts["auc"]["out of fold"][0] <= facts["auc"]["out of fold"][2]
@@ -62,7 +62,7 @@ def test_masks_lie_on_what_was_drawn(drawn: list[tuple[np.ndarray, dict[str, np.
     common = either = 0
     for image, truth in drawn:
         found = find_markers(image)
-        assert found.bits.shape == image.shape[:2] and list(found.scores) == list(MARKERS)
+        assert found.bits.shape == image.shape[:2] and list(found.scores) == list(DETECTED)
         mask = truth.get(marker, np.zeros(found.bits.shape, bool))
         common += int((found.mask(marker) & mask).sum())
         either += int((found.mask(marker) | mask).sum())
@@ -133,7 +133,7 @@ def test_every_wild_marker_changes_the_picture_where_it_says(marker: str) -> Non
 
 def test_masks_come_before_columns_and_columns_before_detectors(small_dataset: Path, tmp_path: Path) -> None:
     dataset = open_dataset(small_dataset)
-    scanned = pd.DataFrame({f"{m}_flag": [True] * len(dataset) for m in MARKERS} | {f"{m}_score": 0.9 for m in MARKERS})
+    scanned = pd.DataFrame({f"{m}_flag": [True] * len(dataset) for m in DETECTED} | {f"{m}_score": 0.9 for m in DETECTED})
     assert {m.source for m in present_markers(dataset, {}, scanned)} == {"mask"}
     table = dataset.table.assign(Patches=["1", "0", ""] * (len(dataset) // 3) + ["0"] * (len(dataset) % 3), ruler="sometimes")
     bare = replace(dataset, marker_masks={}, table=table, order=())
