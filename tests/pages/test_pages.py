@@ -38,6 +38,7 @@ ALWAYS = {
     "training": {"button Start training"},
     "classifier": {"button Save the card", "button Check the card", "button Compare them"},
     "learn": {"button_group Lesson: Scrambled", "button Draw it"},
+    "about": {"download_button Citation (CFF)"},
 }
 BY_BROWSER = {
     "vega_lite_chart": "tests/browser/test_audit.py: charts filter each other; test_evaluate.py: clicking a cell",

@@ -67,6 +67,7 @@ PAGES = {
             "What is in the file, what does its card say, and do labelled images support the card?",
         ),
         PageRow("learn", "learn", "Learn", "school", "Grad-CAM step by step on an image of your choice, with the actual numbers."),
+        PageRow("about", "about", "About", "info"),
     )
 }
 
