@@ -113,10 +113,10 @@ def reviewed(images: pd.DataFrame, marker: str, verdicts: pd.DataFrame) -> Revie
     """The detector on this dataset by the verdicts given so far; intervals by Wilson (1927)."""
     flags = pd.Series(_flags(images, marker), index=images["content"])
     flags = flags[flags.notna() & ~flags.index.duplicated()]
-    told = verdicts.dropna(subset=["present"])
-    told = told[told["content"].isin(flags.index)]
-    side = flags.loc[told["content"]].to_numpy() > 0
-    present = told["present"].to_numpy() > 0
+    decided = verdicts.dropna(subset=["present"])
+    decided = decided[decided["content"].isin(flags.index)]
+    side = flags.loc[decided["content"]].to_numpy() > 0
+    present = decided["present"].to_numpy() > 0
     n = {"flagged": int((flags > 0).sum()), "not flagged": int((flags == 0).sum())}
     precision, missed = _share(present[side]), _share(present[~side])
     seen: dict[Side, int] = {"flagged": int(side.sum()), "not flagged": int((~side).sum())}

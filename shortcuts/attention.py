@@ -15,7 +15,7 @@ from models.classifier import BATCH, Classifier
 
 
 @dataclass(frozen=True)
-class Told:
+class Scored:
     """probabilities, logits: float32 (N, C); maps: number of the picture → float32 (h, w), of the decision, signed."""
 
     probabilities: np.ndarray
@@ -23,10 +23,10 @@ class Told:
     maps: dict[int, np.ndarray]
 
 
-def tell(classifier: Classifier, pictures: Sequence[np.ndarray], looked_at: Sequence[bool]) -> Told:
+def score(classifier: Classifier, pictures: Sequence[np.ndarray], looked_at: Sequence[bool]) -> Scored:
     """pictures: uint8 RGB (H, W, 3) at the network's input size; looked_at: of which the map is wanted, where the network shows one."""
     probabilities, logits = (np.zeros((len(pictures), len(classifier.card.classes)), np.float32) for _ in range(2))
-    told = Told(probabilities, logits, {})
+    scored = Scored(probabilities, logits, {})
     method = map_method(classifier)
     mapped = np.asarray(looked_at, bool) & (method is not None)
     for wanted in (True, False):
@@ -37,11 +37,11 @@ def tell(classifier: Classifier, pictures: Sequence[np.ndarray], looked_at: Sequ
             prepared = classifier.scale(np.stack([pictures[k] for k in some]))
             if wanted and method is not None:
                 scores, maps = cam(classifier, prepared, None, method)
-                told.maps.update(zip(some.tolist(), maps, strict=True))
+                scored.maps.update(zip(some.tolist(), maps, strict=True))
             else:
                 scores = classifier.predict(prepared)
-            told.probabilities[some], told.logits[some] = scores.probabilities, scores.logits
-    return told
+            scored.probabilities[some], scored.logits[some] = scores.probabilities, scores.logits
+    return scored
 
 
 def map_method(classifier: Classifier) -> str | None:

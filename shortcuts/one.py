@@ -57,22 +57,22 @@ def ask(
 def answer(classifier: Classifier, subject: Subject, trial: Trial, target: int | None = None) -> Answer:
     """What the classifier says of a trial. target: index of the class, None for the decision."""
     pictures = np.stack([subject.image, trial.changed, trial.control])
-    told, maps, chosen = look(classifier, pictures, target)
+    prediction, maps, chosen = look(classifier, pictures, target)
     evidence = float("nan") if maps is None else share_on(maps[0 if trial.direction == "removal" else 1], trial.mask)
-    return Answer(trial, pictures, told.probabilities, told.logits, maps, chosen, evidence, float(trial.mask.mean()))
+    return Answer(trial, pictures, prediction.probabilities, prediction.logits, maps, chosen, evidence, float(trial.mask.mean()))
 
 
 def look(classifier: Classifier, pictures: np.ndarray, target: int | None) -> tuple[Prediction, np.ndarray | None, int]:
     """Scores, maps of one class (None where the network shows none) and that class: the decision on the first picture, if none is given."""
     prepared, method = classifier.scale(pictures), map_method(classifier)
     if method is None:
-        told = classifier.predict(prepared)
-        return told, None, int(told.probabilities[0].argmax()) if target is None else target
-    told, maps = cam(classifier, prepared, None if target is None else np.full(len(pictures), target, np.int32), method)
-    decided = told.probabilities.argmax(axis=1)
+        prediction = classifier.predict(prepared)
+        return prediction, None, int(prediction.probabilities[0].argmax()) if target is None else target
+    prediction, maps = cam(classifier, prepared, None if target is None else np.full(len(pictures), target, np.int32), method)
+    decided = prediction.probabilities.argmax(axis=1)
     if target is None and (decided != decided[0]).any():  # the maps are of several classes
         maps = cam(classifier, prepared, np.full(len(pictures), decided[0], np.int32), method)[1]
-    return told, maps, int(decided[0]) if target is None else target
+    return prediction, maps, int(decided[0]) if target is None else target
 
 
 def evidence_on(classifier: Classifier, subject: Subject, target: int | None = None) -> dict[str, float]:

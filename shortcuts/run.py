@@ -18,7 +18,7 @@ from core.runs import Run
 from data_audit.scan import one_thread_a_call
 from datasets.dataset import Dataset
 from models.classifier import Classifier
-from shortcuts.attention import share_on, tell
+from shortcuts.attention import score, share_on
 from shortcuts.experiment import Impossible, Subject, Trial
 from shortcuts.plan import Plan, make_trials
 from shortcuts.table import empty_row, read_trials, trials_frame, write_trials
@@ -137,10 +137,10 @@ def _answered(
             changed = put(t.changed, t.direction == "insertion")
             places = {"base": base, "changed": changed, "control": put(t.control), "again": put(t.again), "cropped": cropped}
             numbered.append((rows[-1], places, base if t.direction == "removal" else changed, t.mask))
-    told = tell(classifier, pictures, looked_at)
+    scored = score(classifier, pictures, looked_at)
     for row, places, marked, mask in numbered:
-        row.update({name: told.probabilities[k] for name, k in places.items() if k >= 0})
-        row.update({f"{name}_logits": told.logits[places[name]] for name in ("base", "changed", "control")})
-        if marked in told.maps:
-            row["evidence_share"] = share_on(told.maps[marked], mask)
+        row.update({name: scored.probabilities[k] for name, k in places.items() if k >= 0})
+        row.update({f"{name}_logits": scored.logits[places[name]] for name in ("base", "changed", "control")})
+        if marked in scored.maps:
+            row["evidence_share"] = share_on(scored.maps[marked], mask)
     return rows

@@ -117,8 +117,8 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             "can't tell",
             f"with {e.direction}, the marker being there moves P({e.target}) by {e.change.value:+.2f} and turns "
             f"{of[e.direction].change.value:.0%} of the decisions, its control moves it by {e.control.value:+.2f} and turns "
-            f"{of[e.direction].control.value:.0%}: any change as strong disturbs this network, and what the marker does of itself "
-            "cannot be told.",
+            f"{of[e.direction].control.value:.0%}: any change as strong disturbs this network, and the marker's own effect "
+            "cannot be told apart.",
         )
     needed = max((e.needed for e in enough if not np.isnan(e.needed)), default=float("nan"))
     many = f" About {needed:,.0f} lesions would settle the probabilities." if needed > widest.lesions else ""

@@ -32,7 +32,6 @@ def cropped(outlined: Outlined) -> Outlined:
     """Only the lesion and a margin round it."""
     assert outlined.lesion is not None
     lesion = outlined.lesion
-
     markers = {name: crop_to_lesion(mask, lesion) for name, mask in outlined.markers.items()}
     there = {name: mask for name, mask in markers.items() if mask.any()}
     return Outlined(crop_to_lesion(outlined.image, lesion), crop_to_lesion(lesion, lesion), there)
@@ -93,8 +92,8 @@ def what_if(
             changed = CHANGES[step](changed, way, rng)
         pictures.append(fit(classifier.card, changed).image)
     stack = np.stack(pictures)
-    told, maps, chosen = look(classifier, stack, target)
-    return WhatIf(tuple(variants), stack, told.probabilities, told.logits, maps, chosen)
+    prediction, maps, chosen = look(classifier, stack, target)
+    return WhatIf(tuple(variants), stack, prediction.probabilities, prediction.logits, maps, chosen)
 
 
 def _sized(outlined: Outlined) -> Outlined:

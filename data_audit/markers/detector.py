@@ -56,8 +56,8 @@ def find_markers(picture: np.ndarray, border: Border | None = None) -> Found:
         _own.network.enableWinograd(False)  # costs more than it saves on maps so small
     learned, cells = look(_own.network, picture)
     frame = black_border(View(picture)) if border is None else border
-    told = dict(zip(LEARNED, map(float, learned), strict=True)) | {"black_frame": min(1.0, frame.share / (2 * FRAME))}
-    scores = {marker: told[marker] for marker in DETECTED}
+    by_marker = dict(zip(LEARNED, map(float, learned), strict=True)) | {"black_frame": min(1.0, frame.share / (2 * FRAME))}
+    scores = {marker: by_marker[marker] for marker in DETECTED}
     flags = {marker: score >= thresholds()[marker] for marker, score in scores.items()}
     height, width = picture.shape[:2]
     bits = np.zeros((height, width), np.uint16)
