@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from data_audit.audit import audit_dataset
 from demo.classifiers import install
 from reports.audit_report import write_report
 from tests.conftest import PROJECT
+from ui.frame import first_start
 from ui.parts.navigation import PAGES
 from ui.services import audits, predictions, services, trainings
 from workspace import Workspace
@@ -78,6 +80,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Ite
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Workspace]:
-    """A workspace that holds nothing."""
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace that holds nothing, in which the demo would take long to draw."""
+    monkeypatch.setattr(first_start, "DRAW", (sys.executable, "-c", "print('3 900 demo', flush=True); import time; time.sleep(3)"))
     yield from _serve(Workspace(tmp_path / "workspace"))

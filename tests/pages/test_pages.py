@@ -128,6 +128,14 @@ def test_it_opens_in_an_empty_workspace(empty: Workspace, address: str) -> None:
     assert not page.exception and not page.error, said(page)
 
 
+def test_start_shows_how_far_the_drawing_of_the_demo_is(empty: Workspace) -> None:
+    page, end = open_page("start"), time.monotonic() + 20
+    while not (bars := [e.proto.text for e in elements(page._tree) if e.type == "progress" and "3 of" in e.proto.text]):
+        assert time.monotonic() < end
+        page.run()
+    assert bars == ["Drawing the demo: demo, 3 of 900 images"]
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_whatever_can_be_pressed_is_pressed(served: Workspace, address: str) -> None:
     """Each control on a fresh page; what appears after a press, too: a button at once, any other on a fresh page led there again.

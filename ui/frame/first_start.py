@@ -13,6 +13,8 @@ import streamlit as st
 from ui.services import services
 from ui.worker.client import PROJECT
 
+DRAW = (sys.executable, "-m", "demo.make")  # and the workspace's folder
+
 
 @dataclass
 class DemoTask:
@@ -38,8 +40,7 @@ def demo_task() -> DemoTask | None:
 
 
 def _draw_demo(drawing: DemoTask, root: Path) -> None:
-    command = [sys.executable, "-m", "demo.make", str(root)]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*DRAW, str(root)], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stderr is not None
     for line in process.stdout:
         done, total, what = line.split(maxsplit=2)
