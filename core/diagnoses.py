@@ -27,80 +27,29 @@ BENIGN = frozenset({"bkl", "df", "nv", "vasc", "benign"})
 
 HAM10000 = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 ISIC2019 = ("mel", "nv", "bcc", "ak", "bkl", "df", "vasc", "scc")
-KAGGLE9 = (
-    "actinic keratosis",
-    "basal cell carcinoma",
-    "dermatofibroma",
-    "melanoma",
-    "nevus",
-    "pigmented benign keratosis",
-    "seborrheic keratosis",
-    "squamous cell carcinoma",
-    "vascular lesion",
+KAGGLE9 = tuple(
+    "actinic keratosis, basal cell carcinoma, dermatofibroma, melanoma, nevus, pigmented benign keratosis, seborrheic keratosis, "
+    "squamous cell carcinoma, vascular lesion".split(", ")
 )
 BINARY = ("benign", "malignant")
 
-# normalised spelling -> code; the codes and long names above are added below
+# code -> other spellings, normalised; its long name counts as well
 _ALIASES: dict[str, str] = {
-    "ak": "akiec",
-    "actinic keratosis": "akiec",
-    "actinic keratoses": "akiec",
-    "actinic keratoses intraepithelial carcinoma": "akiec",
-    "actinic keratoses and intraepithelial carcinoma": "akiec",
-    "actinic keratoses and intraepithelial carcinoma bowen s disease": "akiec",
-    "actinic keratosis intraepithelial carcinoma": "akiec",
-    "solar or actinic keratosis": "akiec",
-    "bowen s disease": "akiec",
-    "bowens disease": "akiec",
-    "intraepithelial carcinoma": "akiec",
-    "akiec bowen": "akiec",
-    "benign keratosis like lesions": "bkl",
-    "benign keratosis like lesion": "bkl",
-    "benign lesions of the keratosis": "bkl",
-    "pigmented benign keratosis": "bkl",
-    "seborrheic keratosis": "bkl",
-    "seborrhoeic keratosis": "bkl",
-    "sk": "bkl",
-    "pbk": "bkl",
-    "solar lentigo": "bkl",
-    "lentigo simplex": "bkl",
-    "lentigo nos": "bkl",
-    "lichenoid keratosis": "bkl",
-    "lichen planus like keratosis": "bkl",
-    "dermatofibromas": "df",
-    "malignant melanoma": "mel",
-    "melanoma invasive": "mel",
-    "melanoma in situ": "mel",
-    "melanoma nos": "mel",
-    "lentigo maligna": "mel",
-    "naevus": "nv",
-    "nevi": "nv",
-    "moles": "nv",
-    "mole": "nv",
-    "melanocytic nevus": "nv",
-    "melanocytic nevi": "nv",
-    "melanocytic naevus": "nv",
-    "melanocytic naevi": "nv",
-    "melanocytic nevi moles": "nv",
-    "melanomaanocytic nevi moles": "nv",
-    "vascular lesions": "vasc",
-    "vascular skin lesion": "vasc",
-    "hemangioma": "vasc",
-    "haemangioma": "vasc",
-    "angioma": "vasc",
-    "angiokeratoma": "vasc",
-    "pyogenic granuloma": "vasc",
-    "squamous carcinoma": "scc",
-    "squamous cell carcinoma invasive": "scc",
-    "squamous cell carcinoma in situ": "scc",
-    "unknown": "unk",
-    "none of the others": "unk",
-    "cancer": "malignant",
-    "maligne": "malignant",
-    "non malignant": "benign",
-    "nonmalignant": "benign",
-    "not malignant": "benign",
-    "non melanoma": "benign",
+    "akiec": "ak, actinic keratosis, actinic keratoses, actinic keratoses intraepithelial carcinoma, actinic keratoses and intraepithelial "
+    "carcinoma, actinic keratoses and intraepithelial carcinoma bowen s disease, actinic keratosis intraepithelial carcinoma, "
+    "solar or actinic keratosis, bowen s disease, bowens disease, intraepithelial carcinoma, akiec bowen",
+    "bkl": "benign keratosis like lesions, benign keratosis like lesion, benign lesions of the keratosis, pigmented benign keratosis, "
+    "seborrheic keratosis, seborrhoeic keratosis, sk, pbk, solar lentigo, lentigo simplex, lentigo nos, lichenoid keratosis, "
+    "lichen planus like keratosis",
+    "df": "dermatofibromas",
+    "mel": "malignant melanoma, melanoma invasive, melanoma in situ, melanoma nos, lentigo maligna",
+    "nv": "naevus, nevi, moles, mole, melanocytic nevus, melanocytic nevi, melanocytic naevus, melanocytic naevi, melanocytic nevi moles, "
+    "melanomaanocytic nevi moles",
+    "vasc": "vascular lesions, vascular skin lesion, hemangioma, haemangioma, angioma, angiokeratoma, pyogenic granuloma",
+    "scc": "squamous carcinoma, squamous cell carcinoma invasive, squamous cell carcinoma in situ",
+    "unk": "unknown",
+    "malignant": "cancer, maligne",
+    "benign": "non malignant, nonmalignant, not malignant, non melanoma",
 }
 
 
@@ -108,11 +57,11 @@ def _normal(name: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9]+", " ", name.lower()).split())
 
 
-_CODES: dict[str, str] = {**{_normal(long): code for code, long in LONG_NAMES.items()}, **{code: code for code in LONG_NAMES}, **_ALIASES}
+_CODES = {_normal(name): code for code, long in LONG_NAMES.items() for name in (code, long, *_ALIASES.get(code, code).split(", "))}
 
 
 def code_of(name: str) -> str | None:
-    """The code a diagnosis name stands for, or None where the vocabulary does not know it."""
+    """The code of a diagnosis, however it is spelt; None if the vocabulary does not know it."""
     return _CODES.get(_normal(name))
 
 
@@ -122,12 +71,17 @@ def code_or_name(name: str) -> str:
 
 
 def long_name(code: str) -> str:
-    """`mel` -> `melanoma`; a name the vocabulary does not know comes back as it is."""
+    """`mel` -> `melanoma`; an unknown name is returned unchanged."""
     return LONG_NAMES.get(code, code)
 
 
+def full_name(code: str) -> str:
+    """`mel` -> `melanoma (mel)`; a name without a long form is returned unchanged."""
+    return f"{LONG_NAMES[code]} ({code})" if LONG_NAMES.get(code, code) != code else code
+
+
 def malignancy(code: str) -> str | None:
-    """`benign`, `malignant`, or None where that cannot be said of the code."""
+    """`benign`, `malignant`, or None for a code that is neither."""
     if code in MALIGNANT:
         return "malignant"
     return "benign" if code in BENIGN else None
@@ -141,10 +95,9 @@ def is_binary(codes: Iterable[str]) -> bool:
 def label_map(labels: Iterable[str], classes: Sequence[str]) -> dict[str, str | None]:
     """For each dataset label the classifier's class it belongs to, or None if it has none.
 
-    Both sides are compared by code. A two-class classifier takes diagnoses by their malignancy; one
-    that tells one diagnosis from all others (a class called `not mel`, `other`) takes the rest there, as
-    does a class that stands for none of the others (UNK), but only with diagnoses the vocabulary knows:
-    a word nobody knows may be another spelling of a class.
+    Both sides are compared by code. A two-class classifier takes diagnoses by their malignancy. A rest class (`not mel`, `other`)
+    takes all other diagnoses, as does a class for none of the others (UNK), but only those the vocabulary knows: an unknown word
+    may be another spelling of a class.
     """
     codes = [code_or_name(c) for c in classes]
     rest = [c for c in codes if c.lower() in ("other", "others", "rest", "not mel", "unk")]

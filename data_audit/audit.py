@@ -24,7 +24,7 @@ from data_audit.findings import by_gravity
 from data_audit.images import write_images
 from data_audit.labels import label_findings
 from data_audit.markers.present import label_columns, marker_findings
-from data_audit.potential import potential_findings, potentials, told_by
+from data_audit.potential import potential_findings, potentials
 from data_audit.resplit import parse_fractions, resplit, whole_groups
 from data_audit.review import Verdicts
 from data_audit.seen import Seen, feature_sets, see_dataset
@@ -98,7 +98,7 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
             Associated(a.column, a.target, a.kind, a.strength.value, a.strength.low, a.strength.high, a.p, a.q, a.lesions, a.images)
             for a in found
         ),
-        tuple(told_by(p) for p in potential),
+        tuple(potential),
         tuple(by_gravity(findings)),
     )
     write_images(seen.frame.assign(cluster=cluster), folder / "images.parquet", about)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import DatasetError
 from core.records import read_record
-from data_audit.evidence import ToldBy
+from data_audit.evidence import Potential
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 
@@ -89,7 +89,7 @@ class Audit:
     balancing: tuple[Balance, ...]
     markers: tuple[MarkerCount, ...]
     associations: tuple[Associated, ...]
-    shortcut_potential: tuple[ToldBy, ...]
+    shortcut_potential: tuple[Potential, ...]
     findings: tuple[Finding, ...]
 
 

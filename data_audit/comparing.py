@@ -12,7 +12,7 @@ from data_audit.findings import Finding
 from data_audit.likeness import Pair
 from data_audit.scan import Scan
 from data_audit.seen import Seen, comparable
-from data_audit.shift import shift_findings, shifts, told_apart
+from data_audit.shift import domain_classifier, shift_findings, shifts
 
 
 def between_splits(seen: Seen) -> list[Finding]:
@@ -25,7 +25,7 @@ def between_splits(seen: Seen) -> list[Finding]:
     features = comparable(seen)[rows].reset_index(drop=True)
     groups = np.unique(seen.dataset.groups.to_numpy(object)[rows].astype(str), return_inverse=True)[1]
     names = ("training", "test")
-    return shift_findings(shifts(features, second, groups), told_apart(features, second, groups, names), names)
+    return shift_findings(shifts(features, second, groups), domain_classifier(features, second, groups, names), names)
 
 
 def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
@@ -39,7 +39,7 @@ def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
     theirs = [f"second {g}" for g in other.dataset.groups]
     groups = pd.factorize(np.r_[seen.dataset.groups.to_numpy(object), np.array(theirs, object)])[0]
     shared = yield from _shared(seen.scan, other.scan)
-    findings = shift_findings(shifts(features, second, groups), told_apart(features, second, groups, names), names)
+    findings = shift_findings(shifts(features, second, groups), domain_classifier(features, second, groups, names), names)
     if shared:
         ids = seen.dataset.table["image_id"].to_numpy(object), other.dataset.table["image_id"].to_numpy(object)
         found = tuple(SamePhotograph(ids[0][p.one], ids[1][p.other], round(p.correlation, 3)) for p in shared)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evaluation.intervals import Figure
+
 
 @dataclass(frozen=True)
 class Captioned:
@@ -156,15 +158,16 @@ class Tones(Evidence):
 
 @dataclass(frozen=True)
 class Carried:
-    """loss: of AUC when the feature is shuffled."""
+    """loss: of AUC when the feature is shuffled among held-out images."""
 
     feature: str
     loss: float
 
 
 @dataclass(frozen=True)
-class ToldBy:
-    """AUC of telling the target by a set of features, 95 % interval; reason: why there is none."""
+class Potential:
+    """AUC of predicting the target from a set of features, out of fold, with its 95 % interval over lesions; reason: why it is
+    undefined. carried: what the features contribute, the largest first."""
 
     asked: str
     target: str
@@ -172,17 +175,23 @@ class ToldBy:
     low: float
     high: float
     reason: str
-    carried: tuple[Carried, ...]
+    carried: tuple[Carried, ...] = ()
+
+    @property
+    def figure(self) -> Figure:
+        return Figure(self.auc, self.low, self.high, self.reason)
 
 
 @dataclass(frozen=True)
 class FeatureSets(Evidence):
-    sets: tuple[ToldBy, ...]
+    sets: tuple[Potential, ...]
 
 
 @dataclass(frozen=True)
-class Shifted:
-    """One feature of the second dataset against the first, as in `Shift`."""
+class Shift:
+    """One feature of a second set of images against the first. kind: `difference of means`, or `Cramér's V`; effect: that difference
+    over the pooled standard deviation, or V, with its 95 % interval; q: p after Benjamini–Hochberg; first, second: mean, or share of
+    the value that changed most, which is `value`."""
 
     feature: str
     kind: str
@@ -193,17 +202,17 @@ class Shifted:
     q: float
     first: float
     second: float
-    value: str
+    value: str = ""
 
 
 @dataclass(frozen=True)
 class Shifts(Evidence):
-    """AUC of telling two sets of photographs apart, and by what."""
+    """AUC of a classifier that separates the two sets of images, and how each feature differs."""
 
     auc: float
     low: float
     high: float
-    shifts: tuple[Shifted, ...]
+    shifts: tuple[Shift, ...]
 
 
 AnyEvidence = (

@@ -1,50 +1,39 @@
-"""Shortcut potential: how well the label is told from what is not the lesion.
+"""Shortcut potential: how well the label can be predicted without looking at the lesion.
 
-A simple learner (gradient-boosted trees) sees only markers, the skin around the lesion and how the picture was taken, and is tested on
-lesions it has not seen. What it can tell, a network can learn instead of the lesion. Age, sex and site are asked apart,
-since they may be real risk.
+Gradient-boosted trees see only markers, the skin around the lesion and how the image was taken, and are tested on held-out
+lesions. Whatever they predict from, a network can learn instead of the lesion. Age, sex and site are tested separately, since they
+may be real risk factors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from core.diagnoses import full_name
 from core.runs import Run
 from data_audit.associations import malignant_or_not
-from data_audit.evidence import Carried, FeatureSets, ToldBy
+from data_audit.evidence import Carried, FeatureSets, Potential
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
-from evaluation.intervals import Figure, auc, undefined
+from evaluation.intervals import auc
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
-STEPS = 200  # quantiles that a feature is told by
+STEPS = 200  # quantiles to which a feature is reduced
 FOLDS = 5
-FEWEST = 20  # lesions of either side below which nothing is said
-TELLING = 0.6  # lower end of the interval of the AUC from which it is more than a note
+FEWEST = 20  # lesions required on either side
+PREDICTABLE = 0.6  # lower limit of the AUC's interval from which it is more than a note
 SHOWN = 5  # features named
-TAKING = ("width", "height", "aspect", "border_share")  # how the picture was taken, whatever it shows
+TAKING = ("width", "height", "aspect", "border_share")  # how the image was taken, whatever it shows
 PERSON = ("age", "sex", "site")
 PERSON_SET = "age, sex and site"
 
 
-@dataclass(frozen=True)
-class Potential:
-    """asked: which features; target: what is told apart; auc: out of fold, interval over lesions; carried: features with the
-    loss of AUC when one is shuffled among the pictures held out, the largest first."""
-
-    asked: str
-    target: str
-    auc: Figure
-    carried: tuple[tuple[str, float], ...] = ()
-
-
 def potentials(dataset: Dataset, features: Mapping[str, pd.DataFrame]) -> Run[list[Potential]]:
     """One `Potential` a set of features. features: name of the set -> frame in the table's order (numbers, NaN, or text)."""
-    event, target = labels_to_tell(dataset)
+    event, target = target_labels(dataset)
     known = ~np.isnan(event)
     groups = pd.factorize(dataset.groups)[0][known]
     parts = folds(event[known] > 0, groups)
@@ -52,13 +41,13 @@ def potentials(dataset: Dataset, features: Mapping[str, pd.DataFrame]) -> Run[li
     for done, (name, frame) in enumerate(features.items()):
         yield done, len(features)
         coded = as_numbers(frame[known])
-        found.append(tell_apart(name, target, coded, event[known] > 0, groups, parts))
+        found.append(discriminate(name, target, coded, event[known] > 0, groups, parts))
     yield len(features), len(features)
     return found
 
 
 def folds(event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Folds:
-    """Rows to learn from and rows to test on, FOLDS times, groups whole and events spread evenly; none with too few groups."""
+    """Training and test rows of FOLDS folds, stratified by event, with whole groups held out; none with too few groups."""
     from sklearn.model_selection import StratifiedKFold
 
     if min(len(np.unique(groups[event])), len(np.unique(groups[~event]))) < FEWEST:
@@ -70,10 +59,10 @@ def folds(event: np.ndarray, groups: np.ndarray, seed: int = 0) -> Folds:
     return [(np.flatnonzero(~h), np.flatnonzero(h)) for h in held]
 
 
-def tell_apart(
+def discriminate(
     name: str, target: str, features: pd.DataFrame, event: np.ndarray, groups: np.ndarray, parts: Folds, seed: int = 0
 ) -> Potential:
-    """AUC of telling the events from the others by these features, cross-validated by `folds`.
+    """AUC of predicting the events from these features, cross-validated over `parts`.
 
     features float (N, k), NaN allowed; event bool (N,); groups int (N,).
     """
@@ -81,15 +70,14 @@ def tell_apart(
     from sklearn.metrics import roc_auc_score
     from threadpoolctl import threadpool_limits
 
-    told = features.loc[:, features.nunique(dropna=False) > 1]
-    if not parts:
-        return Potential(name, target, undefined(f"fewer than {FEWEST} lesions on one side"))
-    if told.empty:
-        return Potential(name, target, undefined("these features are the same in all images"))
-    values = in_steps(told.to_numpy(float))
+    varying = features.loc[:, features.nunique(dropna=False) > 1]
+    if not parts or varying.empty:
+        reason = "these features are the same in all images" if parts else f"fewer than {FEWEST} lesions on one side"
+        return Potential(name, target, np.nan, np.nan, np.nan, reason)
+    values = in_steps(varying.to_numpy(float))
     rng = np.random.default_rng(seed)
     scores = np.zeros(len(event))
-    shuffled = np.zeros((told.shape[1], len(event)))
+    shuffled = np.zeros((varying.shape[1], len(event)))
     with threadpool_limits(1):  # trees this small are slower on many cores
         for train, test in parts:
             trees = HistGradientBoostingClassifier(
@@ -108,14 +96,13 @@ def tell_apart(
                 changed[:, k] = rng.permutation(changed[:, k])
                 shuffled[k, test] = trees.predict_proba(changed)[:, 1]
     whole = auc(scores, event, groups)
-    lost = [(str(c), whole.value - float(roc_auc_score(event, shuffled[k]))) for k, c in enumerate(told.columns)]
-    carried = tuple(sorted((x for x in lost if x[1] > 0.002), key=lambda x: -x[1])[:SHOWN])
-    return Potential(name, target, whole, carried)
+    lost = [Carried(str(c), whole.value - float(roc_auc_score(event, shuffled[k]))) for k, c in enumerate(varying.columns)]
+    carried = sorted((x for x in lost if x.loss > 0.002), key=lambda x: -x.loss)[:SHOWN]
+    return Potential(name, target, whole.value, whole.low, whole.high, whole.reason, tuple(carried))
 
 
 def in_steps(values: np.ndarray) -> np.ndarray:
-    """float (N, k): each column as the number of its quantile, NaN where it is NaN. Trees see only the order anyway, and so
-    fine a grid need not be made anew for every fold."""
+    """float (N, k): each column as the number of its quantile, NaN where it is NaN. Trees use the order alone."""
     stepped = np.full(values.shape, np.nan)
     for k, column in enumerate(values.T):
         known = ~np.isnan(column)
@@ -124,7 +111,7 @@ def in_steps(values: np.ndarray) -> np.ndarray:
     return stepped
 
 
-def labels_to_tell(dataset: Dataset) -> tuple[np.ndarray, str]:
+def target_labels(dataset: Dataset) -> tuple[np.ndarray, str]:
     """float (N,) 1, 0 or NaN, and its name: malignant or not; where no diagnosis is malignant, the commonest or not."""
     named = dataset.table["diagnosis"]
     event = named.map(malignant_or_not).to_numpy(float)
@@ -148,47 +135,38 @@ def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def potential_findings(found: list[Potential]) -> list[Finding]:
-    """What is told from the picture without the lesion is one finding; age, sex and site are a note of their own."""
-    picture = [p for p in found if p.asked != PERSON_SET and p.auc.defined]
-    person = [p for p in found if p.asked == PERSON_SET and p.auc.defined and p.auc.low > 0.5]
-    findings = [_person(p) for p in person]
-    best = max(picture, key=lambda p: p.auc.low, default=None)
-    if best is not None and best.auc.low > 0.5:
-        others = "; ".join(f"{p.asked} {p.auc:.2f}" for p in picture if p is not best)
+    """Prediction without the lesion is one finding; prediction from age, sex and site a note of its own."""
+    findings = [
+        Finding(
+            "predictable from age, sex and site",
+            "note",
+            _prediction(p),
+            (),
+            FeatureSets((p,)),
+            "These may be real risk factors. Report what they achieve alone, and results by each of them.",
+        )
+        for p in found
+        if p.asked == PERSON_SET and p.low > 0.5
+    ]
+    image = [p for p in found if p.asked != PERSON_SET and not np.isnan(p.auc)]
+    best = max(image, key=lambda p: p.low, default=None)
+    if best is not None and best.low > 0.5:
+        others = "; ".join(f"{p.asked} {p.figure:.2f}" for p in image if p is not best)
         findings.append(
             Finding(
-                "told without the lesion",
-                "moderate" if best.auc.low >= TELLING else "note",
-                f"{_what(best)} is told from {best.asked} with an AUC of {best.auc:.2f}; chance is .50. "
-                f"{_carried(best)}" + (f" From the others: {others}." if others else ""),
+                "predictable without the lesion",
+                "moderate" if best.low >= PREDICTABLE else "note",
+                _prediction(best) + (f" From the others: {others}." if others else ""),
                 (),
-                FeatureSets(tuple(told_by(p) for p in picture)),
-                "A network can learn this instead of the lesion: balance or crop the pictures, and compare every classifier with this AUC.",
+                FeatureSets(tuple(image)),
+                "A network can learn this instead of the lesion: balance or crop the images, and compare every classifier with this AUC.",
             )
         )
     return findings
 
 
-def _person(p: Potential) -> Finding:
-    return Finding(
-        "told by age, sex and site",
-        "note",
-        f"{_what(p)} is told from {p.asked} with an AUC of {p.auc:.2f}; chance is .50. {_carried(p)}",
-        (),
-        FeatureSets((told_by(p),)),
-        "It may be real risk. Report what it alone achieves, and figures by it.",
-    )
-
-
-def _what(p: Potential) -> str:
-    return "Malignancy" if p.target == "malignant" else f"The diagnosis {p.target}"
-
-
-def _carried(p: Potential) -> str:
-    by = ", ".join(f"{name.replace('_', ' ')} {loss:.3f}" for name, loss in p.carried)
-    return f"What it loses when one is shuffled: {by}." if by else "No single feature carries it."
-
-
-def told_by(p: Potential) -> ToldBy:
-    """As it is written down."""
-    return ToldBy(p.asked, p.target, p.auc.value, p.auc.low, p.auc.high, p.auc.reason, tuple(Carried(*c) for c in p.carried))
+def _prediction(p: Potential) -> str:
+    what = "Malignancy" if p.target == "malignant" else f"The diagnosis {full_name(p.target)}"
+    losses = ", ".join(f"{c.feature.replace('_', ' ')} {c.loss:.3f}" for c in p.carried)
+    features = f"AUC lost when one is shuffled: {losses}." if losses else "No single feature carries it."
+    return f"{what} can be predicted from {p.asked} with an AUC of {p.figure:.2f} (0.5 is chance). {features}"

@@ -1,4 +1,4 @@
-"""A folder or table -> `Dataset`: recognise the layout, name the columns, list what is wrong, go on."""
+"""A folder or table -> `Dataset`: recognise the layout, map the columns, list problems and go on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from core import diagnoses
 from core.errors import DatasetError
+from core.wording import count
 from datasets.dataset import COLUMNS, Dataset, Problem
 from datasets.files import Listing, list_files, stem
 from datasets.layouts import LAYOUTS
@@ -25,14 +26,14 @@ _SEXES = {"m": "male", "male": "male", "f": "female", "female": "female", "man":
 def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, str] | None = None, name: str | None = None) -> Dataset:
     """Open a folder or a table; no picture is decoded.
 
-    layout: one of LAYOUTS, None to recognise it. columns: canonical name -> the column that holds it.
-    Raises DatasetError if nothing there is a dataset.
+    layout: one of LAYOUTS, None to recognise it. columns: canonical name -> the table's column.
+    Raises DatasetError if no dataset is found there.
     """
     path = Path(path)
     try:
         path.stat()
     except (OSError, ValueError) as error:  # no such path, none that may be read, or none that could be one
-        raise DatasetError("does not exist, or may not be read.", str(path)[:200], "Check the path.") from error
+        raise DatasetError("does not exist or cannot be read.", str(path)[:200], "Check the path.") from error
     root = path if path.is_dir() else path.parent
     listing = list_files(root)
     if path.is_file():
@@ -44,38 +45,29 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
         raw.columns = find_columns(raw.frame, columns)
     if "image_id" not in raw.columns:
         known = ", ".join(raw.frame.columns[:30])
-        raise DatasetError("names no images.", raw.source, f"Map a column: --columns image_id=NAME. It has: {known}.")
+        raise DatasetError("has no column of image ids.", raw.source, f"Map one: --columns image_id=NAME. Its columns: {known}.")
     problems: list[Problem] = []
     table, order = _canonical(raw, problems)
     table = _find_files(table, listing, problems)
-    _check_files(table, listing, raw, problems)
-    _check_table(table, problems)
+    problems += [*_file_problems(table, listing, raw), *_table_problems(table)]
     present = set(table["image_id"])
-    return Dataset(
-        name or path.name,
-        root,
-        found,
-        table,
-        tuple(problems),
-        {k: v for k, v in listing.masks.items() if k in present},
-        {k: v for k, v in listing.marker_masks.items() if k in present},
-        order,
-    )
+    masks, marker_masks = ({k: v for k, v in of.items() if k in present} for of in (listing.masks, listing.marker_masks))
+    return Dataset(name or path.name, root, found, table, tuple(p for p in problems if p.rows), masks, marker_masks, order)
 
 
 def _recognise(listing: Listing, layout: str | None) -> tuple[Raw, str]:
     if layout is not None and layout not in LAYOUTS:
-        raise DatasetError(f"{layout!r} is no layout.", todo=f"Choose one of: {', '.join(LAYOUTS)}.")
+        raise DatasetError(f"{layout!r} is not a layout.", todo=f"Choose one of: {', '.join(LAYOUTS)}.")
     for name in [layout] if layout else LAYOUTS:
         raw = LAYOUTS[name](listing)
         if raw is not None and len(raw.frame):
             return raw, name
     if not listing.pictures and not listing.tables:
-        raise DatasetError("holds neither pictures nor tables.", str(listing.root), "Choose the dataset's folder.")
+        raise DatasetError("contains neither images nor tables.", str(listing.root), "Choose the dataset's folder.")
     raise DatasetError(
-        f"fits no layout ({len(listing.pictures):,} pictures, {len(listing.tables)} tables).",
+        f"matches no layout ({count(len(listing.pictures), 'image')}, {count(len(listing.tables), 'table')}).",
         str(listing.root),
-        "Put the pictures in one folder a class, or add a table with columns image_id and diagnosis.",
+        "Sort the images into one folder per class, or add a table with columns image_id and diagnosis.",
     )
 
 
@@ -93,17 +85,14 @@ def _canonical(raw: Raw, problems: list[Problem]) -> tuple[pd.DataFrame, tuple[s
     with_path = table["file"].isna()
     table["image_id"] = [stem(n) if p and (suffix.search(n) or "/" in n) else n for n, p in zip(named_file, with_path, strict=True)]
     nameless = missing(raw.frame[raw.columns["image_id"]].reset_index(drop=True))
-    if nameless.any():
-        rows = tuple(f"row {i + 2}" for i in np.flatnonzero(nameless))
-        problems.append(Problem("rows without an image id", f"{len(rows)} rows name no image; they are left out.", rows))
-        table = table[~nameless.to_numpy()].reset_index(drop=True)
+    rows = tuple(f"row {i + 2}" for i in np.flatnonzero(nameless))
+    problems.append(Problem("rows without an image id", f"{count(len(rows), 'row')} without an image id: left out.", rows))
+    table = table[~nameless.to_numpy()].reset_index(drop=True)
     order = tuple(table["image_id"])
     doubled = table["image_id"].duplicated()
-    if doubled.any():
-        rows = tuple(sorted(set(table["image_id"][doubled])))
-        kept = f"{int(doubled.sum())} rows repeat an image id; the first of each is kept."
-        problems.append(Problem("duplicate image ids", kept, rows))
-        table = table[~doubled].reset_index(drop=True)
+    repeated = f"{count(int(doubled.sum()), 'row')} with the image id of an earlier row: left out."
+    problems.append(Problem("duplicate image ids", repeated, tuple(sorted(set(table["image_id"][doubled])))))
+    table = table[~doubled].reset_index(drop=True)
     return _values(table, problems), order
 
 
@@ -118,11 +107,9 @@ def _values(table: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
     written = table["age"].where(~missing(table["age"]), np.nan)
     age = pd.to_numeric(written, errors="coerce").astype(float)
     wrong = written.notna() & ~age.between(0, MAX_AGE)
-    if wrong.any():
-        shown = ", ".join(sorted({str(v) for v in written[wrong]})[:5])
-        problems.append(
-            Problem("impossible ages", f"{int(wrong.sum())} ages are no age in years ({shown}); they count as missing.", tuple(ids[wrong]))
-        )
+    shown = ", ".join(sorted({str(v) for v in written[wrong]})[:5])
+    summary = f"{count(int(wrong.sum()), 'age')} not between 0 and {MAX_AGE} years ({shown}): treated as missing."
+    problems.append(Problem("impossible ages", summary, tuple(ids[wrong])))
     table["age"] = age.where(~wrong)
     return table
 
@@ -133,72 +120,64 @@ def _map(values: pd.Series, change) -> pd.Series:  # type: ignore[no-untyped-def
 
 
 def _find_files(table: pd.DataFrame, listing: Listing, problems: list[Problem]) -> pd.DataFrame:
-    """Give each row its picture, by path below the folder or by file name. Nothing outside is ever looked at."""
+    """The image file of each row, by path below the folder or by file name. Nothing outside the folder is looked at."""
     by_stem, known = listing.by_stem(), set(listing.pictures)
     files: list[object] = []
     several: list[str] = []
     for image_id, file, named in zip(table["image_id"], table["file"], table["_named"], strict=True):
-        if isinstance(file, str) and file in known:
-            files.append(file)
-            continue
-        if named in known:
-            files.append(named)
-            continue
-        matches = by_stem.get(str(image_id).lower(), [])
+        exact = next((f for f in (file, named) if isinstance(f, str) and f in known), None)
+        matches = [exact] if exact else by_stem.get(str(image_id).lower(), [])
         if len(matches) > 1:
-            tail = [m for m in matches if m.endswith("/" + named)]
-            matches = tail or matches
-            if len(matches) > 1:
-                several.append(image_id)
+            matches = [m for m in matches if m.endswith("/" + named)] or matches
+        if len(matches) > 1:
+            several.append(image_id)
         files.append(matches[0] if matches else np.nan)
     table["file"] = pd.Series(files, index=table.index, dtype=object)
-    if several:
-        told = f"{len(several)} images have several files of that name; the first is used."
-        problems.append(Problem("several files for one image", told, tuple(several)))
+    summary = f"{count(len(several), 'image')} with several files of that name: the first is used."
+    problems.append(Problem("several files for one image", summary, tuple(several)))
     return table.drop(columns="_named")
 
 
-def _check_files(table: pd.DataFrame, listing: Listing, raw: Raw, problems: list[Problem]) -> None:
-    lost = tuple(table["image_id"][table["file"].isna()])
-    if lost:
-        problems.append(Problem("missing files", f"{len(lost)} rows have no picture file.", lost))
+def _file_problems(table: pd.DataFrame, listing: Listing, raw: Raw) -> list[Problem]:
+    lost = table["image_id"][table["file"].isna()]
     used = set(table["file"].dropna())
     extra = tuple(p for p in listing.pictures if p not in used)
-    if extra:
-        problems.append(Problem("images no row names", f"{len(extra)} pictures are named by no row.", extra))
-    if listing.empty:
-        told = f"{len(listing.empty)} picture files are empty (0 bytes)."
-        problems.append(Problem("unreadable images", told, tuple(listing.empty)))
-    if listing.outside:
-        told = f"{len(listing.outside)} links lead out of the folder and are left alone."
-        problems.append(Problem("links out of the dataset", told, tuple(listing.outside)))
-    if raw.notes:
-        told = f"{len(raw.notes)} metadata files cannot be read."
-        problems.append(Problem("unreadable metadata", told, tuple(raw.notes)))
+    return [
+        Problem("missing files", f"{count(len(lost), 'row')} without an image file.", tuple(lost)),
+        Problem("images no row names", f"{count(len(extra), 'image file')} not in the table.", extra),
+        Problem("unreadable images", f"{count(len(listing.empty), 'empty image file')} (0 bytes).", tuple(listing.empty)),
+        Problem("links out of the dataset", f"{count(len(listing.outside), 'outward link')}: not followed.", tuple(listing.outside)),
+        Problem("unreadable metadata", f"{count(len(raw.notes), 'unreadable metadata file')}.", tuple(raw.notes)),
+    ]
 
 
-def _check_table(table: pd.DataFrame, problems: list[Problem]) -> None:
+def _table_problems(table: pd.DataFrame) -> list[Problem]:
     ids = table["image_id"]
-    unlabelled = table["diagnosis"].isna()
-    if unlabelled.any():
-        told = f"{int(unlabelled.sum())} images have no diagnosis."
-        problems.append(Problem("images without a diagnosis", told, tuple(ids[unlabelled])))
-    strange = table["diagnosis"].dropna()
-    strange = strange[[diagnoses.code_of(d) is None for d in strange]]
-    if len(strange):
-        names = ", ".join(sorted(set(strange))[:8])
-        told = f"{len(strange)} images have labels the vocabulary does not know ({names}); they are kept as they are."
-        problems.append(Problem("unknown labels", told, tuple(ids[strange.index])))
-    if table["lesion_id"].notna().any():
-        told_apart = table.groupby("lesion_id")["diagnosis"].nunique()
-        torn = ids[table["lesion_id"].isin(told_apart[told_apart > 1].index)]
-        if len(torn):
-            told = f"{int((told_apart > 1).sum())} lesions have more than one diagnosis."
-            problems.append(Problem("lesions with two diagnoses", told, tuple(torn)))
-    problems.extend(split_problems(table))
+    named = table["diagnosis"].dropna()
+    strange = named[[diagnoses.code_of(d) is None for d in named]]
+    words = ", ".join(sorted(set(strange))[:8])
+    by_lesion = table.groupby("lesion_id")["diagnosis"].nunique()
+    torn = by_lesion[by_lesion > 1].index
     patterns = ids.map(lambda i: re.sub(r"\d+", "#", i))
-    commonest = patterns.value_counts()
-    others = patterns != commonest.index[0] if len(commonest) else patterns == ""
-    if 0 < others.sum() < 0.1 * len(ids):
-        told = f"{int(others.sum())} rows have ids of another kind than {commonest.index[0]}: another source?"
-        problems.append(Problem("rows from another source", told, tuple(ids[others])))
+    usual = patterns.mode().iloc[0] if len(ids) else ""
+    others = ids[patterns != usual]
+    unlabelled = ids[table["diagnosis"].isna()]
+    return [
+        Problem("images without a diagnosis", f"{count(len(unlabelled), 'image')} without a diagnosis.", tuple(unlabelled)),
+        Problem(
+            "unknown labels",
+            f"{count(len(strange), 'image')} with a label the vocabulary does not know ({words}): kept as written.",
+            tuple(ids[strange.index]),
+        ),
+        Problem(
+            "lesions with two diagnoses",
+            f"{count(len(torn), 'lesion')} with more than one diagnosis.",
+            tuple(ids[table["lesion_id"].isin(torn)]),
+        ),
+        *split_problems(table),
+        Problem(
+            "rows from another source",
+            f"{count(len(others), 'row')} with an id unlike {usual}: from another source?",
+            tuple(others) if len(others) < 0.1 * len(ids) else (),
+        ),
+    ]

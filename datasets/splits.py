@@ -1,4 +1,4 @@
-"""The splits of a dataset: what they tear apart, and how they are given anew."""
+"""The splits of a dataset: leakage between them, and assigning them anew."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import DatasetError
+from core.wording import count
 from datasets.dataset import Dataset, Problem
 
-_TORN = (("lesion_id", "lesions"), ("patient_id", "patients"))
+_TORN = (("lesion_id", "lesion"), ("patient_id", "patient"))
 
 
 def with_splits(dataset: Dataset, splits: Mapping[str, str]) -> Dataset:
-    """The same dataset with the splits of image_id → split and what is wrong with these; images that are not named have none."""
+    """The dataset with its splits replaced (image_id → split) and checked again; images not listed have none."""
     table = dataset.table.assign(split=dataset.table["image_id"].map(dict(splits)).astype(object))
     kinds = {_kind(who) for _, who in _TORN}
     problems = [p for p in dataset.problems if p.kind not in kinds]
@@ -32,19 +33,18 @@ def read_split(path: Path) -> dict[str, str]:
 
 
 def split_problems(table: pd.DataFrame) -> list[Problem]:
-    """Lesions and patients with images in more than one split, and how many test images that touches."""
+    """Lesions and patients with images in more than one split, and how many test images are affected."""
     problems = []
     for column, who in _TORN:
         parts = table.groupby(column)["split"].nunique()
         leaked = table[column].isin(parts[parts > 1].index)
-        if not leaked.any():
-            continue
-        tested, n_test = int((leaked & (table["split"] == "test")).sum()), int((table["split"] == "test").sum())
-        told = f"{int((parts > 1).sum())} {who} have images in more than one split"
-        told += f", which touches {tested:,} of {n_test:,} test images." if n_test else "."
-        problems.append(Problem(_kind(who), told, tuple(table["image_id"][leaked])))
+        if leaked.any():
+            tested, n_test = int((leaked & (table["split"] == "test")).sum()), int((table["split"] == "test").sum())
+            affected = f" ({tested:,} of {count(n_test, 'test image')} affected)" if n_test else ""
+            summary = f"{count(int((parts > 1).sum()), who)} with images in more than one split{affected}."
+            problems.append(Problem(_kind(who), summary, tuple(table["image_id"][leaked])))
     return problems
 
 
 def _kind(who: str) -> str:
-    return f"{who} in several splits"
+    return f"{who}s in several splits"

@@ -18,71 +18,26 @@ MISSING = ("", "unknown", "nan", "none", "null", "n/a", "na", "not specified", "
 
 # what a column may be called, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
-    "image_id": (
-        "image_id",
-        "isic_id",
-        "image_name",
-        "image",
-        "img_id",
-        "filename",
-        "file_name",
-        "file",
-        "image_path",
-        "filepath",
-        "path",
-        "img",
-        "name",
-        "id",
-    ),
-    "diagnosis": (
-        "dx",
-        "diagnosis",
-        "label",
-        "class",
-        "diagnosis_3",
-        "diagnosis_2",
-        "diagnosis_1",
-        "benign_malignant",
-        "category",
-        "target",
-        "lesion_type",
-        "cell_type",
-    ),
-    "lesion_id": ("lesion_id", "lesion"),
-    "patient_id": ("patient_id", "patient", "subject_id"),
-    "age": ("age", "age_approx", "age_approximate", "patient_age"),
-    "sex": ("sex", "gender"),
-    "site": (
-        "localization",
-        "site",
-        "anatom_site_general",
-        "anatom_site_general_challenge",
-        "anatom_site_special",
-        "location",
-        "body_site",
-        "anatomical_site",
-        "region",
-    ),
-    "confirmation": ("dx_type", "diagnosis_confirm_type", "confirmation", "confirm_type"),
-    "split": ("split", "set", "partition", "subset"),
+    name: tuple(words.split())
+    for name, words in {
+        "image_id": "image_id isic_id image_name image img_id filename file_name file image_path filepath path img name id",
+        "diagnosis": "dx diagnosis label class diagnosis_3 diagnosis_2 diagnosis_1 benign_malignant category target lesion_type cell_type",
+        "lesion_id": "lesion_id lesion",
+        "patient_id": "patient_id patient subject_id",
+        "age": "age age_approx age_approximate patient_age",
+        "sex": "sex gender",
+        "site": "localization site anatom_site_general anatom_site_general_challenge anatom_site_special location body_site "
+        "anatomical_site region",
+        "confirmation": "dx_type diagnosis_confirm_type confirmation confirm_type",
+        "split": "split set partition subset",
+    }.items()
 }
-
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "holdout": "test",
-}
+_SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing", "holdout")}
 
 
 def split_name(text: str) -> str | None:
     """train, val or test for the usual spellings; None for anything else."""
-    return _SPLITS.get(text.strip().lower())
+    return next((name for name, spellings in _SPLITS.items() if text.strip().lower() in spellings), None)
 
 
 def read_table(path: Path) -> pd.DataFrame:

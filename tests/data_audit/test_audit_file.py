@@ -23,8 +23,8 @@ from datasets.dataset import Dataset
 from datasets.opening import open_dataset
 
 PAIR = evidence.SamePhotograph("a", "b", 0.987)
-TOLD = evidence.ToldBy("markers", "malignant", 0.7, 0.6, 0.8, "", (evidence.Carried("ink", 0.1),))
-SHIFT = evidence.Shifted("age", "difference of means", 0.5, 0.4, 0.6, 0.01, 0.02, 40.0, 50.0, "")
+POTENTIAL = evidence.Potential("markers", "malignant", 0.7, 0.6, 0.8, "", (evidence.Carried("ink", 0.1),))
+SHIFT = evidence.Shift("age", "difference of means", 0.5, 0.4, 0.6, 0.01, 0.02, 40.0, 50.0, "")
 KINDS = (
     evidence.Evidence(),
     evidence.Pairs((PAIR,)),
@@ -39,7 +39,7 @@ KINDS = (
     evidence.Unreadable({"is no picture": 2}),
     evidence.PastLimit("sharpness", 10.0, 30.0),
     evidence.Tones({"dark": 1}, {"nv": {"dark": 1}}),
-    evidence.FeatureSets((TOLD,)),
+    evidence.FeatureSets((POTENTIAL,)),
     evidence.Shifts(0.7, 0.6, 0.8, (SHIFT,)),
 )
 

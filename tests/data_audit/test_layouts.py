@@ -148,10 +148,10 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
 
 
 def test_no_dataset_says_what_is_missing(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
-    with pytest.raises(DatasetError, match="neither pictures nor tables"):
+    with pytest.raises(DatasetError, match="neither images nor tables"):
         open_dataset(tmp_path)
     write("a.csv", "x,y\n1,2\n")
-    with pytest.raises(DatasetError, match=r"fits no layout.*image_id"):
+    with pytest.raises(DatasetError, match=r"matches no layout.*image_id"):
         open_dataset(tmp_path)
     with pytest.raises(DatasetError, match="does not exist"):
         open_dataset(tmp_path / "nowhere")

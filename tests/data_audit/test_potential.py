@@ -12,10 +12,10 @@ import pytest
 from core.errors import DatasetError
 from core.runs import finish
 from data_audit.labels import label_errors, label_findings
-from data_audit.potential import folds, labels_to_tell, potential_findings, potentials, tell_apart
+from data_audit.potential import discriminate, folds, potential_findings, potentials, target_labels
 from data_audit.quality import View
 from data_audit.resplit import parse_fractions, resplit, whole_groups
-from data_audit.shift import shift_findings, shifts, told_apart
+from data_audit.shift import LARGE, SOME, beyond, domain_classifier, shift_findings, shifts
 from data_audit.skin import lesion_estimate, skin_facts, tone_group
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
@@ -26,22 +26,22 @@ def small(small_dataset: Path) -> Dataset:
     return open_dataset(small_dataset)
 
 
-def test_a_planted_feature_is_told_and_named_and_noise_is_not() -> None:
+def test_a_planted_feature_predicts_the_label_and_noise_does_not() -> None:
     rng = np.random.default_rng(0)
     event = rng.random(600) < 0.4
     groups = np.repeat(np.arange(300), 2)
     event = event[groups * 2]
     frame = pd.DataFrame({"ink": event * 1.0 + rng.normal(0, 1, 600), "noise": rng.normal(0, 1, 600), "same": 1.0})
-    found = tell_apart("markers", "malignant", frame, event, groups, folds(event, groups))
+    found = discriminate("markers", "malignant", frame, event, groups, folds(event, groups))
     from scipy.stats import norm
 
     best = norm.cdf(1 / np.sqrt(2))  # two normals one standard deviation apart: AUC = Φ(1/√2) = .760
-    assert found.auc.low < best < found.auc.high + 0.03 and found.auc.low > 0.6
-    assert found.carried[0][0] == "ink" and "same" not in dict(found.carried)
-    noise = tell_apart("markers", "malignant", frame[["noise"]], event, groups, folds(event, groups))
-    assert noise.auc.low < 0.5 < noise.auc.high
+    assert found.low < best < found.high + 0.03 and found.low > 0.6
+    assert found.carried[0].feature == "ink" and "same" not in {c.feature for c in found.carried}
+    noise = discriminate("markers", "malignant", frame[["noise"]], event, groups, folds(event, groups))
+    assert noise.low < 0.5 < noise.high
     findings = potential_findings([found, noise])
-    assert [(f.kind, f.severity) for f in findings] == [("told without the lesion", "moderate")] and "ink" in findings[0].summary
+    assert [(f.kind, f.severity) for f in findings] == [("predictable without the lesion", "moderate")] and "ink" in findings[0].summary
 
 
 def test_images_of_one_lesion_are_never_on_both_sides() -> None:
@@ -49,19 +49,19 @@ def test_images_of_one_lesion_are_never_on_both_sides() -> None:
     groups = np.repeat(np.arange(60), 10)
     event = rng.random(60)[groups] < 0.5
     name = rng.normal(0, 1, 60)[groups]  # tells which lesion it is, nothing else
-    apart = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, groups, folds(event, groups))
-    leaked = tell_apart("x", "malignant", pd.DataFrame({"name": name}), event, np.arange(600), folds(event, np.arange(600)))
-    assert apart.auc.value < 0.7 < 0.85 < leaked.auc.value
+    apart = discriminate("x", "malignant", pd.DataFrame({"name": name}), event, groups, folds(event, groups))
+    leaked = discriminate("x", "malignant", pd.DataFrame({"name": name}), event, np.arange(600), folds(event, np.arange(600)))
+    assert apart.auc < 0.7 < 0.85 < leaked.auc
 
 
 def test_too_few_lesions_or_equal_features_are_undefined_with_the_reason(small: Dataset) -> None:
     rows, few_events, half = np.arange(100), np.arange(30) < 5, np.arange(100) < 50
-    few = tell_apart("x", "malignant", pd.DataFrame({"a": rows[:30]}), few_events, rows[:30], folds(few_events, rows[:30]))
-    assert not few.auc.defined and "fewer than 20 lesions" in few.auc.reason
-    flat = tell_apart("x", "malignant", pd.DataFrame({"a": np.ones(100)}), half, rows, folds(half, rows))
-    assert not flat.auc.defined and "same in all" in flat.auc.reason
+    few = discriminate("x", "malignant", pd.DataFrame({"a": rows[:30]}), few_events, rows[:30], folds(few_events, rows[:30]))
+    assert np.isnan(few.auc) and "fewer than 20 lesions" in few.reason
+    flat = discriminate("x", "malignant", pd.DataFrame({"a": np.ones(100)}), half, rows, folds(half, rows))
+    assert np.isnan(flat.auc) and "same in all" in flat.reason
     benign = replace(small, table=small.table.assign(diagnosis=["nv"] * 20 + ["df"] * (len(small) - 20)), order=())
-    event, target = labels_to_tell(benign)
+    event, target = target_labels(benign)
     assert target == benign.classes[0] and np.nansum(event) == (benign.table["diagnosis"] == target).sum()
     assert finish(potentials(benign, {})) == []
 
@@ -77,15 +77,15 @@ def test_shift_by_hand() -> None:
         }
     )
     found = {s.feature: s for s in shifts(features, second, np.arange(400))}
-    assert found["brightness"].effect.low < 1 < found["brightness"].effect.high and found["brightness"].large
-    assert found["sex"].effect.value == pytest.approx(0.6, abs=0.1) and found["sex"].large  # φ of .8 against .2 is .6
-    assert not found["noise"].some
-    apart = told_apart(features, second, np.arange(400), ("a", "b"))
+    assert found["brightness"].low < 1 < found["brightness"].high and beyond(found["brightness"], LARGE)
+    assert found["sex"].effect == pytest.approx(0.6, abs=0.1) and beyond(found["sex"], LARGE)  # φ of .8 against .2 is .6
+    assert not beyond(found["noise"], SOME)
+    apart = domain_classifier(features, second, np.arange(400), ("a", "b"))
     finding = shift_findings(list(found.values()), apart, ("a", "b"))[0]
-    assert apart.auc.value > 0.8  # sex alone reaches .8
+    assert apart.auc > 0.8  # sex alone reaches .8
     assert finding.severity == "moderate" and "noise" not in finding.summary
     alike = shifts(features[["noise"]], second, np.arange(400))
-    assert not shift_findings(alike, told_apart(features[["noise"]], second, np.arange(400), ("a", "b")), ("a", "b"))
+    assert not shift_findings(alike, domain_classifier(features[["noise"]], second, np.arange(400), ("a", "b")), ("a", "b"))
 
 
 def test_a_split_keeps_lesions_patients_and_photographs_whole(small: Dataset) -> None:
@@ -110,7 +110,7 @@ def test_a_split_is_stratified() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "70", "70/x", "70/-5/35", "0/100", "1/2/3/4"])
-def test_a_split_that_is_none_is_told(text: str) -> None:
+def test_invalid_shares_are_refused(text: str) -> None:
     with pytest.raises(DatasetError, match="is no split"):
         parse_fractions(text)
 

@@ -52,7 +52,7 @@ class TestAddingADataset:
         ("path", "name", "words"),
         [
             ("/nowhere/at/all", "new", "does not exist"),
-            ("/" + "x" * 300, "new", "does not exist, or may not be read"),
+            ("/" + "x" * 300, "new", "does not exist or cannot be read"),
             ("data/ham", "new", "is no full path"),
             ("~nobody here/data", "new", "is no full path"),
             ("{tiny}", "tiny", "a dataset “tiny” is there already"),
@@ -61,7 +61,7 @@ class TestAddingADataset:
             ("{tiny}", "", "has no name"),
             ("", "new", "no folder or table is named"),
             ("{picture}", "new", "cannot be read as a table"),
-            ("{empty}", "new", "holds neither pictures nor tables"),
+            ("{empty}", "new", "contains neither images nor tables"),
         ],
     )
     def test_a_mistake_is_one_message(self, served: Workspace, tmp_path: Path, path: str, name: str, words: str) -> None:

@@ -112,7 +112,7 @@ def test_a_split_is_written_and_read_back_as_splits_of_the_dataset(tmp_path: Pat
     torn = {lesion for lesion in set(lesions) if len(set(samples.splits[lesions == lesion])) > 1}
     touched = int(np.isin(lesions[samples.splits == "test"], list(torn)).sum())
     (problem,) = [p for p in split.problems if p.kind == "lesions in several splits"]
-    assert problem.summary == f"{len(torn)} lesions have images in more than one split, which touches {touched} of 20 test images."
+    assert problem.summary == f"{len(torn)} lesions with images in more than one split ({touched} of 20 test images affected)."
     whole = with_splits(split, dict.fromkeys(PAIRS.table["image_id"], "train"))
     assert not whole.problems
     with pytest.raises(DatasetError, match="cannot be read as a split"):

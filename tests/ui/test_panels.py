@@ -97,7 +97,7 @@ def test_what_a_dataset_does_not_say_is_not_made_up(write: Callable[[str, str], 
 def test_the_rows_of_a_problem_are_named_up_to_eight(data: Dataset) -> None:
     page = drawn(composition.problems, data)  # no picture is there
     assert [e.label for e in page.expander] == ["1 problem found on opening"]
-    assert page.markdown[0].value == "**missing files**: 10 rows have no picture file."
+    assert page.markdown[0].value == "**missing files**: 10 rows without an image file."
     assert page.caption[0].value == "`i0`, `i1`, `i2`, `i3`, `i4`, `i5`, `i6`, `i7` and 2 more"
 
 
