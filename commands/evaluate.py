@@ -19,12 +19,12 @@ from data_audit.audit_file import read_audit
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.images import read_images
 from datasets.dataset import Dataset
-from evaluation.evaluate import BETA
+from evaluation.evaluate import BETA, How
 from evaluation.figures import BRIEF, BY_KEY, COMPARABLE, OF_ALL, difference_name
 from evaluation.resampling import BCA, INTERVALS, RESAMPLES
 from evaluation.rules import RULES, Rule
 from models.predictions import read_predictions, read_rename
-from studies.assess import Assessment, How, assess, class_table, compared, comparison_json, figures_by
+from studies.assess import Assessment, assess, class_table, compared, comparison_json, figures_by
 from studies.assess import as_json as assessment_json
 from workspace import Workspace
 

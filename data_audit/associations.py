@@ -7,7 +7,7 @@ of questions asked (Benjamini & Hochberg 1995).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from core import diagnoses
 from data_audit.evidence import GoesWith
 from data_audit.findings import Finding
 from datasets.dataset import COLUMNS, Dataset
-from evaluation.intervals import Figure, Z, ratio, undefined
-from evaluation.multiple import benjamini_hochberg
+from evaluation.intervals import Figure, Z, clustered_error, ratio, undefined
+from evaluation.multiple import corrected
 
 MAX_LEVELS = 40  # values of a column above which it names things instead of grouping them
 MIN_LESIONS = 10  # lesions a side below which nothing is said
@@ -69,7 +69,8 @@ def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = No
             found.append(_means(name, values[decided].to_numpy(float), malignant[decided] > 0, groups[decided]))
         elif values[decided].nunique() == 2:
             found.append(_odds(name, values[decided], malignant[decided] > 0, groups[decided], frame[decided]))
-    return _corrected([f for f in found if f is not None])
+    kept = corrected([f for f in found if f is not None])
+    return sorted(kept, key=lambda f: (not f.q <= 0.05, np.nan_to_num(f.p, nan=2.0)))
 
 
 def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tuple[Figure, float]:
@@ -88,7 +89,7 @@ def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tu
     p = np.where(exposed, share[True], share[False])
     n = np.where(exposed, a + b, c + d)
     pull = np.where(exposed, 1, -1) * (event - p) / (n * p * (1 - p))
-    spread = _between(pull, groups)
+    spread = clustered_error(pull, groups)
     if half:  # no variance between lesions can be read off an empty cell: Woolf's instead
         spread = max(spread, float(np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)))
     figure = Figure(float(np.exp(log)), float(np.exp(log - Z * spread)), float(np.exp(log + Z * spread)))
@@ -101,7 +102,7 @@ def mean_difference(values: np.ndarray, event: np.ndarray, groups: np.ndarray) -
         return undefined("one side is empty"), float("nan")
     one, other = values[event].mean(), values[~event].mean()
     pull = np.where(event, (values - one) / event.sum(), -(values - other) / (~event).sum())
-    spread = _between(pull, groups)
+    spread = clustered_error(pull, groups)
     difference = float(one - other)
     return Figure(difference, difference - Z * spread, difference + Z * spread), _wald(difference, spread)
 
@@ -211,13 +212,6 @@ def _enough(side: np.ndarray, groups: np.ndarray) -> bool:
     return min(len(np.unique(groups[side])), len(np.unique(groups[~side]))) >= MIN_LESIONS
 
 
-def _between(pull: np.ndarray, groups: np.ndarray) -> float:
-    """Standard error of a sum of N terms that are independent between groups only."""
-    _, group = np.unique(groups, return_inverse=True)
-    n = int(group.max()) + 1
-    return float(np.sqrt(n / (n - 1) * (np.bincount(group, pull) ** 2).sum())) if n > 1 else float("nan")
-
-
 def _wald(value: float, spread: float) -> float:
     from scipy.stats import norm
 
@@ -228,12 +222,6 @@ def _log_odds(exposed: np.ndarray, event: np.ndarray) -> float:
     a, b = (exposed & event).sum() + 0.5, (exposed & ~event).sum() + 0.5
     c, d = (~exposed & event).sum() + 0.5, (~exposed & ~event).sum() + 0.5
     return float(np.log(a * d / (b * c)))
-
-
-def _corrected(found: list[Association]) -> list[Association]:
-    adjusted = benjamini_hochberg([f.p for f in found])
-    told = [replace(f, q=float(q)) for f, q in zip(found, adjusted, strict=True)]
-    return sorted(told, key=lambda f: (not f.q <= 0.05, np.nan_to_num(f.p, nan=2.0)))
 
 
 # columns that may be real risk, or that follow from how a diagnosis is made; anything else is how the picture was taken

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from data_audit.associations import MAX_LEVELS, cramers_v, mean_difference
 from data_audit.evidence import Potential, Shift, Shifts
 from data_audit.findings import Finding
 from data_audit.potential import PREDICTABLE, as_numbers, discriminate, folds
-from evaluation.multiple import benjamini_hochberg
+from evaluation.multiple import corrected
 
 MEANS, SHARES = "difference of means", "Cramér's V"
 LARGE, SOME = {MEANS: 0.5, SHARES: 0.3}, {MEANS: 0.2, SHARES: 0.1}  # effect sizes (Cohen 1988)
@@ -34,9 +33,7 @@ def shifts(features: pd.DataFrame, second: np.ndarray, groups: np.ndarray) -> li
             found.append(_of_numbers(str(column), values[known].to_numpy(float), second[known], groups[known]))
         elif 1 < values.nunique() <= MAX_LEVELS:
             found.append(_of_kinds(str(column), values[known].astype(str), second[known], groups[known]))
-    adjusted = benjamini_hochberg([s.p for s in found])
-    corrected = [replace(s, q=float(q)) for s, q in zip(found, adjusted, strict=True)]
-    return sorted(corrected, key=lambda s: -abs(np.nan_to_num(s.effect)))
+    return sorted(corrected(found), key=lambda s: -abs(np.nan_to_num(s.effect)))
 
 
 def beyond(shift: Shift, limits: Mapping[str, float]) -> bool:

@@ -1,4 +1,4 @@
-"""Is a score of 30 % right three times in ten? Reliability, calibration error, Brier score, and corrections fitted elsewhere."""
+"""Calibration: reliability curve, expected calibration error, Brier score, and recalibration fitted on other data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Correction = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows with about the same score: how many, their mean score, and the share of the class with its interval."""
+    """Rows with similar scores: how many, their mean score, and the observed share of the class."""
 
     n: int
     score: float
@@ -25,15 +25,14 @@ class Bin:
 
 
 def reliability(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Bins of about equally many rows, from the lowest score up; equal scores are never parted.
+    """Bins of about equal size, from the lowest score up; equal scores share a bin.
 
     scores float (N,) 0…1, positive bool (N,), groups int (N,): intervals count lesions.
     """
-    found = []
-    for rows in _bins(scores, bins):
-        share = ratio(positive[rows].astype(float), np.ones(len(rows)), groups[rows], "no images")
-        found.append(Bin(len(rows), float(scores[rows].mean()), share))
-    return found
+    return [
+        Bin(len(r), float(scores[r].mean()), ratio(positive[r].astype(float), np.ones(len(r)), groups[r], "no images"))
+        for r in _bins(scores, bins)
+    ]
 
 
 def calibration_error(scores: np.ndarray, positive: np.ndarray, bins: int = BINS) -> float:
@@ -46,7 +45,7 @@ def calibration_error(scores: np.ndarray, positive: np.ndarray, bins: int = BINS
 class Brier:
     """score = reliability − resolution + uncertainty + within (Murphy 1973; Stephenson 2008, doi:10.1175/2007WAF2006116.1).
 
-    within: what the bins hide, 0 where all scores of a bin are equal.
+    within: variation inside the bins, 0 where all scores of a bin are equal.
     """
 
     score: float
@@ -67,26 +66,27 @@ def brier(scores: np.ndarray, positive: np.ndarray, bins: int = BINS) -> Brier:
 
 
 def temperature(probabilities: np.ndarray, true: np.ndarray) -> Correction:
-    """One number that all logits are divided by, fitted to the likelihood (Guo 2017, arXiv:1706.04599); no order changes.
+    """Temperature scaling: one divisor for all logits, fitted by maximum likelihood (Guo 2017, arXiv:1706.04599).
 
     probabilities float (N, C), true int (N,).
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
 
     logits = np.log(np.maximum(probabilities, SMALLEST))
 
     def unlikely(log_t: float) -> float:
-        scaled = _softmax(logits / np.exp(log_t))
+        scaled = softmax(logits / np.exp(log_t), axis=1)
         return float(-np.log(np.maximum(scaled[np.arange(len(true)), true], SMALLEST)).mean())
 
     t = float(np.exp(minimize_scalar(unlikely, bounds=(-4, 4), method="bounded").x))
-    return lambda p: _softmax(np.log(np.maximum(p, SMALLEST)) / t)
+    return lambda p: np.asarray(softmax(np.log(np.maximum(p, SMALLEST)) / t, axis=1))
 
 
 def isotonic(probabilities: np.ndarray, true: np.ndarray) -> Correction:
-    """A rising step function a class (Zadrozny & Elkan 2002, doi:10.1145/775047.775151), rows brought back to a sum of 1.
+    """Isotonic regression per class (Zadrozny & Elkan 2002, doi:10.1145/775047.775151), rows normalised to sum to 1.
 
-    A row in which every class falls to 0 keeps its scores.
+    A row in which every class becomes 0 keeps its scores.
     """
     from sklearn.isotonic import IsotonicRegression
 
@@ -107,12 +107,7 @@ CORRECTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {"tempe
 
 
 def _bins(scores: np.ndarray, bins: int) -> list[np.ndarray]:
-    """Rows of each bin; where one score fills several bins, there are fewer."""
+    """Rows of each bin; fewer bins where one score would fill several."""
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
     place = np.searchsorted(edges, scores)
     return [rows for k in range(len(edges) + 1) if len(rows := np.flatnonzero(place == k))]
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Two sets of predictions for the same images: paired differences, and where the two disagree."""
+"""Two sets of predictions for the same images: paired differences and McNemar's test."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.confusion import confusion
-from evaluation.evaluate import ALL, BETA, statistic_of
+from evaluation.evaluate import ALL, USUAL, How, statistic_of
 from evaluation.figures import BY_KEY, COMPARABLE, MACRO, OF_ALL
 from evaluation.intervals import Figure
-from evaluation.resampling import BCA, RESAMPLES, Name, resample, with_interval
-from evaluation.rules import ARGMAX, Rule
+from evaluation.resampling import Name, resample, with_interval
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second less the first. differences: of all classes, by key, and of their means, by `macro` and key; per_class: class →
-    figure → difference; matrix: int (C, C), the second's confusion matrix less the first's; better, worse: images that only the
-    second, or only the first, decides rightly; p: of their being as many, counted by lesion."""
+    """The second minus the first. differences: of all classes, by key, and of their means, by `macro` and key; per_class: class →
+    figure → difference; matrix: int (C, C), the second's confusion matrix minus the first's; better, worse: images that only the
+    second, or only the first, classifies correctly; p: of McNemar's test by lesion."""
 
     n_images: int
     n_groups: int
@@ -32,36 +31,27 @@ class Comparison:
 
 
 def compare(
-    true: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    classes: Sequence[str],
-    groups: np.ndarray,
-    rule: Rule = ARGMAX,
-    beta: float = BETA,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    interval: str = BCA,
+    true: np.ndarray, first: np.ndarray, second: np.ndarray, classes: Sequence[str], groups: np.ndarray, how: How = USUAL
 ) -> Comparison:
     """true int (N,) class indices; first, second float (N, C): probabilities of the same rows; groups (N,): lesion of each.
 
-    Both are resampled together, so what makes a lesion hard for both does not widen the interval of the difference.
+    Both are resampled together, so a lesion that is hard for both does not widen the interval of the difference.
     """
     if first.shape != second.shape or len(true) != len(first):
         raise ValueError(f"{len(true)} diagnoses, scores {first.shape} and {second.shape}")
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
     n_groups, c = int(group.max()) + 1, len(classes)
-    one, two = (statistic_of(true, p, group, classes, rule, beta) for p in (first, second))
+    one, two = (statistic_of(true, p, group, classes, how) for p in (first, second))
     wanted = [(ALL, m.key) for m in OF_ALL] + [(who, m.key) for who in (MACRO, *classes) for m in COMPARABLE]
 
-    def less(weights: np.ndarray) -> dict[Name, np.ndarray]:
+    def difference(weights: np.ndarray) -> dict[Name, np.ndarray]:
         a, b = one(weights), two(weights)
         return {name: b[name] - a[name] for name in wanted if name in a}
 
-    drawn = resample(less, n_groups, resamples, seed)
+    drawn = resample(difference, n_groups, how.resamples, how.seed)
 
     def differences(who: str) -> dict[str, Figure]:
-        return {key: with_interval(drawn, (of, key), BY_KEY[key].undefined, interval) for of, key in drawn.value if of == who}
+        return {key: with_interval(drawn, (of, key), BY_KEY[key].undefined, how.interval) for of, key in drawn.value if of == who}
 
     a, b = first.argmax(axis=1) == true, second.argmax(axis=1) == true
     return Comparison(
@@ -77,10 +67,10 @@ def compare(
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
-    """p of both being right equally often, bool (N,) each, by lesion (Obuchowski 1998,
+    """p of the two being correct equally often, bool (N,) each, by lesion (Obuchowski 1998,
     doi:10.1002/(SICI)1097-0258(19980715)17:13<1495::AID-SIM863>3.0.CO;2-I).
 
-    With one row a lesion it is McNemar 1947 without a correction. NaN where the two never differ.
+    With one row per lesion it is McNemar 1947 without continuity correction. NaN where the two never differ.
     """
     from scipy.stats import chi2
 

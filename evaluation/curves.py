@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from evaluation.resampling import drawn_weights
 
 GRID = np.linspace(0, 1, 101)
 RESAMPLES = 500  # of a band, which needs fewer than an interval
+Points = Callable[[Ranked, np.ndarray], tuple[np.ndarray, np.ndarray]]  # weights float (G, R) → x and y, float (K, R) each
+OnGrid = Callable[[np.ndarray, np.ndarray], np.ndarray]  # one curve's x and y → y on GRID
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,23 @@ class Curve:
 
 def roc_curve(ranked: Ranked, n_groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Curve:
     """x: 1 − specificity, y: sensitivity, from (0, 0) to (1, 1); the band is of sensitivity at a given specificity."""
-    x, y = _rates(ranked, np.ones((n_groups, 1)))
-    columns = []
-    for weights in drawn_weights(n_groups, resamples, np.random.default_rng(seed)):
-        wrong, found = _rates(ranked, weights)
-        columns += [np.interp(GRID, wrong[:, k], found[:, k]) for k in range(weights.shape[1])]
-    return _banded(x[:, 0], y[:, 0], columns)
+    return _with_band(_rates, lambda wrong, found: np.interp(GRID, wrong, found), ranked, n_groups, resamples, seed)
 
 
 def precision_recall_curve(ranked: Ranked, n_groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Curve:
-    """x: sensitivity, y: PPV where so much or more is first found; the band is of PPV at a given sensitivity."""
-    x, y = _precisions(ranked, np.ones((n_groups, 1)))
-    columns = []
+    """x: sensitivity, y: PPV where at least that sensitivity is first reached; the band is of PPV at a given sensitivity."""
+    return _with_band(_precisions, _at_sensitivity, ranked, n_groups, resamples, seed)
+
+
+def _with_band(points: Points, on_grid: OnGrid, ranked: Ranked, n_groups: int, resamples: int, seed: int) -> Curve:
+    x, y = (values[:, 0] for values in points(ranked, np.ones((n_groups, 1))))
+    drawn = []
     for weights in drawn_weights(n_groups, resamples, np.random.default_rng(seed)):
-        found, precision = _precisions(ranked, weights)
-        for k in range(weights.shape[1]):
-            at = np.searchsorted(found[:, k], np.maximum(GRID, 1e-12))  # something must be found
-            columns.append(precision[np.minimum(at, len(found) - 1), k])
-    return _banded(x[:, 0], y[:, 0], columns)
+        xs, ys = points(ranked, weights)
+        drawn += [on_grid(xs[:, k], ys[:, k]) for k in range(weights.shape[1])]
+    known = [c for c in drawn if not np.isnan(c).any()] or [np.full(len(GRID), np.nan)]
+    low, high = np.percentile(np.stack(known), [2.5, 97.5], axis=0)
+    return Curve(x, y, GRID, low, high)
 
 
 def _rates(ranked: Ranked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,9 +61,6 @@ def _precisions(ranked: Ranked, weights: np.ndarray) -> tuple[np.ndarray, np.nda
         return found / found[-1], np.where(found[-1] > 0, found / (found + wrong), np.nan)
 
 
-def _banded(x: np.ndarray, y: np.ndarray, columns: list[np.ndarray]) -> Curve:
-    known = [c for c in columns if not np.isnan(c).any()]
-    if not known:
-        return Curve(x, y, GRID, np.full(len(GRID), np.nan), np.full(len(GRID), np.nan))
-    low, high = np.percentile(np.stack(known), [2.5, 97.5], axis=0)
-    return Curve(x, y, GRID, low, high)
+def _at_sensitivity(found: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    at = np.searchsorted(found, np.maximum(GRID, 1e-12))  # something must be found
+    return np.asarray(precision[np.minimum(at, len(found) - 1)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,9 +21,25 @@ ALL = "all classes"
 
 
 @dataclass(frozen=True)
+class How:
+    """How predictions are evaluated. interval: of the resamples, one of `INTERVALS`; resamples: 0 leaves out every interval that needs
+    them; prevalence: class → share 0…1, for PPV and NPV at that prevalence as well."""
+
+    rule: Rule = ARGMAX
+    beta: float = BETA
+    resamples: int = RESAMPLES
+    seed: int = 0
+    prevalence: Mapping[str, float] = field(default_factory=dict)
+    interval: str = BCA
+
+
+USUAL = How()
+
+
+@dataclass(frozen=True)
 class ClassFigures:
-    """One class against all others: figures by key, each with a 95 % interval clustered by lesion; no PPV and NPV at a prevalence
-    where none was set."""
+    """One class against all others: figures by key, each with a 95 % interval clustered by lesion; PPV and NPV at a prevalence only
+    where one was set."""
 
     name: str
     support: int
@@ -35,8 +51,8 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """matrix: int (C, C), diagnoses in rows, decisions by the highest score in columns; figures: of all classes, by key, of these
-    decisions. per_class and averages are by `decision_rule`. Baseline: accuracy of always deciding for the commonest diagnosis."""
+    """matrix: int (C, C), diagnoses in rows, predictions (highest score) in columns; figures: of all classes, by key, of these
+    predictions. per_class and averages follow `decision_rule`. Baseline: accuracy of always predicting the commonest diagnosis."""
 
     classes: tuple[str, ...]
     decision_rule: str
@@ -55,62 +71,50 @@ class Evaluation:
         return self.figures[key]
 
 
-def evaluate(
-    true: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    groups: np.ndarray,
-    rule: Rule = ARGMAX,
-    beta: float = BETA,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    prevalence: Mapping[str, float] | None = None,
-    interval: str = BCA,
-) -> Evaluation:
+def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: np.ndarray, how: How = USUAL) -> Evaluation:
     """true: int (N,) class indices; probabilities: float (N, C); groups: (N,) lesion (or patient) of each row, any values.
 
-    The highest score decides, the first of several equal ones. resamples: 0 leaves out every interval that needs them.
-    prevalence: class → share 0…1 of people that have it where PPV and NPV are asked for besides.
-    interval: of the resamples, one of `INTERVALS`.
-    Macro figures are means over the classes that occur in `true`. Raises ValueError for no rows, NaN scores or bad shapes.
+    The highest score is the prediction, the first of several equal ones. Macro figures are means over the classes that occur in
+    `true`. Raises ValueError for no rows, NaN scores or bad shapes.
     """
     n, c = probabilities.shape
     if n == 0 or len(true) != n or len(groups) != n or len(classes) != c:
         raise ValueError(f"{len(true)} diagnoses, {len(groups)} groups, scores {probabilities.shape}, {len(classes)} classes")
     if np.isnan(probabilities).any():
-        raise ValueError("a score is NaN; leave such rows out and say how many")
+        raise ValueError("a score is NaN; leave such rows out and report their number")
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
     n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
-    is_decided = decide(rule, probabilities, classes)
+    is_decided = decide(how.rule, probabilities, classes)
     present, place = np.flatnonzero(is_true.any(axis=0)), _place(true, probabilities)
-    statistic = statistic_of(true, probabilities, group, classes, rule, beta, prevalence)
-    drawn = resample(statistic, n_groups, resamples, seed)
+    drawn = resample(statistic_of(true, probabilities, group, classes, how), n_groups, how.resamples, how.seed)
 
     def of_class(k: int, measure: Measure) -> Figure:
         true_k, decided_k = is_true[:, k], is_decided[:, k]
         if measure.interval:
             return measure.interval(probabilities[:, k], true_k, group)
         counted = measure.share(true_k, decided_k) if measure.share else None
-        return _figure(drawn, (classes[k], measure.key), counted, group, interval)
+        return _figure(drawn, (classes[k], measure.key), counted, group, how.interval)
 
     def of_all(measure: Measure) -> Figure:
         counted = measure.share_of_all(is_true[:, present], place) if measure.share_of_all else None
-        return _figure(drawn, (ALL, measure.key), counted, group, interval)
+        return _figure(drawn, (ALL, measure.key), counted, group, how.interval)
 
     counts = is_true.sum(0)
     return Evaluation(
         classes=tuple(classes),
-        decision_rule=rule.name,
-        beta=beta,
+        decision_rule=how.rule.name,
+        beta=how.beta,
         n_images=n,
         n_groups=n_groups,
-        resamples=resamples,
+        resamples=how.resamples,
         matrix=confusion(true, probabilities.argmax(axis=1), c),
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
         figures={m.key: of_all(m) for m in OF_ALL if (ALL, m.key) in drawn.value},
-        averages={kind: {m.key: _figure(drawn, (kind, m.key), None, group, interval) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)},
+        averages={
+            kind: {m.key: with_interval(drawn, (kind, m.key), m.undefined, how.interval) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)
+        },
         per_class=tuple(
             ClassFigures(name, int(counts[k]), {m.key: of_class(k, m) for m in OF_A_CLASS if (name, m.key) in drawn.value})
             for k, name in enumerate(classes)
@@ -119,15 +123,9 @@ def evaluate(
 
 
 def statistic_of(
-    true: np.ndarray,
-    probabilities: np.ndarray,
-    group: np.ndarray,
-    classes: Sequence[str],
-    rule: Rule,
-    beta: float,
-    prevalence: Mapping[str, float] | None = None,
+    true: np.ndarray, probabilities: np.ndarray, group: np.ndarray, classes: Sequence[str], how: How
 ) -> Callable[[np.ndarray], dict[Name, np.ndarray]]:
-    """All figures for any weighting of the lesions: counts are summed once a lesion, ranks sorted once a class.
+    """All figures for any weighting of the lesions: counts are summed once per lesion, ranks sorted once per class.
 
     group: int (N,), the lesion of each row, from 0.
     """
@@ -135,7 +133,7 @@ def statistic_of(
     n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
     present = [k for k in range(c) if is_true[:, k].any()]
-    decided, prevalence = decide(rule, probabilities, classes), prevalence or {}
+    decided = decide(how.rule, probabilities, classes)
     place = _place(true, probabilities)
     sides = (is_true & decided, ~is_true & decided, is_true & ~decided, ~is_true & ~decided)
     rows = [side[:, k] for k in range(c) for side in sides] + [place == k for k in range(c)]
@@ -149,7 +147,7 @@ def statistic_of(
         figures: dict[Name, np.ndarray] = {}
         for k, name in enumerate(classes):
             tp, fp, fn, tn = sums[4 * k : 4 * k + 4]
-            one = OneClass(tp, fp, fn, tn, ranked[k], weights, beta, prevalence.get(name))
+            one = OneClass(tp, fp, fn, tn, ranked[k], weights, how.beta, how.prevalence.get(name))
             figures |= {(name, m.key): values for m in OF_A_CLASS if m.one_class and (values := m.one_class(one)) is not None}
         support = np.stack([sums[4 * k] + sums[4 * k + 2] for k in present])
         for m in COMPARABLE:
@@ -163,16 +161,16 @@ def statistic_of(
 
 
 def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """int (N,): how many classes score above the true one, or the same and stand before it."""
+    """int (N,): how many classes rank before the true one; of equal scores the first class does."""
     of_true = probabilities[np.arange(len(true)), true][:, None]
     before = np.arange(probabilities.shape[1]) < true[:, None]
     return np.asarray(((probabilities > of_true) | ((probabilities == of_true) & before)).sum(axis=1))
 
 
 def _figure(drawn: Resampled, name: Name, counted: Counted | None, group: np.ndarray, interval: str) -> Figure:
-    """A figure with the interval that covers at the stated rate: Wilson's for shares of few lesions or at 0 or 1, else of the resamples.
+    """A figure with an interval of nominal coverage: Wilson's for shares of few lesions or at 0 or 1, else the bootstrap's.
 
-    counted: hits and counted rows, if it is a share, or a mean of K shares, whose rarest then decides.
+    counted: hits and counted rows, if it is a share, or a mean of K shares, of which the rarest decides.
     """
     undefined = BY_KEY[name[1]].undefined
     if counted is not None:

@@ -1,4 +1,4 @@
-"""Figures of one class by group, each against all others: how large is the gap, and how sure?"""
+"""Figures of one class by subgroup, each against all other images, with the gap and its interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.evaluate import BETA
 from evaluation.figures import BY_KEY
 from evaluation.intervals import Figure, Z, ratio, undefined
-from evaluation.multiple import benjamini_hochberg
+from evaluation.multiple import corrected
 from evaluation.ranking import rank
 from evaluation.resampling import Name, resample, with_interval
 from evaluation.tallies import OneClass
@@ -21,8 +21,8 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class GroupFigure:
-    """One group. images, lesions, with_class (images of the class); gap: the group's figure less that of all others; p, and q
-    adjusted over the groups asked about together; small: why it is too small to be judged, or empty."""
+    """One group. with_class: images of the class; gap: the group's figure minus that of all others; q: p adjusted over the groups;
+    small: why the group is too small to be judged, or empty."""
 
     group: str
     images: int
@@ -47,7 +47,7 @@ def by_group(
     seed: int = 0,
 ) -> list[GroupFigure]:
     """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row,
-    None where it is not known: such rows are in no group and not among the others. figure: the key of one of COMPARABLE.
+    None where it is not known: such rows are left out. figure: the key of one of COMPARABLE.
     """
     group = np.unique(lesions, return_inverse=True)[1]
     value = np.array([v if isinstance(v, str) else "" for v in values], object)
@@ -55,25 +55,12 @@ def by_group(
     rows = []
     for level in sorted(set(value[known])):
         inside = value == level
-        sides = [figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside)]
-        gap, p = difference(*sides)
-        rows.append((level, inside, *sides, gap, p))
-    adjusted = benjamini_hochberg([r[-1] for r in rows])
-    return [
-        GroupFigure(
-            level,
-            int(inside.sum()),
-            len(np.unique(group[inside])),
-            int((inside & positive).sum()),
-            own,
-            rest,
-            gap,
-            p,
-            float(q),
-            _small(inside, positive, group),
-        )
-        for (level, inside, own, rest, gap, p), q in zip(rows, adjusted, strict=True)
-    ]
+        own, rest = (figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside))
+        gap, p = difference(own, rest)
+        lesions_inside, with_class = len(np.unique(group[inside])), int((inside & positive).sum())
+        small = _small(inside, positive, group)
+        rows.append(GroupFigure(level, int(inside.sum()), lesions_inside, with_class, own, rest, gap, p, np.nan, small))
+    return corrected(rows)
 
 
 def figure_of(
@@ -104,10 +91,10 @@ def figure_of(
 
 
 def difference(one: Figure, other: Figure) -> tuple[Figure, float]:
-    """One less the other, with the interval recovered from both (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), and p.
+    """One minus the other, with the interval recovered from both (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), and p.
 
-    The two are taken for independent; where lesions have images on both sides the interval is, if anything, too wide.
-    p is the level at which the interval would just touch 0, on the scale of its nearer end.
+    The two are treated as independent; where lesions have images on both sides the interval is, if anything, too wide.
+    p is the level at which the interval would just touch 0.
     """
     if not (one.defined and other.defined):
         return undefined(one.reason or other.reason), float("nan")
@@ -126,5 +113,5 @@ def difference(one: Figure, other: Figure) -> tuple[Figure, float]:
 def _small(inside: np.ndarray, positive: np.ndarray, group: np.ndarray) -> str:
     with_it, without = (len(np.unique(group[inside & side])) for side in (positive, ~positive))
     if with_it < FEW:
-        return f"{with_it} lesions of the class"
-    return f"{without} other lesions" if without < FEW else ""
+        return f"lesions of the class: {with_it}"
+    return f"other lesions: {without}" if without < FEW else ""

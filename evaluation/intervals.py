@@ -1,7 +1,7 @@
-"""95 % intervals that count lesions, not photographs.
+"""95 % intervals that count lesions, not images.
 
-Several photographs of one lesion are not independent, so an interval that treats them as if they
-were is too narrow. Every interval here takes the group (lesion, else patient, else image) of each row.
+Images of one lesion are not independent, so an interval that treats them as independent is too narrow. Every interval here takes
+the group (lesion, else patient, else image) of each row.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ WILSON, MOVER, OBUCHOWSKI = "Wilson, effective size", "MOVER over Wilson", "Obuc
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its 95 % interval and how that was made. NaN carries its reason.
+    """A number with its 95 % interval and the interval's method. NaN carries its reason.
 
-    undefined_resamples: how many of the bootstrap's resamples did not define the figure, and so are not in the interval.
+    undefined_resamples: bootstrap resamples in which the figure was undefined, left out of the interval.
     """
 
     value: float
@@ -51,9 +51,8 @@ def undefined(reason: str) -> Figure:
 def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
     """Σ hits / Σ trials with a Wilson interval on the effective number of trials.
 
-    The variance of the ratio is taken between groups (linearised), and the number of independent
-    trials that would have the same variance goes into Wilson's interval (Rao & Scott 1992,
-    doi:10.2307/2532311; Korn & Graubard 1998 never let it exceed the real number).
+    The variance of the ratio is taken between groups (linearised); the number of independent trials with the same variance goes
+    into Wilson's interval (Rao & Scott 1992, doi:10.2307/2532311), capped at the real number (Korn & Graubard 1998).
     hits, trials: float (N,) a row; groups: int (N,). Undefined, with the reason given, without trials.
     """
     total = float(trials.sum())
@@ -61,11 +60,10 @@ def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str)
         return undefined(reason)
     value = float(hits.sum()) / total
     used = trials > 0
-    residual = np.bincount(groups[used], (hits - value * trials)[used])
     n_groups = len(np.unique(groups[used]))
     if n_groups < 2:
         return Figure(value, reason="fewer than two lesions: no interval")
-    variance = n_groups / (n_groups - 1) * float((residual**2).sum()) / total**2
+    variance = clustered_error((hits - value * trials)[used], groups[used]) ** 2 / total**2
     effective = min(value * (1 - value) / variance, total) if variance > 0 else min(total, n_groups)
     return Figure(value, *wilson(value, effective), method=WILSON)
 
@@ -78,16 +76,20 @@ def mean(values: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
     if len(values) == 0:
         return undefined(reason)
     value = float(values.mean())
-    _, group = np.unique(groups, return_inverse=True)
-    n_groups = int(group.max()) + 1
+    n_groups = len(np.unique(groups))
     if n_groups < 2:
         return Figure(value, reason="fewer than two lesions: no interval")
     from scipy.stats import t
 
-    residual = np.bincount(group, values - value)
-    spread = np.sqrt(n_groups / (n_groups - 1) * float((residual**2).sum())) / len(values)
-    half = float(t.ppf(0.975, n_groups - 1) * spread)
+    half = float(t.ppf(0.975, n_groups - 1) * clustered_error(values - value, groups) / len(values))
     return Figure(value, value - half, value + half)
+
+
+def clustered_error(terms: np.ndarray, groups: np.ndarray) -> float:
+    """Standard error of the sum of terms float (N,) that are independent between groups (N,) only; NaN for a single group."""
+    group = np.unique(groups, return_inverse=True)[1]
+    n = int(group.max()) + 1
+    return float(np.sqrt(n / (n - 1) * (np.bincount(group, terms) ** 2).sum())) if n > 1 else float("nan")
 
 
 def wilson(value: float, n: float) -> tuple[float, float]:
@@ -100,9 +102,8 @@ def wilson(value: float, n: float) -> tuple[float, float]:
 def mean_of_ratios(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
     """Mean over K columns of Σ hits / Σ trials; balanced accuracy has a column a class.
 
-    hits, trials: float (N, K). Each column's interval is `ratio`'s; they are combined by recovering
-    their variances (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), which takes the columns for
-    independent: a lesion has one diagnosis. Undefined if a column has no trials.
+    hits, trials: float (N, K). The columns' `ratio` intervals are combined by variance recovery (MOVER, Zou & Donner 2008,
+    doi:10.1002/sim.3095), which treats columns as independent: a lesion has one diagnosis. Undefined if a column has no trials.
     """
     columns = [ratio(hits[:, k], trials[:, k], groups, reason) for k in range(hits.shape[1])]
     if not columns or not all(c.defined for c in columns):
@@ -140,9 +141,7 @@ def auc(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Figure:
     size = int(groups.max()) + 1
     a = np.bincount(groups, np.where(positive, over - value, 0), size)
     b = np.bincount(groups, np.where(positive, 0, over - value), size)
-    n_pos = len(np.unique(groups[positive]))
-    n_neg = len(np.unique(groups[~positive]))
-    n_all = len(np.unique(groups))
+    n_pos, n_neg, n_all = (len(np.unique(g)) for g in (groups[positive], groups[~positive], groups))
     if n_pos < 2 or n_neg < 2:
         return Figure(value, reason="fewer than two lesions on one side: no interval")
     variance = (

@@ -1,29 +1,36 @@
-"""Many questions at once: p-values adjusted (Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
+"""Multiple testing: adjusted p-values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 
 def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
-    """Adjusted p-values, float (N,); NaN stays NaN and does not count."""
-    values = np.asarray(p, float)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(values[known])]
-    adjusted = np.full(len(values), np.nan)
-    raised = values[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(1, np.minimum.accumulate(raised[::-1])[::-1])
+    """Adjusted for the false discovery rate (Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x), float (N,);
+    NaN stays NaN and does not count."""
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.array(p, float)
+    known = ~np.isnan(adjusted)
+    if known.any():
+        adjusted[known] = false_discovery_control(adjusted[known])
     return adjusted
 
 
+def corrected(found: Sequence[Any]) -> list[Any]:
+    """Dataclass records with `q` set to their `p` adjusted by Benjamini–Hochberg."""
+    return [replace(record, q=float(q)) for record, q in zip(found, benjamini_hochberg([f.p for f in found]), strict=True)]
+
+
 def holm(p: Sequence[float]) -> np.ndarray:
-    """p-values adjusted so that the chance of any false alarm among them all stays at the level (Holm 1979); float (N,), NaN stays."""
-    values = np.asarray(p, float)
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(values[known], kind="stable")]
-    adjusted = np.full(len(values), np.nan)
-    steps = values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    """Adjusted so that the chance of any false positive stays at the level (Holm 1979), float (N,); NaN stays NaN."""
+    adjusted = np.array(p, float)
+    known = np.flatnonzero(~np.isnan(adjusted))
+    order = known[np.argsort(adjusted[known], kind="stable")]
+    steps = adjusted[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted

@@ -1,13 +1,13 @@
-"""Out-of-distribution scores: how unlike the images a classifier was fitted on is this one? Higher is further away.
+"""Out-of-distribution scores: how unlike the training images is this one? Higher is further away.
 
-A `Reference` is fitted on what the network makes of familiar images, in three parts that share no lesion: one is learned from, one
-sets the scale and the threshold, and one is kept to be judged by. No score says whether a decision is right.
+A `Reference` is fitted on the network's features of in-distribution ("familiar") images, in three parts that share no lesion: one to
+fit, one to set scale and threshold, one held out to evaluate. No score says whether a decision is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,27 +17,28 @@ FAMILIAR = 0.95  # share of held-out familiar images that stays below the thresh
 NEIGHBOURS = 10
 LINEAR = 0.01  # of a feature's usual size, below which asinh is linear
 
-# score -> what it is called, and what it goes by
+# score -> its name and what it measures
 SCORES: dict[str, tuple[str, str]] = {
     "mahalanobis": (
         "Mahalanobis distance",
-        "how far the network's features lie from those of familiar images at several depths (Lee 2018, arXiv:1807.03888)",
+        "distance of the network's features from those of familiar images at several depths (Lee 2018, arXiv:1807.03888)",
     ),
     "nearest": (
         "nearest neighbours",
-        f"distance to the {NEIGHBOURS}th nearest familiar image, as the last layer sees them (Sun 2022, arXiv:2204.06507)",
+        f"distance to the {NEIGHBOURS}th nearest familiar image in the last layer's features (Sun 2022, arXiv:2204.06507)",
     ),
-    "energy": ("energy", "how little all logits say together (Liu 2020, arXiv:2010.03759)"),
-    "none": ("none of these", "the network's own score for a class that stands for none of the others"),
+    "energy": ("energy", "negative log-sum-exp of the logits (Liu 2020, arXiv:2010.03759)"),
+    "none": ("none of these", "the network's own score for its class “none of the others”"),
 }
 
 FITTED, SCALED, JUDGED = 0, 1, 2
+OF_A_DEPTH = ("size", "centre", "spread", "whitening")  # arrays of a `Depth`
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a network makes of N images. pooled: float32 (N, K) for each of several depths, from input to output; embedding: float32
-    (N, D), what the last dense layer reads; either may be missing. logits, probabilities: float32 (N, C)."""
+    """A network's features of N images. pooled: float32 (N, K) for each of several depths, from input to output; embedding: float32
+    (N, D), the last dense layer's input; either may be missing. logits, probabilities: float32 (N, C)."""
 
     pooled: tuple[np.ndarray, ...]
     embedding: np.ndarray | None
@@ -77,8 +78,8 @@ class Reference:
     """Familiar images as one network sees them.
 
     depths: for the Mahalanobis distance; bank: float32 (M, D), embeddings of length 1 of the images learned from, whose number in the
-    dataset is `of`; none: index of a class that stands for none of the others; thresholds: score → what 95 % of held-out images stay
-    below; judged: score → float (J,) of the images kept apart; groups: int (J,), their lesions.
+    dataset is `of`; none: index of a class for none of the others; thresholds: score → value that 95 % of held-out images stay
+    below; judged: score → float (J,) of the images held out for evaluation; groups: int (J,), their lesions.
     """
 
     depths: tuple[Depth, ...]
@@ -91,11 +92,13 @@ class Reference:
 
     @property
     def best(self) -> str:
-        """The score to go by: the most telling of those the network allows."""
+        """The score to use: the most discriminating of those the network allows."""
         return next(name for name in SCORES if name in self.thresholds)
 
     def scores(self, features: Features) -> dict[str, np.ndarray]:
         """Every score the network allows, float (N,)."""
+        from scipy.special import logsumexp
+
         found: dict[str, np.ndarray] = {}
         if self.depths:
             far = [d.far(p) for d, p in zip(self.depths, features.pooled, strict=True)]
@@ -104,7 +107,7 @@ class Reference:
             alike = _unit(features.embedding) @ self.bank.T
             k = min(NEIGHBOURS, len(self.bank))
             found["nearest"] = 1 - np.partition(alike, -k, axis=1)[:, -k]
-        found["energy"] = _energy(features.logits)
+        found["energy"] = -logsumexp(features.logits.astype(np.float64), axis=1)
         if self.none is not None:
             found["none"] = features.probabilities[:, self.none].astype(float)
         return found
@@ -117,19 +120,19 @@ class Reference:
         return [(self.of[k], float(alike[k])) for k in np.argsort(-alike)[:n]]
 
     def further_than(self, name: str, score: float) -> float:
-        """Share of the familiar images kept apart that are less unlike than this score."""
+        """Share of the held-out familiar images with a lower score."""
         return float((self.judged[name] < score).mean())
 
     def false_alarms(self, name: str) -> Figure:
-        """Share of the familiar images kept apart that lie beyond the threshold; 5 % are meant to."""
+        """Share of the held-out familiar images beyond the threshold; 5 % are expected."""
         beyond = (self.judged[name] > self.thresholds[name]).astype(float)
         return ratio(beyond, np.ones(len(beyond)), self.groups, "no images")
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How well one score tells other images from familiar ones. auroc: of the two; fpr95: share of the others that pass where 95 % of
-    the familiar pass; flagged: share of the others beyond the threshold."""
+    """How well one score separates other images from familiar ones. auroc: of the two; fpr95: share of the others that pass where
+    95 % of the familiar pass; flagged: share of the others beyond the threshold."""
 
     auroc: Figure
     fpr95: Figure
@@ -139,8 +142,8 @@ class Separation:
 def fit_reference(
     features: Features, parts: np.ndarray, groups: np.ndarray, image_ids: Sequence[str], none: int | None = None
 ) -> Reference:
-    """parts: int (N,), FITTED, SCALED or JUDGED; groups (N,): lesion of each image, in one part alone; none: index of a class that
-    stands for none of the others."""
+    """parts: int (N,), FITTED, SCALED or JUDGED; groups (N,): lesion of each image, in one part alone; none: index of a class
+    for none of the others."""
     learned, scale = features.of(parts == FITTED), features.of(parts == SCALED)
     depths = tuple(_scaled(_fit_depth(p), q) for p, q in zip(learned.pooled, scale.pooled, strict=True))
     bank = None if learned.embedding is None or learned.embedding.shape[1] == 0 else _unit(learned.embedding)
@@ -148,13 +151,13 @@ def fit_reference(
     bare = Reference(depths, bank, of, none, {}, {}, np.unique(groups[parts == JUDGED], return_inverse=True)[1])
     thresholds = {name: float(np.quantile(s, FAMILIAR)) for name, s in bare.scores(scale).items()}
     judged = bare.scores(features.of(parts == JUDGED))
-    return Reference(depths, bank, of, none, thresholds, judged, bare.groups)
+    return replace(bare, thresholds=thresholds, judged=judged)
 
 
 def separation(reference: Reference, scores: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[str, Separation]:
-    """Of other images, whose scores float (N,) and groups (N,) are given, from the familiar images that were kept apart.
+    """Of other images, with their scores float (N,) and groups (N,), from the held-out familiar images.
 
-    Intervals are by group; that of fpr95 takes the familiar images' threshold for fixed.
+    Intervals are by group; that of fpr95 treats the threshold as fixed.
     """
     other = np.unique(groups, return_inverse=True)[1] + int(reference.groups.max()) + 1
     found = {}
@@ -178,9 +181,9 @@ def split_parts(groups: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def arrays(reference: Reference) -> Iterator[tuple[str, np.ndarray]]:
-    """Everything a reference is, as named arrays without objects."""
+    """A reference as named arrays without objects."""
     for k, d in enumerate(reference.depths):
-        for name in ("size", "centre", "spread", "whitening"):
+        for name in OF_A_DEPTH:
             yield f"depth {k} {name}", getattr(d, name).astype(np.float32)
         yield f"depth {k} scale", np.array([d.middle, d.width])
     if reference.bank is not None:
@@ -195,20 +198,14 @@ def arrays(reference: Reference) -> Iterator[tuple[str, np.ndarray]]:
 
 def from_arrays(kept: Mapping[str, np.ndarray]) -> Reference:
     """The opposite of `arrays`. Raises KeyError where something is missing."""
-    n_depths = sum(name.endswith(" scale") for name in kept)
-    depths = tuple(
-        Depth(
-            kept[f"depth {k} size"],
-            kept[f"depth {k} centre"],
-            kept[f"depth {k} spread"],
-            kept[f"depth {k} whitening"],
-            *map(float, kept[f"depth {k} scale"]),
-        )
-        for k in range(n_depths)
-    )
+    depths = []
+    for k in range(sum(name.endswith(" scale") for name in kept)):
+        size, centre, spread, whitening = (kept[f"depth {k} {name}"] for name in OF_A_DEPTH)
+        middle, width = map(float, kept[f"depth {k} scale"])
+        depths.append(Depth(size, centre, spread, whitening, middle, width))
     names = [name for name in SCORES if f"threshold {name}" in kept]
     return Reference(
-        depths,
+        tuple(depths),
         kept.get("bank"),
         tuple(map(str, kept["of"])),
         int(kept["none"][0]) if len(kept["none"]) else None,
@@ -229,27 +226,21 @@ def _fit_depth(pooled: np.ndarray) -> Depth:
     spread = np.where(spread > 0, spread, 1.0)
     shrunk, _ = ledoit_wolf((x - centre) / spread, assume_centered=True)
     identity = np.eye(len(shrunk))
-    usual = max(float(np.trace(shrunk)) / len(shrunk), 1e-6)  # a network that answers alike to everything has no spread at all
+    usual = max(float(np.trace(shrunk)) / len(shrunk), 1e-6)  # a constant network has no spread at all
     factor = np.linalg.cholesky(shrunk + 1e-6 * usual * identity)
     return Depth(size, centre, spread, solve_triangular(factor, identity, lower=True))
 
 
 def _scaled(depth: Depth, pooled: np.ndarray) -> Depth:
     far = depth.far(pooled)
-    return Depth(depth.size, depth.centre, depth.spread, depth.whitening, float(far.mean()), float(far.std()) or 1.0)
+    return replace(depth, middle=float(far.mean()), width=float(far.std()) or 1.0)
 
 
 def _compressed(pooled: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Logarithmic far from 0 and with its sign, so that a feature ten times too weak is as odd as one ten times too strong."""
+    """Signed and logarithmic far from 0, so that a feature ten times too weak is as unusual as one ten times too strong."""
     return np.asarray(np.arcsinh(pooled / (LINEAR * size)))
 
 
 def _unit(embedding: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(embedding, axis=1, keepdims=True)
     return np.asarray(embedding / np.where(length > 0, length, 1))
-
-
-def _energy(logits: np.ndarray) -> np.ndarray:
-    from scipy.special import logsumexp
-
-    return np.asarray(-logsumexp(logits.astype(np.float64), axis=1))

@@ -1,9 +1,9 @@
-"""Predictions × dataset → `Assessment`: who was judged, who was left out and why, and the figures."""
+"""Predictions × dataset → `Assessment`: which images were evaluated, which were left out and why, and the figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,42 +11,27 @@ import pandas as pd
 
 from core import diagnoses
 from core.errors import PredictionsError
+from core.exports import plain
 from core.version import __version__
 from data_audit.groupings import Grouping, of_images
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison, compare
-from evaluation.evaluate import BETA, Evaluation, evaluate
+from evaluation.evaluate import USUAL, Evaluation, How, evaluate
 from evaluation.figures import OF_A_CLASS
 from evaluation.groups import GroupFigure, by_group
 from evaluation.intervals import Figure
-from evaluation.resampling import BCA, RESAMPLES
-from evaluation.rules import ARGMAX, Rule, decide
+from evaluation.rules import Rule, decide
 from models.predictions import PredictionTable, merge_classes
 
-
-@dataclass(frozen=True)
-class How:
-    """How predictions are judged: by which decision rule, with which β, so many resamples, which interval of them (one of
-    `INTERVALS`), and a prevalence for a class."""
-
-    rule: Rule = ARGMAX
-    beta: float = BETA
-    resamples: int = RESAMPLES
-    seed: int = 0
-    prevalence: Mapping[str, float] = field(default_factory=dict)
-    interval: str = BCA
-
-
-USUAL = How()
 QUICK = How(resamples=0)  # where only the rows are wanted
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """rows: image_id, diagnosis (the classifier's class), decision (by the highest score), group (number of the patient, else
-    of the lesion, else of the image), and a score column a class. counted: the word for those.
+    """rows: image_id, diagnosis (the classifier's class), decision (the highest score), group (number of the patient, else
+    of the lesion, else of the image), and a score column per class. counted: the word for what `group` numbers.
 
-    left_out: reason -> number of images, so that a figure never speaks of images it did not see.
+    left_out: reason → number of images.
     """
 
     evaluation: Evaluation
@@ -61,10 +46,9 @@ class Assessment:
 def assess(
     predictions: PredictionTable, dataset: Dataset, rename: Mapping[str, str] | None = None, split: str | None = None, how: How = USUAL
 ) -> Assessment:
-    """Join by image id, bring labels to the classifier's classes, evaluate.
+    """Join by image id, map labels to the classifier's classes, evaluate.
 
-    rename: dataset label -> code, before the vocabulary. split: only these images.
-    Raises PredictionsError if nothing is left to judge.
+    rename: dataset label -> code, before the vocabulary. split: only these images. Raises PredictionsError if no image is left.
     """
     table = dataset.table
     left_out: dict[str, int] = {}
@@ -89,7 +73,7 @@ def assess(
     kept = at.notna() & true.notna()
     if not kept.any():
         raise PredictionsError(
-            "no image has both a prediction and a diagnosis of these classes.",
+            "no image has both a prediction and a diagnosis among the classes.",
             dataset.name,
             f"Predictions: {', '.join(classes)}; dataset: {', '.join(map(str, dataset.classes[:12])) or 'no diagnoses'}.",
         )
@@ -99,10 +83,10 @@ def assess(
     unknown = [c for c in how.prevalence if c not in classes] + _without_class(how.rule, classes)
     if unknown:
         raise PredictionsError(
-            f"there is no class {unknown[0]!r} to set a prevalence or threshold for.", todo=f"Classes: {', '.join(classes)}."
+            f"{unknown[0]!r} is not a class, so no prevalence or threshold can be set for it.", todo=f"Classes: {', '.join(classes)}."
         )
     groups = dataset.clusters[table.index][kept].to_numpy(str)
-    evaluation = evaluate(codes, kept_scores, classes, groups, how.rule, how.beta, how.resamples, how.seed, how.prevalence, how.interval)
+    evaluation = evaluate(codes, kept_scores, classes, groups, how)
     rows = pd.DataFrame({"image_id": table["image_id"][kept].to_numpy(), "diagnosis": true[kept].to_numpy()})
     rows["decision"] = np.array(classes)[kept_scores.argmax(1)]
     rows["group"] = np.unique(groups, return_inverse=True)[1]
@@ -119,8 +103,8 @@ def assess(
 
 
 def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, rename: Mapping[str, str] | None = None) -> dict[str, float]:
-    """How common each of the classifier's classes is among a split's diagnoses, or all: what scores are divided by where it was
-    trained on them. Images need no prediction to count. Raises PredictionsError where none has a diagnosis of these classes."""
+    """Prevalence of each of the classifier's classes in a split, or in all images with a diagnosis, whether predicted or not: scores of
+    a classifier trained on them are divided by these."""
     labels = dataset.table["diagnosis"] if split is None else dataset.table["diagnosis"][dataset.table["split"] == split]
     if rename:
         labels = dataset.table["label"].map(dict(rename)).reindex(labels.index).fillna(labels)
@@ -131,7 +115,7 @@ def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, re
 
 
 def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
-    """One figure of one class by group, under the decision rule it was judged by."""
+    """One figure of one class by group, under the assessment's decision rule."""
     rows, classes = judged.rows, list(judged.evaluation.classes)
     decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
     return by_group(
@@ -147,34 +131,34 @@ def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: s
 
 
 def compared(first: Assessment, second: Assessment) -> Comparison:
-    """The second less the first, on the images both judged. Raises PredictionsError if they share none or differ in classes."""
+    """The second minus the first, on the images of both. Raises PredictionsError if they share none or differ in classes."""
     classes = first.evaluation.classes
     if set(classes) != set(second.evaluation.classes):
         raise PredictionsError(
-            f"the two cannot be compared: one decides between {', '.join(classes)}, the other between "
-            f"{', '.join(second.evaluation.classes)}."
+            f"the two cannot be compared: one has the classes {', '.join(classes)}, the other {', '.join(second.evaluation.classes)}."
         )
     both = first.rows.merge(second.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
     if both.empty:
-        raise PredictionsError("the two cannot be compared: no image was judged in both.")
+        raise PredictionsError("the two cannot be compared: they have no image in common.")
     codes = both["diagnosis"].map({c: k for k, c in enumerate(classes)}).to_numpy(int)
     one, two = (both[[f"{c}{end}" for c in classes]].to_numpy(float) for end in ("", " second"))
-    how = first.how
-    return compare(codes, one, two, classes, both["group"].to_numpy(), how.rule, how.beta, how.resamples, how.seed, how.interval)
+    return compare(codes, one, two, classes, both["group"].to_numpy(), first.how)
 
 
 def comparison_json(c: Comparison) -> dict[str, Any]:
-    """The second less the first, plain values."""
-    return {
-        "n_images": c.n_images,
-        "n_lesions_or_images": c.n_groups,
-        "differences": {name: _figure(f) for name, f in c.differences.items()},
-        "per_class": {who: {name: _figure(f) for name, f in figures.items()} for who, figures in c.per_class.items()},
-        "confusion_matrix_difference": c.matrix.tolist(),
-        "right_only_by_the_second": c.better,
-        "right_only_by_the_first": c.worse,
-        "mcnemar_p": _number(c.p),
-    }
+    """The second minus the first, as plain values."""
+    return plain(
+        {
+            "n_images": c.n_images,
+            "n_lesions_or_images": c.n_groups,
+            "differences": {name: _figure(f) for name, f in c.differences.items()},
+            "per_class": {who: {name: _figure(f) for name, f in figures.items()} for who, figures in c.per_class.items()},
+            "confusion_matrix_difference": c.matrix.tolist(),
+            "right_only_by_the_second": c.better,
+            "right_only_by_the_first": c.worse,
+            "mcnemar_p": c.p,
+        }
+    )
 
 
 def _without_class(rule: Rule, classes: Sequence[str]) -> list[str]:
@@ -184,31 +168,31 @@ def _without_class(rule: Rule, classes: Sequence[str]) -> list[str]:
 def as_json(assessment: Assessment) -> dict[str, Any]:
     """`evaluation.json`: plain values, undefined figures as null with their reason."""
     e = assessment.evaluation
-    return {
-        "about": dict(assessment.about),
-        "decision_rule": e.decision_rule,
-        "n_images": e.n_images,
-        "n_lesions_or_images": e.n_groups,
-        "counted": assessment.counted,
-        "left_out": dict(assessment.left_out),
-        "labels_mapped": dict(assessment.mapping),
-        "classes": list(e.classes),
-        "beta": e.beta,
-        "resamples": e.resamples,
-        "confusion_matrix": e.matrix.tolist(),
-        "majority_baseline": {"value": e.majority_baseline, "class": e.majority_class},
-        **{key: _figure(figure) for key, figure in e.figures.items()},
-        "top": {key.removeprefix("top_"): _figure(figure) for key, figure in e.figures.items() if key.startswith("top_")},
-        "averages": {kind: {k: _number(v.value) for k, v in values.items()} for kind, values in e.averages.items()},
-        "averages_interval": {
-            kind: {k: [_number(v.low), _number(v.high)] for k, v in values.items()} for kind, values in e.averages.items()
-        },
-        "per_class": [{"name": c.name, "support": c.support, **{k: _figure(f) for k, f in c.figures.items()}} for c in e.per_class],
-    }
+    return plain(
+        {
+            "about": assessment.about,
+            "decision_rule": e.decision_rule,
+            "n_images": e.n_images,
+            "n_lesions_or_images": e.n_groups,
+            "counted": assessment.counted,
+            "left_out": assessment.left_out,
+            "labels_mapped": assessment.mapping,
+            "classes": e.classes,
+            "beta": e.beta,
+            "resamples": e.resamples,
+            "confusion_matrix": e.matrix.tolist(),
+            "majority_baseline": {"value": e.majority_baseline, "class": e.majority_class},
+            **{key: _figure(figure) for key, figure in e.figures.items()},
+            "top": {key.removeprefix("top_"): _figure(figure) for key, figure in e.figures.items() if key.startswith("top_")},
+            "averages": {kind: {k: v.value for k, v in values.items()} for kind, values in e.averages.items()},
+            "averages_interval": {kind: {k: [v.low, v.high] for k, v in values.items()} for kind, values in e.averages.items()},
+            "per_class": [{"name": c.name, "support": c.support, **{k: _figure(f) for k, f in c.figures.items()}} for c in e.per_class],
+        }
+    )
 
 
 def class_table(evaluation: Evaluation) -> pd.DataFrame:
-    """A row a class: support and each figure with its interval's ends."""
+    """A row per class: support and each figure with its interval."""
     rows = []
     for one in evaluation.per_class:
         row: dict[str, Any] = {"class": one.name, "support": one.support}
@@ -220,8 +204,4 @@ def class_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return {k: _number(v) for k, v in asdict(figure).items() if v or k in ("value", "low", "high")}
-
-
-def _number(value: Any) -> Any:
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return {k: v for k, v in asdict(figure).items() if v or k in ("value", "low", "high")}

@@ -39,7 +39,7 @@ def test_rule_threshold_beta_and_seed_have_an_effect(workspace: Workspace, tmp_p
     all_mel = evaluated(workspace, tmp_path, "--predictions", scores, "--threshold", "mel=0.1", "--beta", 0.5)
     mel = next(c for c in all_mel["per_class"] if c["name"] == "mel")
     assert mel["sensitivity"]["value"] == 1 and mel["specificity"]["value"] == 0 and mel["npv"]["value"] is None
-    assert mel["npv"]["reason"] == "always decided for this class" and all_mel["beta"] == 0.5
+    assert mel["npv"]["reason"] == "always predicted" and all_mel["beta"] == 0.5
     half = evaluated(workspace, tmp_path, "--predictions", scores, "--rule", "half")
     assert half["decision_rule"].startswith("p > 0.5")
     assert evaluated(workspace, tmp_path, "--predictions", scores, "--seed", 1)["kappa"]["low"] != usual["kappa"]["low"]
@@ -112,7 +112,7 @@ def test_several_predictions_are_compared(workspace: Workspace, tmp_path: Path, 
     [
         (["--rule", "best"], "'best' is no decision rule"),
         (["--threshold", "mel=2"], "not CLASS=NUMBER"),
-        (["--threshold", "wart=0.2"], "there is no class 'wart'"),
+        (["--threshold", "wart=0.2"], "'wart' is not a class"),
         (["--prevalence", "mel"], "not CLASS=NUMBER"),
         (["--by", "shoe size"], "nothing called 'shoe size'"),
         (["--by", "sex,age,site"], "at most two"),

@@ -13,10 +13,11 @@ from core.exports import plain
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
+from evaluation.evaluate import How
 from models.predictions import PredictionTable
 from reports.checklist import checklist
 from reports.evaluation_report import evaluation_html
-from studies.assess import How, as_json, assess
+from studies.assess import as_json, assess
 from tests.test_cli import as_json_here as told_by
 from tests.test_cli import run_here as run
 from workspace import Workspace

@@ -20,17 +20,23 @@ DOCS = Path(__file__).resolve().parents[1]
 PAGE, MAPS = DOCS / "published-systems.md", DOCS / "images" / "published"
 SHORT = {"used": "**used**", "not seen to matter": "no", "can't tell": "?"}
 PLACES = ("worst", "second", "third")
+Found = Mapping[str, Mapping[str, Any]]  # what was kept of each training, by name
+Columns = Mapping[str, Callable[[str, Any], str]]  # heading → cell of a row
 
 
-def write_tables(found: Mapping[str, Mapping[str, Any]]) -> None:
+def write_tables(found: Found) -> None:
     """Each block of the page that is written here, and the pictures of the mean maps."""
     whole = {n: c for n, c in found.items() if "evaluation" in c}
-    text = PAGE.read_text(encoding="utf-8")
     for name, made in BLOCKS.items():
-        begin, end = f"<!-- {name}: written by make published -->", f"<!-- end of {name} -->"
-        block = f"{begin}\n{made(whole if name != 'transfer' else found)}\n{end}"
-        text = re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _, b=block: b, text, flags=re.DOTALL)  # type: ignore[misc]
-    PAGE.write_text(text, encoding="utf-8")
+        write_block(PAGE, f"{name}: written by make published", name, made(whole if name != "transfer" else found))
+
+
+def write_block(page: Path, begin: str, name: str, content: str) -> None:
+    """Replace what stands between the comments `begin` and `end of NAME` of a page."""
+    begin, end = f"<!-- {begin} -->", f"<!-- end of {name} -->"
+    text = page.read_text(encoding="utf-8")
+    block = f"{begin}\n{content}\n{end}"
+    page.write_text(re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -38,54 +44,22 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def figures_table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = []
-    for name, content in found.items():
-        e, t = content["evaluation"], content["training"]
-        n = e["n_images"]
-        rows.append(
-            [
-                f"`{name}`",
-                PRESETS[t["preset"]].published.figures,
-                interval(e["accuracy"]),
-                f"{t['curves'][-1]['train_accuracy']:.3f}",
-                f"{e['majority_baseline']['value']:.3f}",
-                interval(e["balanced_accuracy"]),
-                f"{t['leaking']:,} of {n:,} ({t['leaking'] / n:.0%})",
-                f"{content['calibration']['error']:.3f}",
-            ]
-        )
-    head = [
-        "training",
-        "published",
-        "accuracy",
-        "on training images",
-        "majority baseline",
-        "balanced accuracy",
-        "test images whose lesion is in training",
-        "calibration error",
-    ]
-    return markdown(head, rows)
+def by_column(columns: Columns, rows: Sequence[tuple[str, Any]]) -> str:
+    """A table whose rows are a training's name and content."""
+    return markdown(list(columns), [[cell(*row) for cell in columns.values()] for row in rows])
 
 
-def known_table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = []
-    for name, content in found.items():
-        for side, told in (content["known"] or {}).items():
-            words = {"known": "whose lesion is in training", "new": "of new lesions"}[side]
-            rows.append(
-                [
-                    f"`{name}`",
-                    f"{told['n_images']:,} {words}",
-                    interval(told["accuracy"]),
-                    f"{told['majority_baseline']['value']:.3f}",
-                    interval(told["balanced_accuracy"]),
-                ]
-            )
-    return markdown(["training", "test images", "accuracy", "majority baseline", "balanced accuracy"], rows)
+def figures_table(found: Found) -> str:
+    return by_column(FIGURE_COLUMNS, list(found.items()))
 
 
-def sensitivity_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+def known_table(found: Found) -> str:
+    sides = {"known": "whose lesion is in training", "new": "of new lesions"}
+    rows = [(name, (figures, sides[side])) for name, content in found.items() for side, figures in (content["known"] or {}).items()]
+    return by_column(KNOWN_COLUMNS, rows)
+
+
+def sensitivity_table(found: Found) -> str:
     classes = list(dict.fromkeys(f["name"] for c in found.values() for f in c["evaluation"]["per_class"]))
     rows = []
     for name, content in found.items():
@@ -94,32 +68,32 @@ def sensitivity_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown(["training", *classes], rows)
 
 
-def verdict_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+def verdict_table(found: Found) -> str:
     markers = list(dict.fromkeys(m for c in found.values() for m in c["shortcuts"]))
     rows = [[f"`{n}`", *(SHORT[c["shortcuts"][m]["verdict"]] for m in markers)] for n, c in found.items()]
     used = [f"- `{n}`, {marker_name(m)}: {v['why']}" for n, c in found.items() for m, v in c["shortcuts"].items() if v["verdict"] == "used"]
     return "\n".join([markdown(["training", *(marker_name(m) for m in markers)], rows), "", *used])
 
 
-def leakage_list(found: Mapping[str, Mapping[str, Any]]) -> str:
+def leakage_list(found: Found) -> str:
     lines = []
     for name, content in found.items():
-        told = " ".join(f"{f['kind'].capitalize()}: {f['summary']}" for f in content["leakage"]) or "None found."
-        lines.append(f"- `{name}`: {told}")
+        findings = " ".join(f"{f['kind'].capitalize()}: {f['summary']}" for f in content["leakage"]) or "None found."
+        lines.append(f"- `{name}`: {findings}")
     return "\n".join(lines)
 
 
-def worst_list(found: Mapping[str, Mapping[str, Any]]) -> str:
+def worst_list(found: Found) -> str:
     rows = []
     for name, content in found.items():
         cells = []
         for entry in content["worst"]:
-            told = f"{entry['class']} {interval(entry['sensitivity'], '.2f')}, {entry['images']} images"
+            cell = f"{entry['class']} {interval(entry['sensitivity'], '.2f')}, {entry['images']} images"
             if "map" in entry:
                 picture = MAPS / f"{name}-{entry['class']}.png"
                 write_bytes(picture, encode_png(_picture(entry)))
-                told += f"<br>![mean map of {entry['class']}](images/published/{picture.name})<br>{entry['with_mask']} with a mask"
-            cells.append(told)
+                cell += f"<br>![mean map of {entry['class']}](images/published/{picture.name})<br>{entry['with_mask']} with a mask"
+            cells.append(cell)
         rows.append([f"`{name}`", *cells, *[""] * (len(PLACES) - len(cells))])
     return markdown(["training", *PLACES], rows)
 
@@ -134,34 +108,55 @@ def _picture(entry: Mapping[str, Any], side: int = 6) -> np.ndarray:
     return picture
 
 
-def transfer_table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = []
-    for content in found.values():
-        if "parameters" not in content:
-            continue
-        t, published = content["training"], PRESETS[content["training"]["preset"]].published
-        printed = (
-            f"{published.parameters:,}; {published.trainable:,} learn while the base is frozen" if published.parameters else "not printed"
-        )
-        recipe = t["recipe"]
-        n = sum(sum(c.values()) for c in t["images"].values())
-        seconds = " + ".join(f"{sum(e['seconds'] for e in t['curves'] if e['phase'] == p):.0f} s" for p in (1, 2))
-        rows.append(
-            [
-                f"`{t['preset']}`, {recipe['base']}",
-                printed,
-                f"{content['parameters']:,}",
-                f"{recipe['height']} × {recipe['width']}",
-                f"{n} images, batches of {recipe['batch']}",
-                seconds,
-                f"`{content['layer']}`",
-            ]
-        )
-    head = ["system", "parameters printed", "parameters", "pixels", "tried on", "two phases took", "explained at"]
-    return markdown(head, rows)
+def transfer_table(found: Found) -> str:
+    return by_column(TRANSFER_COLUMNS, [(n, c) for n, c in found.items() if "parameters" in c])
 
 
-BLOCKS: dict[str, Callable[[Mapping[str, Mapping[str, Any]]], str]] = {
+def _printed_parameters(preset: str) -> str:
+    published = PRESETS[preset].published
+    if not published.parameters:
+        return "not printed"
+    return f"{published.parameters:,}; {published.trainable:,} learn while the base is frozen"
+
+
+def _leaking(content: Mapping[str, Any]) -> str:
+    leaking, n = content["training"]["leaking"], content["evaluation"]["n_images"]
+    return f"{leaking:,} of {n:,} ({leaking / n:.0%})"
+
+
+def _seconds(training: Mapping[str, Any]) -> str:
+    return " + ".join(f"{sum(e['seconds'] for e in training['curves'] if e['phase'] == p):.0f} s" for p in (1, 2))
+
+
+FIGURE_COLUMNS: Columns = {
+    "training": lambda name, c: f"`{name}`",
+    "published": lambda name, c: PRESETS[c["training"]["preset"]].published.figures,
+    "accuracy": lambda name, c: interval(c["evaluation"]["accuracy"]),
+    "on training images": lambda name, c: f"{c['training']['curves'][-1]['train_accuracy']:.3f}",
+    "majority baseline": lambda name, c: f"{c['evaluation']['majority_baseline']['value']:.3f}",
+    "balanced accuracy": lambda name, c: interval(c["evaluation"]["balanced_accuracy"]),
+    "test images whose lesion is in training": lambda name, c: _leaking(c),
+    "calibration error": lambda name, c: f"{c['calibration']['error']:.3f}",
+}
+KNOWN_COLUMNS: Columns = {
+    "training": lambda name, side: f"`{name}`",
+    "test images": lambda name, side: f"{side[0]['n_images']:,} {side[1]}",
+    "accuracy": lambda name, side: interval(side[0]["accuracy"]),
+    "majority baseline": lambda name, side: f"{side[0]['majority_baseline']['value']:.3f}",
+    "balanced accuracy": lambda name, side: interval(side[0]["balanced_accuracy"]),
+}
+TRANSFER_COLUMNS: Columns = {
+    "system": lambda name, c: f"`{c['training']['preset']}`, {c['training']['recipe']['base']}",
+    "parameters printed": lambda name, c: _printed_parameters(c["training"]["preset"]),
+    "parameters": lambda name, c: f"{c['parameters']:,}",
+    "pixels": lambda name, c: "{height} × {width}".format(**c["training"]["recipe"]),
+    "tried on": lambda name, c: (
+        f"{sum(sum(n.values()) for n in c['training']['images'].values())} images, batches of {c['training']['recipe']['batch']}"
+    ),
+    "two phases took": lambda name, c: _seconds(c["training"]),
+    "explained at": lambda name, c: f"`{c['layer']}`",
+}
+BLOCKS: dict[str, Callable[[Found], str]] = {
     "figures": figures_table,
     "known lesions": known_table,
     "sensitivities": sensitivity_table,

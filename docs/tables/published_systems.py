@@ -1,8 +1,8 @@
-"""Trains the published systems on real data, lets the workbench judge each, and writes the tables of docs/published-systems.md.
+"""Trains the published systems on real data, evaluates each, and writes the tables of docs/published-systems.md.
 
-Needs LESIONLENS_REAL_DATA, a folder with `ham10000/`. What is there already is not done again: a judged training leaves one JSON in
-docs/published, without weights; a training that was stopped goes on. `--tables` only writes the tables of what is there.
-Run it as a module, from the project's folder.
+Needs LESIONLENS_REAL_DATA, a folder with `ham10000/`. Finished work is not repeated: an evaluated training leaves one JSON in
+docs/published, without weights; an interrupted training resumes. `--tables` only writes the tables. Run it as a module, from the
+project's folder.
 """
 
 from __future__ import annotations
@@ -40,23 +40,14 @@ from training.memory import counted
 PROJECT = Path(__file__).resolve().parents[2]
 KEPT, MADE = PROJECT / "docs" / "published", PROJECT / "build" / "published"
 WORST, MAP_SIDE = 3, 20
-FIGURES = (
-    "accuracy",
-    "balanced_accuracy",
-    "majority_baseline",
-    "kappa",
-    "per_class",
-    "confusion_matrix",
-    "classes",
-    "n_images",
-    "n_lesions_or_images",
-)
+SUMMARY = ("accuracy", "balanced_accuracy", "majority_baseline", "n_images")
+FIGURES = (*SUMMARY, "kappa", "per_class", "confusion_matrix", "classes", "n_lesions_or_images")
 LEAKS = ("lesions in several splits", "patients in several splits", "the same photograph in several splits")
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training. options: of `cli.py train`; whole: trained as published, and worth judging."""
+    """One training. options: of `cli.py train`; whole: trained as published, so that its evaluation means something."""
 
     preset: str
     name: str
@@ -99,7 +90,7 @@ def main() -> None:
 
 
 def train(training: Training, data: Dataset) -> Path:
-    """The trained network; it is there already, or goes on where it was stopped."""
+    """The trained network; an interrupted training resumes."""
     network = MADE / f"{training.name}.keras"
     command = [sys.executable, "cli.py", "train", training.preset, "--dataset", str(data.root), "--out", str(network)]
     subprocess.run([*command, *training.options], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
@@ -107,7 +98,7 @@ def train(training: Training, data: Dataset) -> Path:
 
 
 def judge(network: Path, whole: Dataset) -> dict[str, Any]:
-    """Everything the workbench says of a trained network and the split it was trained on."""
+    """Evaluation, calibration, leakage, shortcuts and worst classes of a trained network on its own split."""
     classifier = open_classifier(network)
     assert classifier.card.training is not None
     data = with_splits(whole, read_split(folder_of(network).split))
@@ -129,7 +120,7 @@ def judge(network: Path, whole: Dataset) -> dict[str, Any]:
 
 
 def known_lesions(table: PredictionTable, data: Dataset) -> dict[str, Any] | None:
-    """The test images apart: of lesions that are in training as well, and of new ones. None where no lesion is on both sides."""
+    """Figures for test images of lesions also in training, and of new lesions. None where no lesion is on both sides."""
     rows = data.table
     taught = set(rows["lesion_id"][rows["split"] == "train"].dropna())
     tested = rows[rows["split"] == "test"]
@@ -137,12 +128,12 @@ def known_lesions(table: PredictionTable, data: Dataset) -> dict[str, Any] | Non
     if not known.any():
         return None
     apart = with_splits(data, dict(zip(tested["image_id"], known.map({True: "known", False: "new"}), strict=True)))
-    told = {side: as_json(assess(table, apart, split=side)) for side in ("known", "new")}
-    return {side: {k: t[k] for k in ("accuracy", "balanced_accuracy", "majority_baseline", "n_images")} for side, t in told.items()}
+    figures = {side: as_json(assess(table, apart, split=side)) for side in ("known", "new")}
+    return {side: {k: f[k] for k in SUMMARY} for side, f in figures.items()}
 
 
 def small(network: Path) -> dict[str, Any]:
-    """What can be said of a network trained a little, to see that it can."""
+    """Size and explained layer of a network trained briefly, to show that it can be trained."""
     classifier = open_classifier(network)
     parameters = classifier.network.count_params()
     learned = counted(classifier.network.trainable_weights)
@@ -150,26 +141,26 @@ def small(network: Path) -> dict[str, Any]:
 
 
 def trained(classifier: Classifier) -> dict[str, Any]:
-    """What the card says of the training."""
+    """The training record of the model card."""
     assert classifier.card.training is not None
     return classifier.card.training.model_dump(mode="json")
 
 
 def calibration(judged: Assessment) -> dict[str, Any]:
-    """Of the score of the decision: is it right as often as it says."""
+    """Calibration of the highest score: error and reliability curve."""
     scores = judged.rows[list(judged.evaluation.classes)].to_numpy(float)
     right = (judged.rows["decision"] == judged.rows["diagnosis"]).to_numpy()
     sure = scores.max(1)
     bins = reliability(sure, right, judged.rows["group"].to_numpy())
-    told = [{"images": b.n, "score": b.score, "right": b.share.value, "low": b.share.low, "high": b.share.high} for b in bins]
-    return {"error": calibration_error(sure, right), "mean_score": float(sure.mean()), "right": float(right.mean()), "bins": told}
+    curve = [{"images": b.n, "score": b.score, "right": b.share.value, "low": b.share.low, "high": b.share.high} for b in bins]
+    return {"error": calibration_error(sure, right), "mean_score": float(sure.mean()), "right": float(right.mean()), "bins": curve}
 
 
 def worst(classifier: Classifier, data: Dataset, judged: Assessment) -> list[dict[str, Any]]:
     """The classes found least often, with the mean map of their test images that have a lesion mask: rows of a square that reaches two
     lesion radii from the centre, each map divided by its largest value."""
     order = sorted((f for f in judged.evaluation.per_class if f.support), key=lambda f: f["sensitivity"].value)[:WORST]
-    told = []
+    classes = []
     for figures in order:
         ids = judged.rows["image_id"][judged.rows["diagnosis"] == figures.name]
         items = [(p, data.root / data.masks[i]) for i in ids if i in data.masks and (p := data.path(i)) is not None]
@@ -182,8 +173,8 @@ def worst(classifier: Classifier, data: Dataset, judged: Assessment) -> list[dic
                 "map": np.round(_coarse(mean.heatmap), 3).tolist(),
                 "lesion": np.round(_coarse(mean.lesion), 2).tolist(),
             }
-        told.append(entry)
-    return told
+        classes.append(entry)
+    return classes
 
 
 def _coarse(values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from sklearn import metrics
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from evaluation.comparison import compare, mcnemar
+from evaluation.evaluate import How
 from evaluation.rules import HALF
 
 CLASSES = ("bcc", "mel", "nv")
@@ -23,7 +24,7 @@ def pair(seed: int, n: int = 300, lead: float = 0.3) -> tuple[np.ndarray, np.nda
 
 def test_differences_are_scikit_learns() -> None:
     true, first, second = pair(0)
-    found = compare(true, first, second, CLASSES, np.arange(300), resamples=200)
+    found = compare(true, first, second, CLASSES, np.arange(300), How(resamples=200))
     a, b = first.argmax(1), second.argmax(1)
     assert found.differences["accuracy"].value == pytest.approx(metrics.accuracy_score(true, b) - metrics.accuracy_score(true, a))
     assert found.differences["kappa"].value == pytest.approx(metrics.cohen_kappa_score(true, b) - metrics.cohen_kappa_score(true, a))
@@ -50,7 +51,7 @@ def test_mcnemar_counts_lesions_by_hand() -> None:
 
 def test_the_same_predictions_do_not_differ() -> None:
     true, first, _ = pair(2)
-    same = compare(true, first, first, CLASSES, np.arange(300), resamples=200)
+    same = compare(true, first, first, CLASSES, np.arange(300), How(resamples=200))
     assert all(f.value == 0 and np.isnan(f.low) and "same in every resample" in f.reason for f in same.differences.values())
     assert np.isnan(same.p) and not same.matrix.any()
 
@@ -67,8 +68,8 @@ def test_pairing_narrows_the_interval_and_lesions_widen_it() -> None:
 
 def test_rule_and_shape_count() -> None:
     true, first, second = pair(4)
-    by_half = compare(true, first, second, CLASSES, np.arange(300), HALF, resamples=0)
-    by_argmax = compare(true, first, second, CLASSES, np.arange(300), resamples=0)
+    by_half = compare(true, first, second, CLASSES, np.arange(300), How(HALF, resamples=0))
+    by_argmax = compare(true, first, second, CLASSES, np.arange(300), How(resamples=0))
     assert by_half.per_class["mel"]["sensitivity"].value != by_argmax.per_class["mel"]["sensitivity"].value
     with pytest.raises(ValueError, match="scores"):
         compare(true, first, second[:-1], CLASSES, np.arange(300))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from evaluation.evaluate import evaluate
+from evaluation.evaluate import How, evaluate
 from evaluation.intervals import Figure
 from evaluation.rules import HALF
 
@@ -41,7 +41,7 @@ def coverage(figure: ClassFigure, lesions: np.ndarray, apart: float, truth: floa
 def judged(true: np.ndarray, score: np.ndarray, groups: np.ndarray, cut: float, resamples: int):
     """The two-class evaluation whose positive class is decided for above `cut`."""
     p = norm.cdf(score - cut)
-    return evaluate(true, np.stack([1 - p, p], 1), ("without", "with"), groups, HALF, resamples=resamples)
+    return evaluate(true, np.stack([1 - p, p], 1), ("without", "with"), groups, How(HALF, resamples=resamples))
 
 
 @pytest.mark.slow

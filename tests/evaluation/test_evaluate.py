@@ -51,7 +51,7 @@ def test_what_is_undefined_says_why() -> None:
     result = evaluate(np.array([0, 0, 2]), one_hot([0, 0, 0]), CLASSES, np.arange(3))
     mel, nv = result.per_class[1], result.per_class[2]
     assert np.isnan(mel["sensitivity"].value) and mel["sensitivity"].reason == "no images of this class"
-    assert np.isnan(mel["ppv"].value) and mel["ppv"].reason == "never decided for this class"
+    assert np.isnan(mel["ppv"].value) and mel["ppv"].reason == "never predicted"
     assert np.isnan(mel["auc"].value) and "no images" in mel["auc"].reason
     assert nv["sensitivity"].value == 0
     assert result["balanced_accuracy"].value == pytest.approx(0.5)  # over the two classes that occur

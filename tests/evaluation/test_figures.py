@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.evaluate import evaluate
+from evaluation.evaluate import How, evaluate
 from evaluation.figures import COMPARABLE, MEASURES, OF_A_CLASS, OF_ALL, Measure
 from tests.conftest import PROJECT
 
@@ -16,7 +16,7 @@ DECIDED = np.array([0, 0, 1, 2, 1, 1, 0, 2, 2, 1])
 
 def judged(true: np.ndarray, decided: np.ndarray, classes: int = 3, **asked: object):
     scores = np.eye(classes)[decided] * 0.8 + 0.2 / classes
-    return evaluate(true, scores, [f"c{k}" for k in range(classes)], np.arange(len(true)), resamples=0, **asked)  # type: ignore[arg-type]
+    return evaluate(true, scores, [f"c{k}" for k in range(classes)], np.arange(len(true)), How(resamples=0, **asked))  # type: ignore[arg-type]
 
 
 def test_quadratic_weighted_kappa_by_hand() -> None:
@@ -35,7 +35,7 @@ def test_quadratic_weighted_kappa_against_scikit_learn() -> None:
     expected = cohen_kappa_score(true, decided, weights="quadratic", labels=range(5))
     assert judged(true, decided, 5)["weighted_kappa"].value == pytest.approx(expected)
     alone = judged(np.zeros(4, int), np.zeros(4, int))["weighted_kappa"]
-    assert np.isnan(alone.value) and alone.reason == "diagnoses and decisions are all of one class"
+    assert np.isnan(alone.value) and alone.reason == "all diagnoses and predictions are one class"
 
 
 def test_jaccard_by_hand_and_against_scikit_learn() -> None:
@@ -47,7 +47,7 @@ def test_jaccard_by_hand_and_against_scikit_learn() -> None:
     assert [f.value for f in found] == pytest.approx(list(jaccard_score(TRUE, DECIDED, average=None)))
     assert all(f.low < f.value < f.high and "Wilson" in f.method for f in found)
     never = judged(np.array([0, 0]), np.array([0, 0])).per_class[1]["jaccard"]
-    assert np.isnan(never.value) and never.reason == "no images of this class and never decided for it"
+    assert np.isnan(never.value) and never.reason == "no images of this class and never predicted"
 
 
 @pytest.mark.parametrize("measure", COMPARABLE, ids=lambda m: m.key)

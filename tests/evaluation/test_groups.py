@@ -71,7 +71,7 @@ def test_small_groups_are_said_to_be_small() -> None:
     scores, positive, decided, _ = data(3, 100)
     values = ["rare" if k < 6 else "common" for k in range(100)]
     rare, common = sorted(by_group(scores, positive, decided, np.arange(100), values, "auc"), key=lambda g: g.images)
-    assert rare.small.endswith("lesions of the class") and common.small == ""
+    assert rare.small.startswith("lesions of the class: ") and common.small == ""
     one = by_group(scores, positive, decided, np.zeros(100), ["all"] * 100, "sensitivity")[0]
     assert np.isnan(one.figure.low) and np.isnan(one.gap.value), "one lesion, and no others to compare with"
 

@@ -8,7 +8,7 @@ import pytest
 from isic_challenge_scoring.classification import ClassificationMetric, ClassificationScore
 from sklearn import metrics
 
-from evaluation.evaluate import Evaluation, evaluate
+from evaluation.evaluate import Evaluation, How, evaluate
 from evaluation.rules import ARGMAX, HALF, Rule
 
 CLASSES = ("bcc", "mel", "nv", "bkl")
@@ -40,7 +40,7 @@ def isic(true: np.ndarray, scores: np.ndarray) -> ClassificationScore:
 
 
 def quick(true: np.ndarray, scores: np.ndarray, groups: np.ndarray, rule: Rule = HALF, beta: float = 2.0) -> Evaluation:
-    return evaluate(true, scores, CLASSES, groups, rule, beta, resamples=0)
+    return evaluate(true, scores, CLASSES, groups, How(rule, beta, resamples=0))
 
 
 @OLD_PANDAS
@@ -65,7 +65,7 @@ def test_where_the_isic_table_gives_a_present() -> None:
     scores[:, 1] = 0.3
     theirs, ours = isic(true, scores), quick(true, scores, groups)
     assert theirs.per_category["ppv"].iloc[1] == 1
-    assert np.isnan(ours.per_class[1]["ppv"].value) and ours.per_class[1]["ppv"].reason == "never decided for this class"
+    assert np.isnan(ours.per_class[1]["ppv"].value) and ours.per_class[1]["ppv"].reason == "never predicted"
     assert np.isnan(ours.averages["macro"]["ppv"].value)
 
 
@@ -106,7 +106,7 @@ def test_all_one_prediction() -> None:
 
 def test_a_single_lesion_has_figures_and_no_interval() -> None:
     true, scores, _ = predictions(6, 20)
-    ours = evaluate(true, scores, CLASSES, np.zeros(20), resamples=200)
+    ours = evaluate(true, scores, CLASSES, np.zeros(20), How(resamples=200))
     assert ours.n_groups == 1 and np.isnan(ours["accuracy"].low) and "lesions" in ours["accuracy"].reason
     assert np.isnan(ours.per_class[2]["auc"].low) and ours.per_class[2]["auc"].defined
 
@@ -127,7 +127,7 @@ def test_intervals_of_shares_and_of_the_rest() -> None:
     ours = evaluate(true, scores, CLASSES, np.arange(900))
     methods = {name: ours.per_class[0][name].method for name in ("sensitivity", "specificity", "f1", "auc")}
     assert methods == {"sensitivity": "Wilson, effective size", "specificity": "BCa bootstrap", "f1": "BCa bootstrap", "auc": "Obuchowski"}
-    between = evaluate(true, scores, CLASSES, np.arange(900), interval="percentile")["kappa"]
+    between = evaluate(true, scores, CLASSES, np.arange(900), How(interval="percentile"))["kappa"]
     assert between.method == "percentile bootstrap" and between.value == ours["kappa"].value
     kappa = ours["kappa"]
     assert (between.low, between.high) == pytest.approx((kappa.low, kappa.high), abs=0.02) and between.low != kappa.low

@@ -16,9 +16,10 @@ from core.errors import Cancelled
 from data_audit.review import Verdicts
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
+from evaluation.evaluate import How
 from evaluation.intervals import Figure, undefined
 from models.predictions import PredictionTable
-from studies.assess import Assessment, How, assess
+from studies.assess import Assessment, assess
 from tests.pages.conftest import said
 from ui.dataset import composition
 from ui.evaluate import evaluation, groups, thresholds

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from datasets.dataset import Dataset
-from evaluation.evaluate import BETA
+from evaluation.evaluate import BETA, How
 from evaluation.figures import BY_KEY, HEADLINE, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED
 from evaluation.rules import RULES
 from reports.charts import confusion_heatmap, figures_by_class
-from studies.assess import Assessment, How, class_table
+from studies.assess import Assessment, class_table
 from ui.evaluate.heatmaps import decided_pictures, mean_heatmap
 from ui.parts.components import figure_metric, gallery
 from ui.services.predictions import PredictionSet

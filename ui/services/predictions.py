@@ -10,8 +10,9 @@ import streamlit as st
 
 from core.errors import LesionLensError
 from datasets.dataset import Dataset
+from evaluation.evaluate import USUAL, How
 from models.predictions import PredictionTable
-from studies.assess import USUAL, Assessment, How, assess
+from studies.assess import Assessment, assess
 from ui.services import services
 from ui.worker.client import Task
 from ui.worker.jobs.datasets import PredictDataset

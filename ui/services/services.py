@@ -20,6 +20,7 @@ from core.atomic import write_bytes
 from core.digest import digest
 from core.version import __version__
 from datasets.dataset import Dataset
+from evaluation.evaluate import How
 from explain.sanity import Sanity, read_sanity
 from imaging.decode import decode, encode_jpeg
 from imaging.picture import Picture
@@ -29,7 +30,7 @@ from models.files import FileFacts
 from models.policy import Policy, read_policy
 from models.predictions import PredictionTable
 from models.trial import try_model
-from studies.assess import Assessment, How
+from studies.assess import Assessment
 from ui.worker.client import Task, Worker
 from ui.worker.job import LongJob, QuickJob
 from ui.worker.jobs.datasets import CheckCard
