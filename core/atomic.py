@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def part_name(path: Path) -> Path:
-    """Where a file is written before it takes its name: beside it, hidden, one a writer, of the same kind."""
+    """The hidden temporary file beside a path: one per writer, same suffix."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the machine has against writing `path`, a full disk for instance, as a WriteError with what to do."""
+    """Turns an OSError while writing `path` (a full disk, for instance) into a WriteError."""
     try:
         yield
     except OSError as error:
@@ -30,20 +30,19 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder with those above it, made where it is not there; raises WriteError."""
+    """Creates the folder and its parents if needed; raises WriteError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WriteError(f"cannot be made ({error.strerror}).", str(path), "Choose another place.") from error
+        raise WriteError(f"cannot be created ({error.strerror}).", str(path), "Choose another place.") from error
     return path
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write what is to be `path`, which is there when all went well: a killed process leaves the old file or the new one.
-    Its folder is made.
+    """A temporary path that becomes `path` on success; a killed process leaves the old file or the new one. Its folder is created.
 
-    Raises WriteError where it cannot be written; nothing is left of it then.
+    Raises WriteError, and then leaves nothing behind.
     """
     part = part_name(path)
     try:
@@ -52,11 +51,11 @@ def whole(path: Path) -> Iterator[Path]:
             yield part
             part.replace(path)
     finally:
-        with suppress(OSError):  # nowhere to be removed from, or no right to
+        with suppress(OSError):  # already gone, or not permitted
             part.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """The file with this content, as `whole` has it."""
+    """Writes the file atomically."""
     with whole(path) as part:
         part.write_bytes(content)

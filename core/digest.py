@@ -1,4 +1,4 @@
-"""The digest of a record, for caches: it differs wherever anything in the record does."""
+"""Cache keys: the digest of a record differs whenever anything in the record does."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pydantic import BaseModel
 
 
 def digest(value: object) -> str:
-    """Hexadecimal SHA-256 of a record: of its type and, field by field, of everything in it.
+    """Hexadecimal SHA-256 of a record's type and, field by field, everything in it.
 
-    A record with an `identity` is known by that (a picture by the hash of its pixels, a dataset by that of its content).
-    Raises TypeError for what it does not know how to read, rather than leave it out.
+    A record with an `identity` is represented by that (an image by the hash of its pixels, a dataset by that of its content).
+    Raises TypeError for unsupported values rather than leave them out.
     """
     hasher = hashlib.sha256()
     for part in _parts(value):
@@ -58,4 +58,4 @@ def _parts(value: Any) -> Iterable[bytes | memoryview]:
         for one in sorted(value, key=repr) if isinstance(value, set | frozenset) else value:
             yield from _parts(one)
     else:
-        raise TypeError(f"no digest can be taken of a {type(value).__name__}")
+        raise TypeError(f"cannot take a digest of a {type(value).__name__}")

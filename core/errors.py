@@ -1,7 +1,7 @@
-"""The one tree of errors a user can cause or meet.
+"""The tree of errors a user can cause or meet.
 
-Each message says what is wrong, where, and what to do about it; screens show it as it is and the
-command line prints it without a traceback (exit code 2).
+Each message says what is wrong, where, and what to do; screens show it unchanged and the command line prints it without a traceback
+(exit code 2).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class LesionLensError(Exception):
 
 
 class ImageError(LesionLensError):
-    """A picture that cannot or must not be decoded."""
+    """An image that cannot or must not be decoded."""
 
 
 class ModelFileError(LesionLensError):
-    """A file that holds no network, or none that can be opened."""
+    """A file without a network that can be opened."""
 
 
 class UnsafeModel(ModelFileError):
-    """A network file that asks for code or files of its own."""
+    """A network file that would run code or read other files."""
 
 
 class CardError(LesionLensError):
@@ -36,15 +36,15 @@ class CardError(LesionLensError):
 
 
 class NoSpatialLayer(LesionLensError):
-    """A network in which no layer keeps a picture, so that there is nothing to explain with CAM."""
+    """A network without a spatial layer, which CAM needs."""
 
 
 class NoGradient(LesionLensError):
-    """A network that cannot be differentiated, or not at the picture."""
+    """A network that cannot be differentiated, or not with respect to its input."""
 
 
 class DatasetError(LesionLensError):
-    """A folder or table in which no dataset was recognised."""
+    """A folder or table that is not a usable dataset."""
 
 
 class PredictionsError(LesionLensError):
@@ -52,15 +52,15 @@ class PredictionsError(LesionLensError):
 
 
 class TrainingError(LesionLensError):
-    """Settings nobody can train with, or a run that cannot go on."""
+    """Invalid training settings, or a run that cannot continue."""
 
 
 class WorkspaceError(LesionLensError):
-    """A name the workspace does not hold, or a folder that cannot serve as one."""
+    """A name that is not in the workspace, or a folder that cannot be one."""
 
 
 class WorkerError(LesionLensError):
-    """The process that runs networks died or ran past its limits."""
+    """The process that runs networks died or exceeded its limits."""
 
 
 class WriteError(LesionLensError):
@@ -68,7 +68,7 @@ class WriteError(LesionLensError):
 
 
 class RecordError(LesionLensError):
-    """A file of results that is broken, or that another version wrote."""
+    """A results file that is broken or from another version."""
 
 
 class Cancelled(LesionLensError):

@@ -1,4 +1,4 @@
-"""Tables people take away: CSV that a spreadsheet cannot be made to run, and that says what it was made from."""
+"""Exported tables: CSV without spreadsheet formulas, with its provenance in every row."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
 
 def safe_csv(frame: pd.DataFrame, about: Mapping[str, str]) -> str:
-    """CSV text with one column a field of `about` (version, hashes, parameters), the same in every row.
+    """CSV text with a column per field of `about` (version, hashes, split), the same in every row.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    told = frame.assign(**{f"about_{k}": v for k, v in about.items() if k in _CARRIED})
-    for column in told.columns:
-        if not pd.api.types.is_numeric_dtype(told[column]):
-            told[column] = told[column].map(neutral)
-    return told.rename(columns={c: neutral(c) for c in told.columns}).to_csv(index=False)
+    table = frame.assign(**{f"about_{k}": v for k, v in about.items() if k in _CARRIED})
+    for column in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            table[column] = table[column].map(neutral)
+    return table.rename(columns=neutral).to_csv(index=False)
 
 
 def neutral(value: object) -> object:
-    """A value a spreadsheet shows and does not run."""
+    """A value that a spreadsheet shows and does not run."""
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.match(value):
         return "'" + value
     return value
 
 
 def interval(figure: Mapping[str, Any], form: str = ".3f") -> str:
-    """A figure as `plain` gives it, in words: `0.912 [0.874, 0.941]`, – where it is undefined."""
+    """A figure from JSON as text: `0.912 [0.874, 0.941]`, – where it is undefined."""
     if figure["value"] is None:
         return "–"
     ends = f" [{figure['low']:{form}}, {figure['high']:{form}}]" if figure["low"] is not None else ""
@@ -45,12 +45,12 @@ def interval(figure: Mapping[str, Any], form: str = ".3f") -> str:
 
 
 def json_name(field: Field) -> str:
-    """What a field of a record is called in a file: `json` of its metadata where that is no name in Python."""
+    """A field's name in a file: `json` of its metadata where that is not a valid Python name."""
     return str(field.metadata.get("json", field.name))
 
 
 def plain(value: Any) -> Any:
-    """Records, NumPy and NaN -> what JSON can say; an optional field of a record is left out while it is None."""
+    """Records, NumPy and NaN -> plain JSON values; optional fields that are None are left out."""
     if isinstance(value, BaseModel):
         return plain(value.model_dump(mode="json"))
     if is_dataclass(value):

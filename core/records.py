@@ -20,12 +20,12 @@ R = TypeVar("R")
 
 
 def write_record(path: Path, record: object, indent: int | None = 1) -> None:
-    """Whole or not at all; NaN as null, without optional fields that are None."""
+    """Atomically; NaN as null, without optional fields that are None."""
     write_bytes(path, json.dumps(plain(record), indent=indent, ensure_ascii=False).encode())
 
 
 def read_record(path: Path, kind: type[R], what: str, todo: str) -> R:
-    """What `write_record` wrote. what, todo: for RecordError, which a file raises that is broken, gone, or of another version."""
+    """What `write_record` wrote. Raises RecordError, worded with `what` and `todo`, for a broken or missing file or another version."""
     try:
         found: R = parse(kind, json.loads(path.read_bytes()))
         return found
@@ -35,9 +35,9 @@ def read_record(path: Path, kind: type[R], what: str, todo: str) -> R:
 
 
 def parse(kind: Any, value: Any) -> Any:
-    """What `json` gives as a type: a dataclass, a pydantic model, or anything of them and of plain values; null is NaN where a float is.
+    """JSON values as a type: a dataclass, a pydantic model, or containers of them and of plain values; null is NaN for a float.
 
-    Of several dataclasses the one that has the fields. Raises ValueError saying where what is wrong.
+    Of several dataclasses the one with these fields is taken. Raises ValueError with the place and what is wrong there.
     """
     origin, args = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
@@ -91,7 +91,7 @@ def _at(where: str, kind: Any, value: Any) -> Any:
 
 
 def _fitting(kinds: list[Any], value: Any) -> Any:
-    """Of several kinds the one that has just these fields, or the only one there is."""
+    """Of several kinds the one with exactly these fields, or the only one."""
     if len(kinds) == 1:
         return kinds[0]
     for kind in kinds:

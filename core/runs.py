@@ -1,7 +1,7 @@
 """Long work as a generator: it yields (done, total) after every step and returns its result.
 
-Whoever drives it decides what happens between steps: a progress bar on the command line, a line to the
-browser, a click on Inspect served in between, or the end (closing the generator cancels the run).
+The caller decides what happens between steps: draw a progress bar, notify the browser, serve a quick job, or cancel (by closing the
+generator).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Run = Generator[tuple[int, int], None, T]
 
 
 def finish(run: Run[T], progress: Callable[[int, int], None] = lambda done, total: None) -> T:
-    """Drive a run to its end and return its result."""
+    """Runs to the end and returns the result."""
     while True:
         try:
             progress(*next(run))
@@ -24,7 +24,7 @@ def finish(run: Run[T], progress: Callable[[int, int], None] = lambda done, tota
 
 
 def part(run: Run[T], start: float, end: float, whole: int = WHOLE) -> Run[T]:
-    """A run as a part of a larger one, which is told as so many steps: this one goes from start to end, 0…1."""
+    """A run as part of a larger one of `whole` steps, of which it takes the share from start to end, 0…1."""
     while True:
         try:
             done, total = next(run)

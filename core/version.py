@@ -1,3 +1,3 @@
-"""The version that every export carries."""
+"""The version in every export."""
 
 __version__ = "0.1.0"

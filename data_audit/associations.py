@@ -1,7 +1,6 @@
-"""What goes with the label: every column and marker against the diagnosis, counted by lesion.
+"""Associations with the label: every column and marker against the diagnosis, counted by lesion.
 
-A network may learn whatever goes with the label. Effect sizes come first; the p-values are corrected for the number
-of questions asked (Benjamini & Hochberg 1995).
+A network may learn whatever is associated with the label. p-values are adjusted for the number of tests (Benjamini & Hochberg 1995).
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from core import diagnoses
+from core.wording import count
 from data_audit.evidence import GoesWith
-from data_audit.findings import Finding
+from data_audit.findings import Finding, Severity
 from datasets.dataset import COLUMNS, Dataset
 from evaluation.intervals import Figure, Z, clustered_error, ratio, undefined
 from evaluation.multiple import corrected
 
-MAX_LEVELS = 40  # values of a column above which it names things instead of grouping them
-MIN_LESIONS = 10  # lesions a side below which nothing is said
+MAX_LEVELS = 40  # more values identify things instead of grouping them
+MIN_LESIONS = 10  # required on either side
 STRATA = ("sex", "site", "confirmation", "source")  # and age in bands
 AGE_BANDS = (0, 30, 50, 70, 130)  # years
 NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis", "split")
@@ -28,12 +28,9 @@ NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis"
 
 @dataclass(frozen=True)
 class Association:
-    """One question. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of
-    means, with a 95 % interval over lesions where there is one; p: of no association; q: p after Benjamini–Hochberg.
-
-    rates: share malignant (or mean) with and without, for a yes/no column; reversed_in: the column whose strata turn it
-    round; rows: places in the table of the images with it.
-    """
+    """One test. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of means, with its 95 %
+    interval over lesions; q: p after Benjamini–Hochberg; rates: share malignant (or mean) with and without; reversed_in: the column
+    within whose values it is reversed; rows: row numbers of the images with it."""
 
     column: str
     target: str
@@ -51,13 +48,12 @@ class Association:
 def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()) -> list[Association]:
     """Every column (and every marker, 1, 0 or NaN (N,) in the table's order) against the diagnosis and against malignancy.
 
-    leave_out: columns that are not asked, because they are among the markers. Strongest first: those that hold after
-    correction, then by p.
+    leave_out: columns not tested, because they are among the markers. Those significant after correction come first, then by p.
     """
     frame = dataset.table.reset_index(drop=True)
     groups = pd.factorize(dataset.groups)[0]
     labelled = frame["diagnosis"].notna().to_numpy()
-    malignant = frame["diagnosis"].map(malignant_or_not).to_numpy(float)
+    malignant = frame["diagnosis"].map(is_malignant).to_numpy(float)
     found = []
     for name, values in _columns(frame.drop(columns=list(leave_out)), markers or {}).items():
         asked = labelled & values.notna().to_numpy()
@@ -76,7 +72,7 @@ def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = No
 def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tuple[Figure, float]:
     """Odds ratio with a 95 % interval on the log scale, variance between lesions (linearised), and Wald's p.
 
-    exposed, event: bool (N,). Half an image is added to each cell where one is empty (Haldane 1956).
+    exposed, event: bool (N,). One half is added to each cell if one is empty (Haldane 1956).
     """
     a, b = float((exposed & event).sum()), float((exposed & ~event).sum())
     c, d = float((~exposed & event).sum()), float((~exposed & ~event).sum())
@@ -90,7 +86,7 @@ def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tu
     n = np.where(exposed, a + b, c + d)
     pull = np.where(exposed, 1, -1) * (event - p) / (n * p * (1 - p))
     spread = clustered_error(pull, groups)
-    if half:  # no variance between lesions can be read off an empty cell: Woolf's instead
+    if half:  # an empty cell has no variance between lesions: Woolf's instead
         spread = max(spread, float(np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)))
     figure = Figure(float(np.exp(log)), float(np.exp(log - Z * spread)), float(np.exp(log + Z * spread)))
     return figure, _wald(log, spread)
@@ -110,8 +106,8 @@ def mean_difference(values: np.ndarray, event: np.ndarray, groups: np.ndarray) -
 def cramers_v(table: np.ndarray, lesions: int) -> tuple[float, float]:
     """Bias-corrected Cramér's V (Bergsma 2013, doi:10.1016/j.jkss.2012.10.002) and p of the χ² test.
 
-    table: counts of images (rows, columns); lesions: how many lesions they show. Counts are scaled down to lesions first,
-    as if the photographs of a lesion told nothing new.
+    table: counts of images (rows, columns); lesions: number of lesions they show. Counts are first scaled down to lesions, as if further
+    images of a lesion carried no information.
     """
     from scipy.stats import chi2
 
@@ -128,9 +124,9 @@ def cramers_v(table: np.ndarray, lesions: int) -> tuple[float, float]:
     return float(np.sqrt(phi / fewer)) if fewer > 0 else float("nan"), float(chi2.sf(statistic, (rows - 1) * (columns - 1)))
 
 
-def turned_round(exposed: np.ndarray, event: np.ndarray, strata: np.ndarray) -> bool:
-    """Whether the odds ratio pooled over strata (Mantel & Haenszel 1959) points the other way than the crude one, by a
-    tenth at least on either side (Simpson 1951)."""
+def is_reversed(exposed: np.ndarray, event: np.ndarray, strata: np.ndarray) -> bool:
+    """Simpson's paradox (1951): whether the odds ratio pooled over strata (Mantel & Haenszel 1959) and the crude one lie on opposite
+    sides of 1, each by a tenth at least."""
     crude = _log_odds(exposed, event)
     above = below = 0.0
     for stratum in np.unique(strata):
@@ -145,7 +141,7 @@ def turned_round(exposed: np.ndarray, event: np.ndarray, strata: np.ndarray) -> 
 
 
 def _columns(frame: pd.DataFrame, markers: Mapping[str, np.ndarray]) -> dict[str, pd.Series]:
-    """What may go with the label: known columns that group images, then other columns of few values, then markers."""
+    """Columns to test: known columns that group images, then other columns of few values, then markers."""
     own = [c for c in COLUMNS if c not in NOT_ASKED]
     other = [c for c in frame.columns if c not in COLUMNS]
     found = {}
@@ -161,8 +157,8 @@ def _columns(frame: pd.DataFrame, markers: Mapping[str, np.ndarray]) -> dict[str
     return found
 
 
-def malignant_or_not(diagnosis: object) -> float:
-    """1, 0, or NaN where the vocabulary does not say."""
+def is_malignant(diagnosis: object) -> float:
+    """1, 0, or NaN for an unknown diagnosis."""
     side = diagnoses.malignancy(str(diagnosis)) if isinstance(diagnosis, str) else None
     return {"malignant": 1.0, "benign": 0.0}.get(side or "", float("nan"))
 
@@ -192,18 +188,18 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray, f
         return None
     figure, p = odds_ratio(exposed, event, groups)
     rates = tuple(ratio(event[side].astype(float), np.ones(side.sum()), groups[side], "no images") for side in (exposed, ~exposed))
-    plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no needs no value behind its name
+    plain = {str(x) for x in levels} <= {"0", "1", "0.0", "1.0", "False", "True"}  # yes or no: the name alone will do
     shown = name if plain else f"{name}: {levels[-1]}"
     rows = tuple(int(k) for k in values.index[exposed])
-    lesions, turned = len(np.unique(groups)), _turned_by(frame, name, exposed, event)
-    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), turned, rows)
+    lesions, reversed_in = len(np.unique(groups)), _reversed_in(frame, name, exposed, event)
+    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), reversed_in, rows)
 
 
-def _turned_by(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.ndarray) -> str:
-    """The first column within whose values the association points the other way; empty if there is none."""
+def _reversed_in(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.ndarray) -> str:
+    """The first column within whose values the association is reversed; empty if there is none."""
     strata = {c: frame[c] for c in STRATA if c != name and c in frame} | {"age": pd.cut(frame["age"], AGE_BANDS)}
     for column, values in strata.items():
-        if column != name and values.nunique() > 1 and turned_round(exposed, event, pd.factorize(values)[0]):
+        if column != name and values.nunique() > 1 and is_reversed(exposed, event, pd.factorize(values)[0]):
             return column
     return ""
 
@@ -224,42 +220,30 @@ def _log_odds(exposed: np.ndarray, event: np.ndarray) -> float:
     return float(np.log(a * d / (b * c)))
 
 
-# columns that may be real risk, or that follow from how a diagnosis is made; anything else is how the picture was taken
-RISK = ("age", "sex", "site", "skin type", "fitzpatrick", "tone")
-PROCEDURE = ("confirmation",)
-GRAVE, MODERATE = 2.0, 1.25  # odds ratio that the interval must lie beyond, or its inverse
+# columns that may be real risk factors, or that follow from how a diagnosis is made; anything else is how the image was taken
+EXPECTED = ("age", "sex", "site", "skin type", "fitzpatrick", "tone", "confirmation")
+GRAVE, MODERATE = 2.0, 1.25  # odds ratio, or its inverse, beyond which the whole interval lies
 
 
 def association_findings(found: Sequence[Association], image_ids: Sequence[str]) -> list[Finding]:
-    """What goes with malignancy more than chance lets it, corrected for the number of questions; image_ids: the table's."""
-    findings = []
-    for a in found:
-        if a.kind != "odds ratio" or not a.q <= 0.05 or not a.strength.defined:
-            continue
-        beyond = max(a.strength.low, 1 / a.strength.high)
-        name = a.column.split(":")[0]
-        real = name in RISK or name in PROCEDURE
-        severity = "note" if real or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
-        findings.append(_finding(a, severity, real, tuple(image_ids[k] for k in a.rows)))
-    return findings
+    """Significant associations with malignancy, adjusted for the number of tests; image_ids: the table's."""
+    significant = [a for a in found if a.kind == "odds ratio" and a.q <= 0.05 and a.strength.defined]
+    return [_finding(a, tuple(image_ids[k] for k in a.rows)) for a in significant]
 
 
-def _finding(a: Association, severity: str, real: bool, image_ids: tuple[str, ...]) -> Finding:
-    shown = a.column.replace("_", " ")
-    rates = ""
-    if a.rates is not None:
-        rates = f" {a.rates[0]:.1%} of the images with it are malignant, {a.rates[1]:.1%} of those without."
-    turned = f" Within the values of {a.reversed_in} it points the other way." if a.reversed_in else ""
-    remedy = (
-        "It may be a real risk; say whether the classifier is given it, and evaluate by it."
-        if real
-        else "Take these images out, balance them over the diagnoses, or test whether the classifier uses it."
-    )
+def _finding(a: Association, image_ids: tuple[str, ...]) -> Finding:
+    expected, beyond = a.column.split(":")[0] in EXPECTED, max(a.strength.low, 1 / a.strength.high)
+    severity: Severity = "note" if expected or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
+    rates = f" Malignant: {a.rates[0]:.1%} of the images with it, {a.rates[1]:.1%} of those without." if a.rates else ""
+    paradox = f" Within the values of {a.reversed_in} the association is reversed." if a.reversed_in else ""
     return Finding(
         "goes with the diagnosis",
-        severity,  # type: ignore[arg-type]
-        f"{shown} goes with malignancy: odds ratio {a.strength:.2f}, {a.lesions:,} lesions.{rates}{turned}",
+        severity,
+        f"{a.column.replace('_', ' ')} is associated with malignancy: odds ratio {a.strength:.2f}, "
+        f"{count(a.lesions, 'lesion')}.{rates}{paradox}",
         image_ids,
         GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q),
-        remedy,
+        "It may be a real risk factor: state whether the classifier is given it, and evaluate by it."
+        if expected
+        else "Remove these images, balance them over the diagnoses, or test whether the classifier uses it.",
     )

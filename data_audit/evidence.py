@@ -1,4 +1,4 @@
-"""What a finding rests on: one record a kind of evidence, which knows what to write under the finding's images."""
+"""The evidence of a finding: one record per kind, with the captions of the finding's images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evaluation.intervals import Figure
 
 @dataclass(frozen=True)
 class Captioned:
-    """An image of a finding and what to write under it; second: it is of the second dataset of the audit."""
+    """An image of a finding and its caption; second: it belongs to the second dataset of the audit."""
 
     image_id: str
     caption: str
@@ -19,10 +19,10 @@ class Captioned:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Nothing beyond the images."""
+    """None beyond the images."""
 
     def captions(self) -> list[Captioned]:
-        """Where they say more than the images' names."""
+        """Captions other than the images' names."""
         return []
 
 
@@ -79,7 +79,7 @@ class DoubtfulLabels(Evidence):
 
 @dataclass(frozen=True)
 class MarkerShare(Evidence):
-    """source: mask, table, detector or hand; share of the images that bear it."""
+    """source: mask, table, detector or hand; share of the images that show it."""
 
     marker: str
     source: str
@@ -88,7 +88,7 @@ class MarkerShare(Evidence):
 
 @dataclass(frozen=True)
 class GoesWith(Evidence):
-    """A column that goes with malignancy; odds ratio with its 95 % interval."""
+    """A column associated with malignancy; odds ratio with its 95 % interval."""
 
     column: str
     odds_ratio: float
@@ -109,7 +109,7 @@ class Uneven(Evidence):
 
 @dataclass(frozen=True)
 class Missing(Evidence):
-    """Values missing in a column, by diagnosis; NaN where it is not asked whether they go with it."""
+    """Values missing in a column, by diagnosis; Cramér's V and p of the association, NaN if not tested."""
 
     column: str
     share_missing_by_class: Mapping[str, float]
@@ -126,7 +126,7 @@ class Rows(Evidence):
 
 @dataclass(frozen=True)
 class Confirmations(Evidence):
-    """Diagnoses that do not rest on histology: images a way of confirmation, and share by class."""
+    """Diagnoses not confirmed by histology: images per way of confirmation, and share by class."""
 
     ways: Mapping[str, int]
     share_by_class: Mapping[str, float]
@@ -134,14 +134,14 @@ class Confirmations(Evidence):
 
 @dataclass(frozen=True)
 class Unreadable(Evidence):
-    """Images a reason."""
+    """Images per reason."""
 
     reasons: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class PastLimit(Evidence):
-    """A measure of the photographs; median: of all."""
+    """A measure of the images; median: of all."""
 
     column: str
     limit: float
@@ -150,7 +150,7 @@ class PastLimit(Evidence):
 
 @dataclass(frozen=True)
 class Tones(Evidence):
-    """Images a group of skin tones, of all and by diagnosis."""
+    """Images per skin tone group, overall and by diagnosis."""
 
     counts: Mapping[str, int]
     by_class: Mapping[str, Mapping[str, int]]

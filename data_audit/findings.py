@@ -1,4 +1,4 @@
-"""`Finding`: one thing that is wrong with a dataset, how bad, which images show it, and what to do."""
+"""`Finding`: one problem of a dataset, its severity, the images that show it, and the remedy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding:
 
     @property
     def captions(self) -> list[Captioned]:
-        """Its images with what to write under them: pairs side by side, doubts spelt out."""
+        """Its images with their captions."""
         return self.evidence.captions() or [Captioned(i, i) for i in self.image_ids]
 
 

@@ -1,4 +1,4 @@
-"""What the images of a dataset can be grouped by, to see whether a classifier does as well on all of them."""
+"""What the images of a dataset can be grouped by, to compare a classifier between subgroups."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from data_audit.review import Verdicts
 from data_audit.skin import CAUTION
 from datasets.dataset import COLUMNS, Dataset
 
-MOST = 12  # values of a column that are still groups
+MOST = 12  # values a column of groups has at most
 OWN = ("sex", "site", "confirmation")  # of the manifest's columns; age comes in bands
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """values: group of each image in the table's order, None where not known; caution: what to bear in mind, or empty."""
+    """values: group of each image in the table's order, None if unknown; caution: a limitation to show, or empty."""
 
     name: str
     values: tuple[str | None, ...]
@@ -31,7 +31,7 @@ class Grouping:
 
 
 def groupings(dataset: Dataset, markers: Sequence[Present] = (), images: pd.DataFrame | None = None) -> dict[str, Grouping]:
-    """By name. markers: as the audit tells them; images: `images.parquet` of an audit, for what was measured."""
+    """By name. markers: of the audit; images: `images.parquet` of an audit, for its measurements."""
     table = dataset.table
     columns = {"age": age_bands(table["age"])} | {c: table[c] for c in OWN}
     columns |= {str(c): table[c] for c in table.columns if c not in COLUMNS and 2 <= table[c].nunique() <= MOST}
@@ -46,29 +46,31 @@ def groupings(dataset: Dataset, markers: Sequence[Present] = (), images: pd.Data
     if images is not None:
         for name in QUALITY:
             if (measured := _quarters(images[name])) is not None:
-                told = name.replace("_", " ")
-                found[told] = Grouping(told, measured)
+                title = name.replace("_", " ")
+                found[title] = Grouping(title, measured)
     return found
 
 
 def dataset_groupings(
     dataset: Dataset, images: pd.DataFrame | None = None, verdicts: Verdicts | None = None, masked: dict[str, np.ndarray] | None = None
 ) -> dict[str, Grouping]:
-    """All there is to group by: columns, the dataset's own markers, and what an audit found where there is one.
+    """All groupings: columns, the dataset's own markers, and what an audit found if there is one.
 
-    masked: what `known_markers` gives, where that was read already.
+    masked: result of `known_markers`, if already read.
     """
     masked = known_markers(dataset)[0] if masked is None else masked
     if images is not None:
         return groupings(dataset, present_markers(dataset, masked, images, verdicts), images)
     own = [Present(m, "mask", v.astype(float), v.astype(float)) for m, v in masked.items()]
     named = label_columns(dataset.table)
-    own += [_by_column(dataset, m, named[m]) for m in named if m not in masked and not (masked and m in DETECTED)]
+    unmasked = {m: column for m, column in named.items() if m not in masked and not (masked and m in DETECTED)}
+    values = {m: yes_or_no(dataset.table[column]) for m, column in unmasked.items()}
+    own += [Present(m, "table", v, v, column=named[m]) for m, v in values.items()]
     return groupings(dataset, own)
 
 
 def combined(one: Grouping, other: Grouping) -> Grouping:
-    """Groups by two columns together; None where either is not known."""
+    """Groups by two columns together; None where either is unknown."""
     values = tuple(f"{a}, {b}" if a is not None and b is not None else None for a, b in zip(one.values, other.values, strict=True))
     return Grouping(f"{one.name} and {other.name}", values, " ".join(c for c in (one.caution, other.caution) if c))
 
@@ -79,13 +81,8 @@ def of_images(grouping: Grouping, dataset: Dataset, image_ids: Sequence[str]) ->
     return [known.get(i) for i in image_ids]
 
 
-def _by_column(dataset: Dataset, marker: str, column: str) -> Present:
-    values = yes_or_no(dataset.table[column])
-    return Present(marker, "table", values, values, column=column)
-
-
 def _quarters(values: pd.Series) -> tuple[str | None, ...] | None:
-    """Lowest quarter, middle half and highest quarter of a measure; None where too many images are alike to part them."""
+    """Lowest quarter, middle half and highest quarter of a measure; None where too many values are equal."""
     low, high = values.quantile([0.25, 0.75])
     if not low < high:
         return None
@@ -101,11 +98,9 @@ def _detected(m: Present) -> str:
     if m.source != "detector":
         return ""
     figures = card()["markers"][m.marker].get("figures")
-    told = (
-        f" On photographs it had not seen it found {figures['sensitivity']:.0%} of those that bear it, and flagged "
-        f"{1 - figures['specificity']:.0%} of those that do not; here it may err more."
-        if figures
-        else ""
-    )
-    reviewed = f" {m.reviewed:,} of the flags were looked at by a person." if m.reviewed else " No flag was looked at by a person here."
-    return f"{marker_name(m.marker).capitalize()} was found by a detector, which errs.{told}{reviewed} A gap may be the detector's."
+    measured = ""
+    if figures:
+        rates = f"{figures['sensitivity']:.0%} and its specificity {figures['specificity']:.0%}"
+        measured = f" On held-out images its sensitivity was {rates}; it may be worse here."
+    found = f"{marker_name(m.marker).capitalize()} was found by a detector, which makes errors.{measured}"
+    return f"{found} Flags reviewed by a person: {m.reviewed:,}. A gap may be due to the detector."

@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.diagnoses import full_name
 from core.runs import Run
-from data_audit.associations import malignant_or_not
+from data_audit.associations import is_malignant
 from data_audit.evidence import Carried, FeatureSets, Potential
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
@@ -114,7 +114,7 @@ def in_steps(values: np.ndarray) -> np.ndarray:
 def target_labels(dataset: Dataset) -> tuple[np.ndarray, str]:
     """float (N,) 1, 0 or NaN, and its name: malignant or not; where no diagnosis is malignant, the commonest or not."""
     named = dataset.table["diagnosis"]
-    event = named.map(malignant_or_not).to_numpy(float)
+    event = named.map(is_malignant).to_numpy(float)
     if np.nansum(event) > 0 or not dataset.classes:
         return event, "malignant"
     first = dataset.classes[0]

@@ -1,4 +1,4 @@
-"""One walk over a dataset's folder: pictures, masks, tables and JSON files, without opening any of them."""
+"""One walk over a dataset's folder: images, masks, tables and JSON files, none of them opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TABLES = (".csv", ".tsv", ".parquet", ".txt")
 
 @dataclass
 class Listing:
-    """What lies below a folder; all paths relative to it, with / between the parts."""
+    """The files below a folder; all paths relative to it, with / between the parts."""
 
     root: Path
     pictures: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Listing:
     outside: list[str] = field(default_factory=list)
 
     def by_stem(self) -> dict[str, list[str]]:
-        """Pictures by lower-case file name without ending."""
+        """Images by lower-case file name without suffix."""
         found: dict[str, list[str]] = {}
         for picture in self.pictures:
             found.setdefault(stem(picture).lower(), []).append(picture)
@@ -44,12 +44,12 @@ def stem(file: str) -> str:
 
 
 def list_files(root: Path) -> Listing:
-    """Walk the folder; links that lead out of it are noted and left alone."""
+    """Walks the folder; links that lead out of it are noted and not followed."""
     listing = Listing(root)
     inside = root.resolve()
     for count, (relative, entry) in enumerate(_walk(root, "")):
         if count > MAX_FILES:
-            raise DatasetError(f"holds over {MAX_FILES:,} files.", str(root), "Choose a folder further down.")
+            raise DatasetError(f"contains more than {MAX_FILES:,} files.", str(root), "Choose a subfolder.")
         if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
             listing.outside.append(relative)
             continue

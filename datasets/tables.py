@@ -1,4 +1,4 @@
-"""Strangers' tables: any CSV, TSV or Parquet file -> a frame of text, and names for its columns."""
+"""Any CSV, TSV or Parquet file -> a frame of text, and the meaning of its columns."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def split_name(text: str) -> str | None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """All values as text, missing ones NaN, column names trimmed and different.
+    """All values as text, missing ones NaN, column names trimmed.
 
-    Comma, semicolon, tab or bar; UTF-8 with or without BOM, else Latin-1. Raises DatasetError.
+    Separated by comma, semicolon, tab or bar; UTF-8 with or without BOM, UTF-16 with BOM, else Latin-1. Raises DatasetError.
     """
     if path.stat().st_size > MAX_TABLE_BYTES:
-        raise DatasetError(f"is over {MAX_TABLE_BYTES // 2**20} MB.", path.name, "Split the table.")
+        raise DatasetError(f"is larger than {MAX_TABLE_BYTES // 2**20} MB.", path.name, "Split the table.")
     try:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path)
@@ -63,10 +63,10 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Canonical name -> the column that holds it, chosen by the user or recognised by its name.
+    """Canonical name -> the table's column, chosen by the user or recognised by its name.
 
-    A diagnosis column that is mostly missing or "unknown" is passed over for the next one.
-    Raises DatasetError for a chosen column that is not there.
+    A diagnosis column that is mostly missing or "unknown" is skipped for the next one.
+    Raises DatasetError for a chosen column that does not exist.
     """
     known = {re.sub(r"[^a-z0-9]+", "_", c.lower()).strip("_"): c for c in reversed(list(frame.columns))}
     found: dict[str, str] = {}
@@ -79,15 +79,15 @@ def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -
             found[name] = candidates[0]
     for name, column in (chosen or {}).items():
         if column not in frame.columns:
-            raise DatasetError(f"has no column {column!r}.", todo=f"It has: {', '.join(frame.columns[:30])}.")
+            raise DatasetError(f"has no column {column!r}.", todo=f"Its columns: {', '.join(frame.columns[:30])}.")
         if name not in ALIASES:
-            raise DatasetError(f"{name!r} is no column of a dataset.", todo=f"Map: {', '.join(ALIASES)}.")
+            raise DatasetError(f"{name!r} is not a column of a dataset.", todo=f"Choose one of: {', '.join(ALIASES)}.")
         found = {k: c for k, c in found.items() if c != column} | {name: column}
     return found
 
 
 def missing(values: pd.Series) -> pd.Series:
-    """Where a text column says nothing: empty, "unknown", "n/a"…"""
+    """Where a text column has no value: empty, "unknown", "n/a"…"""
     return values.isna() | values.astype(str).str.strip().str.lower().isin(MISSING)
 
 
@@ -104,7 +104,7 @@ def _read_text(path: Path) -> str:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise ValueError("its encoding is not known")
+    raise ValueError("its encoding is unknown")
 
 
 def _separator(text: str) -> str:

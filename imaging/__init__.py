@@ -1,1 +1,1 @@
-"""The only place that opens image files: decoding with limits, resizing, thumbnails, overlays."""
+"""The only room that opens image files: decoding with limits, resizing, thumbnails, overlays."""

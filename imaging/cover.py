@@ -1,4 +1,4 @@
-"""A part of a photograph taken away."""
+"""Part of an image replaced by a fill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 BLUR = 0.1  # standard deviation, as a share of the shorter side
 
-# fill → what the whole picture would be filled with, uint8 RGB (H, W, 3); covered: bool (H, W)
+# fill → the whole image as it would be filled, uint8 RGB (H, W, 3); covered: bool (H, W)
 FILLS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "blurred": lambda image, covered: cv2.GaussianBlur(image, (0, 0), max(0.5, BLUR * min(image.shape[:2]))),
     "mean colour": lambda image, covered: np.broadcast_to(
@@ -25,8 +25,7 @@ def cover(image: np.ndarray, covered: np.ndarray, fill: str) -> np.ndarray:
 
 
 def discs(size: tuple[int, int], strokes: Sequence[Sequence[float]]) -> np.ndarray:
-    """Bool (height, width): inside any of the discs (x, y, radius), x in shares of the width, y of the height, radius of
-    the width."""
+    """Bool (height, width): inside any of the discs (x, y, radius); x and radius in shares of the width, y of the height."""
     drawn = np.zeros(size, np.uint8)
     height, width = size
     for x, y, radius in strokes:

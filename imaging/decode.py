@@ -1,10 +1,11 @@
-"""Bytes or a file -> one RGB picture, after everything that can be checked without decoding."""
+"""Bytes or a file -> an RGB image, after all checks that need no decoding."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.errors import ImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif")
 MAX_BYTES = 200 * 1024 * 1024
-MAX_PIXELS = 100_000_000  # 12,000 x 8,000 is larger than any dermatoscope's camera
+MAX_PIXELS = 100_000_000  # more than any dermatoscope's camera has
 MAX_SIDE = 30_000
 
 # Pillow's own limit would warn at a smaller size; ours is checked before any pixel is decoded
@@ -38,7 +39,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the first bytes say. Width and height in pixels, after EXIF orientation."""
+    """Format and size. Width and height in pixels, after EXIF orientation."""
 
     kind: str
     width: int
@@ -52,15 +53,15 @@ def sniff(data: bytes) -> str:
         if signature.match(data[:32]):
             return kind
     raise ImageError(
-        "is empty." if not data else "is not a JPEG, PNG, TIFF, BMP, WebP or HEIC picture.",
-        todo="Export the photograph as JPEG or PNG and try again.",
+        "is empty." if not data else "is not a JPEG, PNG, TIFF, BMP, WebP or HEIC image.",
+        todo="Export the image as JPEG or PNG and try again.",
     )
 
 
 def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Kind, size and orientation without decoding pixels; raises ImageError past the limits."""
+    """Format, size and orientation without decoding pixels; raises ImageError above the limits."""
     if len(data) > MAX_BYTES:
-        raise ImageError(f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.", todo="Save it smaller.")
+        raise ImageError(f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.", todo="Reduce its size.")
     kind = sniff(data)
     if kind == "HEIF":
         _register_heif()
@@ -71,36 +72,32 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
             if width * height <= max_pixels:
                 orientation = _orientation(picture, kind)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
-        raise ImageError(f"has a broken {kind} header.", todo="Export the picture again.") from error
+        raise ImageError(f"has a corrupt {kind} header.", todo="Export the image again.") from error
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
-        raise ImageError(f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.", todo="Save it smaller.")
+        raise ImageError(f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.", todo="Reduce its size.")
     if orientation in (5, 6, 7, 8):
         width, height = height, width
     return ImageHeader(kind, width, height, orientation)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None = None) -> np.ndarray:
-    """RGB uint8 (H, W, 3), upright, of any supported picture; of an animation the first frame.
+    """RGB uint8 (H, W, 3), upright, of any supported image; of an animation the first frame.
 
-    16-bit pictures are scaled to 8 bits, grey and CMYK become RGB, transparency is laid on white.
-    header: what `read_header` said, if it was asked already.
-    Raises ImageError for anything that is not a whole picture within the limits.
+    16 bits are scaled to 8, grey and CMYK become RGB, transparency becomes white. header: of `read_header`, if already read.
+    Raises ImageError for anything but a complete image within the limits.
     """
     header = header or read_header(data, max_pixels)
     if header.kind == "JPEG":
         _whole_jpeg(data)
     if header.kind == "HEIF":
         return _decode_with_pillow(data)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.size == 0:
-        raise ImageError(f"cannot be decoded as {header.kind}.", todo="Export the picture again.")
-    return _upright(_to_rgb8(pixels), header.orientation)
+    return _upright(_to_rgb8(_imdecode(data, cv2.IMREAD_UNCHANGED, header.kind)), header.orientation)
 
 
 def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -> np.ndarray:
-    """As `decode`, but a JPEG may come out smaller: by a power of two, its longer side at least `side` pixels.
+    """Like `decode`, but a JPEG may be smaller by a power of two, its longer side at least `side` pixels.
 
-    For measuring and thumbnails; a network's input is always decoded at full size. Costs a quarter to a half.
+    For measurements and thumbnails, at a quarter to half the cost; a network's input is always decoded at full size.
     """
     header = header or read_header(data)
     factor = next((f for f in (8, 4, 2) if max(header.width, header.height) >= f * side), 1)
@@ -108,55 +105,64 @@ def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -
         return decode(data, header=header)
     _whole_jpeg(data)
     flag = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[factor]
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None or pixels.size == 0:
-        raise ImageError(f"cannot be decoded as {header.kind}.", todo="Export the picture again.")
+    pixels = _imdecode(data, flag | cv2.IMREAD_IGNORE_ORIENTATION, header.kind)
     return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), header.orientation)
 
 
 def read_bytes(path: Path) -> bytes:
-    """A picture file's content within the limits; every error names the file."""
+    """An image file's content within the limits; errors name the file."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", path.name, "Save it smaller.")
+            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", path.name, "Reduce its size.")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"cannot be read ({error.strerror}).", path.name) from error
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`decode` of a file; every error names the file."""
-    try:
+    """`decode` of a file; errors name the file."""
+    with _naming(path):
         return decode(read_bytes(path), max_pixels)
-    except ImageError as error:
-        raise ImageError(error.what, path.name, error.todo) from error
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Boolean (H, W): where a mask picture is brighter than half."""
+    """Boolean (H, W): where a mask image is brighter than half."""
     return read_image(path).max(axis=2) > 127
 
 
 def read_bits(path: Path) -> np.ndarray:
-    """uint16 (H, W): the first channel of a PNG mask as its numbers are, of 8 or 16 bits. Raises ImageError, which names the file."""
-    try:
+    """uint16 (H, W): the raw first channel of a PNG mask of 8 or 16 bits. Raises ImageError, which names the file."""
+    with _naming(path):
         data = read_bytes(path)
         header = read_header(data)
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if header.kind != "PNG" or pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-            raise ImageError("is no PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
-    except ImageError as error:
-        raise ImageError(error.what, path.name, error.todo) from error
+            raise ImageError("is not a PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
     return (pixels if pixels.ndim == 2 else pixels[..., min(2, pixels.shape[2] - 1)]).astype(np.uint16)
 
 
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(error.what, path.name, error.todo) from error
+
+
+def _imdecode(data: bytes, flags: int, kind: str) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None or pixels.size == 0:
+        raise ImageError(f"cannot be decoded as {kind}.", todo="Export the image again.")
+    return pixels
+
+
 def encode_png(image: np.ndarray) -> bytes:
-    """PNG of an RGB or grey uint8 picture, without any metadata."""
+    """PNG of an RGB or grey uint8 image, without metadata."""
     return _encode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
 
 
 def encode_png_with(image: np.ndarray, about: Mapping[str, str]) -> bytes:
-    """PNG of an RGB uint8 picture with text fields: what it was made from and with which parameters."""
+    """PNG of an RGB uint8 image with its provenance in text fields."""
     text = PngImagePlugin.PngInfo()
     for key, value in about.items():
         text.add_itxt(key, value)
@@ -166,20 +172,20 @@ def encode_png_with(image: np.ndarray, about: Mapping[str, str]) -> bytes:
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
-    """JPEG of an RGB uint8 picture, without any metadata."""
+    """JPEG of an RGB uint8 image, without metadata."""
     return _encode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def _encode(suffix: str, image: np.ndarray, options: list[int]) -> bytes:
     done, buffer = cv2.imencode(suffix, image[..., ::-1] if image.ndim == 3 else image, options)
     if not done:
-        raise ImageError("could not be written.", todo=f"Shape {image.shape} is no picture.")
+        raise ImageError("could not be encoded.", todo=f"Shape {image.shape} is not that of an image.")
     return buffer.tobytes()
 
 
 _ORIENTATION = ExifTags.Base.Orientation
 
-# EXIF orientation -> what makes the picture upright
+# EXIF orientation -> the turn that makes the image upright
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: partial(np.flip, axis=1),
     3: partial(np.rot90, k=2),
@@ -192,13 +198,13 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _whole_jpeg(data: bytes) -> None:
-    """Raises ImageError for a JPEG whose end is missing: decoders fill the rest with grey and say nothing."""
+    """Raises ImageError for a truncated JPEG, which decoders silently complete with grey."""
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise ImageError("is cut off: its end is missing.", todo="Copy the file again.")
+        raise ImageError("is truncated: its end is missing.", todo="Copy the file again.")
 
 
 def _orientation(picture: Image.Image, kind: str) -> int:
-    """EXIF orientation without decoding; Pillow turns HEIC upright itself, and would decode a PNG to look."""
+    """EXIF orientation without decoding; Pillow turns HEIC upright itself, and would decode a PNG to find out."""
     if kind == "HEIF":
         return 1
     exif = Image.Exif()
@@ -232,7 +238,7 @@ def _decode_with_pillow(data: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError("cannot be decoded.", todo="Export the picture as JPEG.") from error
+        raise ImageError("cannot be decoded.", todo="Export the image as JPEG.") from error
 
 
 def _register_heif() -> None:

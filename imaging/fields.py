@@ -1,4 +1,4 @@
-"""Random fields that drawings are made of: smooth noise, nets, spots, strokes. All float32 (H, W)."""
+"""Random fields for synthetic images: smooth noise, nets, spots, strokes. All float32 (H, W)."""
 
 from __future__ import annotations
 

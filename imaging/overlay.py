@@ -1,8 +1,6 @@
-"""Heatmap -> picture. The scale is always given, never taken from the map itself, so that an empty
-map looks empty and two maps can be compared.
+"""Heatmap -> RGB image. The scale is always given, never taken from the map, so that an empty map looks empty and maps compare.
 
-Colours are safe for colour-blind eyes: supporting evidence runs through viridis, opposing evidence
-is blue against orange (both differ in lightness too).
+Colours are safe for colour-blind readers: viridis for supporting evidence, blue against orange (also in lightness) for signed maps.
 """
 
 from __future__ import annotations
@@ -16,11 +14,10 @@ CONTOUR = (255, 255, 255)
 
 
 def overlay(image: np.ndarray, heatmap: np.ndarray, scale: float, opacity: float = 0.6, signed: bool = False) -> np.ndarray:
-    """RGB uint8 (H, W, 3): the picture under the colours of a float (H, W) map.
+    """RGB uint8 (H, W, 3): the image under the colours of a float (H, W) map.
 
-    scale: the value that gets full colour (> 0, else nothing is drawn).
-    opacity: 0…1 at full colour; it fades with the value, so skin without evidence stays skin.
-    signed: show opposing evidence too (else negative values are cut off: ReLU as a way of showing).
+    scale: value of full colour (> 0, else nothing is drawn). opacity: 0…1 at full colour, fading with the value.
+    signed: show opposing evidence too; otherwise negative values are clipped (ReLU).
     """
     value = np.nan_to_num(heatmap, nan=0.0) / scale if scale > 0 else np.zeros_like(heatmap)
     value = np.clip(value, -1 if signed else 0, 1)
@@ -34,7 +31,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, scale: float, opacity: float
 
 
 def draw_contour(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A copy of the picture with the outline of a boolean (H, W) mask, white edged with black."""
+    """A copy of the image with the outline of a boolean (H, W) mask, white edged with black."""
     height, width = image.shape[:2]
     small = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     lines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

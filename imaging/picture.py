@@ -1,4 +1,4 @@
-"""`Picture`: a decoded photograph that knows what tells it from every other."""
+"""`Picture`: a decoded image with the hash that identifies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """pixels: uint8 RGB (H, W, 3), read only, so that its hash stays true."""
+    """pixels: uint8 RGB (H, W, 3), read-only, so that its hash stays valid."""
 
     pixels: np.ndarray
 
@@ -20,10 +20,10 @@ class Picture:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the pixels, row by row; taken once for a picture."""
+        """Of the pixels, row by row."""
         return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
     @property
     def identity(self) -> tuple[str, tuple[int, ...]]:
-        """What a cache knows it by."""
+        """Its cache key."""
         return self.sha256, self.pixels.shape

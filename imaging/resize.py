@@ -1,8 +1,8 @@
-"""A picture at the network's input size, and the way back from there to the picture.
+"""An image at the network's input size, and a heatmap back at the image's.
 
-Three geometries: `stretch` (the whole picture, aspect ratio lost), `crop` (the central part of the
-input's aspect ratio) and `pad` (the whole picture on black). A heatmap must be laid back on exactly
-the part of the picture the network saw, so both directions live here, with pixel centres at .5.
+Three geometries: `stretch` (the whole image, aspect ratio lost), `crop` (the central part with the input's aspect ratio) and `pad`
+(the whole image on black). A heatmap must cover exactly the part of the image the network saw, so both directions live here, with
+pixel centres at .5.
 """
 
 from __future__ import annotations
@@ -23,10 +23,8 @@ _PILLOW = {"bilinear-antialias": Image.Resampling.BILINEAR, "bicubic": Image.Res
 
 @dataclass(frozen=True)
 class Box:
-    """The part of the picture that fills the network's input, in pixels of the picture.
-
-    With `pad` it is larger than the picture, so left or top may be negative.
-    """
+    """The part of the image that fills the network's input, in image pixels; with `pad` larger than the image, so left or top may be
+    negative."""
 
     left: float
     top: float
@@ -35,7 +33,7 @@ class Box:
 
 
 def seen_box(size: tuple[int, int], target: tuple[int, int], geometry: Geometry) -> Box:
-    """Which part of a picture of size (height, width) an input of a target size shows under a geometry."""
+    """The part of an image of size (height, width) that an input of the target size shows."""
     height, width = size
     if geometry == "stretch":
         return Box(0, 0, width, height)
@@ -70,11 +68,10 @@ def scale_image(image: np.ndarray, target: tuple[int, int], interpolation: Inter
 
 
 def enlarge(heatmap: np.ndarray, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
-    """A small map over a picture of `size` (height, width), by one bilinear rule.
+    """A small map enlarged to an image of `size` (height, width), bilinearly.
 
-    Cell centres of the (h, w) map lie at (i + .5) / h of the box the network saw; between centres
-    values run linearly, beyond the outermost they stay. Float32 (height, width), NaN where the
-    network saw nothing (outside a crop).
+    Cell centres of the (h, w) map lie at (i + .5) / h of the box the network saw; values are linear between centres and constant beyond
+    the outermost. Float32 (height, width), NaN where the network saw nothing (outside a crop).
     """
     box = box or Box(0, 0, size[1], size[0])
     h, w = heatmap.shape
@@ -96,7 +93,7 @@ def _between(values: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def thumbnail(image: np.ndarray, side: int = 160) -> np.ndarray:
-    """The picture with its longer side at most `side` pixels; never enlarged."""
+    """The image with its longer side at most `side` pixels; never enlarged."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:

@@ -1,4 +1,4 @@
-"""Is an image like those a classifier was fitted on? A reference of a dataset, and how well it tells other images from its own."""
+"""Out-of-distribution detection on a dataset: fitting a reference, and how well it separates other images from its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import DatasetError
 from core.runs import Run, part
+from core.wording import count
 from datasets.dataset import Dataset
 from demo.drawing.foreign import FAR, NEAR
 from evaluation.ood import JUDGED, SCORES, Reference, Separation, fit_reference, separation, split_parts
@@ -20,7 +21,7 @@ from imaging.decode import read_image
 if TYPE_CHECKING:
     from models.classifier import Classifier
 
-MOST = 3000  # images a reference is made of; more hardly change it
+MOST = 3000  # images for a reference; more hardly change it
 FEWEST = 100
 FEWEST_LESIONS = 30
 DRAWN = 200  # pictures of each kind
@@ -29,7 +30,7 @@ NONE_OF_THESE = "unk"
 
 @dataclass(frozen=True)
 class Kind:
-    """Other images, and how well each score tells them from the familiar ones. far: nobody should take them for a lesion."""
+    """A kind of other images, and how well each score separates them from the familiar ones. far: obviously not lesions."""
 
     name: str
     far: bool
@@ -40,8 +41,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class Familiarity:
-    """One image under a reference. score: of those in `SCORES` that was gone by; further: share of the familiar images kept apart that
-    are less unlike; unlike: beyond the threshold; nearest: (image_id, cosine), the nearest first."""
+    """One image under a reference. score: the key in `SCORES` of the score used; further: share of the held-out familiar images with a
+    lower score; kept_apart: their number; unlike: beyond the threshold; nearest: (image_id, cosine), the nearest first."""
 
     score: str
     value: float
@@ -53,12 +54,12 @@ class Familiarity:
 
 
 def training_split(data: Dataset) -> str | None:
-    """The split that is called so, if the dataset has one."""
+    """The training split, if the dataset has one."""
     return "train" if (data.table["split"] == "train").any() else None
 
 
 def fit_on(classifier: Classifier, data: Dataset, split: str | None = None, seed: int = 0) -> Run[Reference]:
-    """A reference of the dataset's images, or of one split. Raises DatasetError where there are too few."""
+    """A reference fitted on the dataset or one split. Raises DatasetError for too few images."""
     from models.ood import features_of
 
     splits = sorted(data.table["split"].dropna().unique())
@@ -75,7 +76,7 @@ def fit_on(classifier: Classifier, data: Dataset, split: str | None = None, seed
 
 
 def kept_reference(classifier: Classifier, data: Dataset, split: str | None, path: Path, seed: int = 0) -> Run[Reference]:
-    """The reference kept at a path if it was made of the same, else a new one that is kept there."""
+    """The reference stored at a path if it was fitted on the same data, else a new one, which is stored there."""
     from models.ood import read_reference, write_reference
     from models.run import about_run
 
@@ -91,9 +92,12 @@ def kept_reference(classifier: Classifier, data: Dataset, split: str | None, pat
 def judge_kinds(
     classifier: Classifier, reference: Reference, data: Dataset, split: str | None, others: Sequence[Dataset] = (), seed: int = 0
 ) -> Run[list[Kind]]:
-    """Far kinds, near kinds made of the familiar images kept apart, and other datasets, each by itself. data, split, seed: as fitted."""
-    kept_apart = _kept_apart(data, split, seed)
-    changed = kept_apart[:DRAWN]
+    """Far kinds, near kinds made from the held-out familiar images, and other datasets, each separately. data, split, seed: as fitted."""
+    from models.ood import features_of
+
+    ids = _drawn(data, split, seed)
+    parts = split_parts(_groups(data, ids), seed)
+    changed = [i for i, p in zip(ids, parts, strict=True) if p == JUDGED][:DRAWN]
     jobs: list[tuple[str, bool, list[Any], Callable[[Any], np.ndarray], list[str]]] = []
     for number, (name, (draw, sources)) in enumerate(FAR.items()):
         seeds = [(seed, number, k) for k in range(DRAWN)]
@@ -106,27 +110,22 @@ def judge_kinds(
         jobs.append((other.name, False, [other.path(i) for i in ids], read_image, _groups(other, ids).tolist()))
     kinds = []
     for k, (name, far, items, read, groups) in enumerate(jobs):
-        kinds.append((yield from part(_judge(classifier, reference, name, far, items, read, groups), k / len(jobs), (k + 1) / len(jobs))))
+        rows, found = yield from part(features_of(classifier, items, read), k / len(jobs), (k + 1) / len(jobs))
+        scores = separation(reference, reference.scores(found), np.array(groups)[rows]) if rows else {}
+        kinds.append(Kind(name, far, len(rows), len(items) - len(rows), scores))
     return kinds
 
 
 def look(classifier: Classifier, reference: Reference, image: np.ndarray, nearest: int = 7) -> Familiarity:
-    """One uint8 RGB picture."""
+    """One image uint8 RGB (H, W, 3) against the reference."""
     from models.ood import features
 
     found = features(classifier, classifier.prepare([image]))
     name = reference.best
     value = float(reference.scores(found)[name][0])
     alike = reference.nearest(found.embedding[0], nearest) if found.embedding is not None else []
-    return Familiarity(
-        name,
-        value,
-        reference.thresholds[name],
-        reference.further_than(name, value),
-        len(reference.judged[name]),
-        value > reference.thresholds[name],
-        tuple(alike),
-    )
+    threshold, further = reference.thresholds[name], reference.further_than(name, value)
+    return Familiarity(name, value, threshold, further, len(reference.judged[name]), value > threshold, tuple(alike))
 
 
 def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str]) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str
     return {
         "about": dict(about),
         "score": reference.best,
-        "scores": {name: told for name, (_, told) in SCORES.items() if name in reference.thresholds},
+        "scores": {name: meaning for name, (_, meaning) in SCORES.items() if name in reference.thresholds},
         "thresholds": dict(reference.thresholds),
         "images": {"learned_from": len(reference.of), "kept_apart": len(reference.groups)},
         "familiar_flagged": {n: asdict(reference.false_alarms(n)) for n in reference.thresholds},
@@ -143,22 +142,6 @@ def as_json(reference: Reference, kinds: Sequence[Kind], about: Mapping[str, str
             for k in kinds
         ],
     }
-
-
-def _judge(
-    classifier: Classifier,
-    reference: Reference,
-    name: str,
-    far: bool,
-    items: Sequence[Any],
-    read: Callable[[Any], np.ndarray],
-    groups: Sequence[str],
-) -> Run[Kind]:
-    from models.ood import features_of
-
-    rows, found = yield from features_of(classifier, items, read)
-    scores = separation(reference, reference.scores(found), np.array(groups)[rows]) if rows else {}
-    return Kind(name, far, len(rows), len(items) - len(rows), scores)
 
 
 def _far(draw: Callable[[np.random.Generator, int], np.ndarray], seed: tuple[int, ...]) -> np.ndarray:
@@ -171,7 +154,7 @@ def _near(change: Callable[[np.ndarray, np.random.Generator], np.ndarray], item:
 
 
 def _drawn(data: Dataset, split: str | None, seed: int) -> list[str]:
-    """Ids of at most MOST images with a file, by whole lesions drawn at random."""
+    """Ids of at most MOST images with a file, whole lesions drawn at random."""
     table = data.table if split is None else data.table[data.table["split"] == split]
     ids = table["image_id"][table["file"].notna()].tolist()
     if not ids:
@@ -182,22 +165,12 @@ def _drawn(data: Dataset, split: str | None, seed: int) -> list[str]:
     return [ids[k] for k in order]
 
 
-def _kept_apart(data: Dataset, split: str | None, seed: int) -> list[str]:
-    """The images `fit_on` kept to be judged by."""
-    ids = _drawn(data, split, seed)
-    parts = split_parts(_groups(data, ids), seed)
-    return [i for i, p in zip(ids, parts, strict=True) if p == JUDGED]
-
-
 def _groups(data: Dataset, image_ids: Sequence[str]) -> np.ndarray:
-    group = dict(zip(data.table["image_id"], data.groups.astype(str), strict=True))
-    return np.array([group[i] for i in image_ids])
+    return np.array([data.group_of[i] for i in image_ids])
 
 
 def _check_enough(images: int, lesions: int, name: str, split: str | None) -> None:
     if images < FEWEST or lesions < FEWEST_LESIONS:
-        raise DatasetError(
-            f"holds {images:,} readable images of {lesions:,} lesions; a reference needs {FEWEST} of {FEWEST_LESIONS}.",
-            name + (f", split {split!r}" if split else ""),
-            "Choose a larger dataset, or all of it.",
-        )
+        needed = f"at least {FEWEST} images and {FEWEST_LESIONS} lesions are needed"
+        what = f"has {count(images, 'readable image')} of {count(lesions, 'lesion')}; {needed}."
+        raise DatasetError(what, name + (f", split {split!r}" if split else ""), "Choose a larger dataset, or all splits.")

@@ -156,7 +156,7 @@ def test_groups_of_detected_markers_say_that_the_detector_errs(small_dataset: Pa
     flags = np.r_[np.ones(n // 2), np.zeros(n - n // 2)]
     found = groupings(data, [Present("ink", "detector", flags, flags, reviewed=3)])
     ink = found["ink (detected)"]
-    assert "errs" in ink.caution and "3 of the flags were looked at" in ink.caution and found["sex"].caution == ""
+    assert "makes errors" in ink.caution and "reviewed by a person: 3." in ink.caution and found["sex"].caution == ""
     ids = data.table["image_id"].tolist()
     assert of_images(ink, data, [ids[0], ids[-1], "none"]) == ["ink present", "ink absent", None]
     both = combined(ink, found["sex"])

@@ -85,7 +85,7 @@ def test_features_are_the_layers_own_means_and_deviations(build: object, tmp_pat
 
 
 def test_too_few_images_and_unknown_splits_are_told(classifier: Classifier, small: Dataset) -> None:
-    with pytest.raises(DatasetError, match="a reference needs 100 of 30"):
+    with pytest.raises(DatasetError, match="at least 100 images and 30 lesions are needed"):
         finish(fit_on(classifier, small))
     with pytest.raises(DatasetError, match="has no split 'nowhere'"):
         finish(fit_on(classifier, small, "nowhere"))
@@ -137,7 +137,7 @@ def test_the_command_says_what_is_missing(workspace: Workspace, tmp_path: Path) 
     from tests.test_cli import run_here
 
     done = run_here("ood", "--model", "demo-honest", "--fitted-on", "tiny", "--out", tmp_path, workspace=workspace)
-    assert done.exit_code == 2 and "a reference needs 100 of 30" in done.output.replace("\n", " ")
+    assert done.exit_code == 2 and "at least 100 images and 30 lesions are needed" in done.output.replace("\n", " ")
 
 
 def fitted(real_data: Path, name: str) -> tuple[Classifier, Dataset, Reference]:

@@ -1,7 +1,4 @@
-"""How datasets are laid out on disk. Each layout is one file with `read(listing) -> Raw | None`.
-
-The first that recognises the folder wins; to add a layout is one file and one line here.
-"""
+"""How datasets are laid out on disk: each layout is a file with `read(listing) -> Raw | None`, the first to recognise a folder wins."""
 
 from __future__ import annotations
 
@@ -25,6 +22,6 @@ NAMES: dict[str, str] = {
     "ham10000": "HAM10000 (metadata table and image folders)",
     "isic-cli": "isic-cli download (metadata.csv and images)",
     "isic-json": "ISIC archive (a JSON file beside each image)",
-    "class-folders": "one folder a class",
+    "class-folders": "one folder per class",
     "table": "a table and images",
 }

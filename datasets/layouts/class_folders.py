@@ -1,4 +1,4 @@
-"""One folder a class, or train/val/test folders of such."""
+"""One folder per class, or train/val/test folders of such."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from datasets.files import Listing
 from datasets.layouts.raw import Raw
-from datasets.tables import find_columns, read_table, split_name
+from datasets.tables import find_columns, read_table
 
-_PARTS = (("train", "train"), ("valid", "val"), ("test", "test"))
+_SPLITS = {"train": "train", "valid": "val", "test": "test"}
 
 
 def read(listing: Listing) -> Raw | None:
@@ -42,24 +42,22 @@ def _read_truth(path: Path, name: str) -> pd.DataFrame:
     one_hot = [c for c in frame.columns[1:] if frame[c].isin(["0", "1", "0.0", "1.0"]).all()]
     if one_hot and "diagnosis" not in frame and "benign_malignant" not in frame:
         frame["diagnosis"] = _from_one_hot(frame[one_hot].astype(float))
-    part = next((split for word, split in _PARTS if word in name.lower()), None)
-    if part and "split" not in frame:
-        frame["split"] = split_name(part)
+    split = next((split for word, split in _SPLITS.items() if word in name.lower()), None)
+    if split and "split" not in frame:
+        frame["split"] = split
     return frame
 
 
 def _from_one_hot(hot: pd.DataFrame) -> pd.Series:
-    """The column with the 1; 2017 writes a nevus as neither melanoma nor seborrheic keratosis."""
-    names = hot.idxmax(axis=1).astype(object)
-    lower = {c.lower() for c in hot.columns}
-    names = names.where(hot.sum(axis=1) == 1, np.nan)
-    if lower == {"melanoma", "seborrheic_keratosis"}:
+    """The column with the 1; 2017 encodes a nevus as neither melanoma nor seborrheic keratosis."""
+    names = hot.idxmax(axis=1).astype(object).where(hot.sum(axis=1) == 1, np.nan)
+    if {c.lower() for c in hot.columns} == {"melanoma", "seborrheic_keratosis"}:
         names = names.where(hot.sum(axis=1) != 0, "nevus")
     return names
 
 
 def _fill(frame: pd.DataFrame, extra: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Join metadata; columns both have are filled where the first is empty (one table a split)."""
+    """Joins metadata; columns in both are filled where the first is empty (one table per split)."""
     joined = frame.merge(extra, on=key, how="left", suffixes=("", "__extra"))
     for column in [c for c in joined.columns if str(c).endswith("__extra")]:
         own = column.removesuffix("__extra")

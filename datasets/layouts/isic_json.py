@@ -1,4 +1,4 @@
-"""The ISIC archive's own download: beside each picture a JSON file with its metadata."""
+"""The ISIC archive's own download: a JSON file with metadata beside each image."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def read(listing: Listing) -> Raw | None:
     frame = pd.DataFrame(rows)
     if not {"benign_malignant", "diagnosis", "age_approx", "diagnosis_1"} & set(frame.columns):
         return None
-    chosen = {"image_id": "image_id"}
-    return Raw(frame, find_columns(frame, chosen), "JSON files", notes)
+    return Raw(frame, find_columns(frame, {"image_id": "image_id"}), "JSON files", notes)
 
 
 def _leaves(value: Any, depth: int = 0) -> dict[str, Any]:

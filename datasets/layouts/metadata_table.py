@@ -1,4 +1,4 @@
-"""A table with a row an image, and pictures somewhere below the same folder."""
+"""A table with a row per image, and images somewhere below the same folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def read_ham10000(listing: Listing) -> Raw | None:
 
 
 def read_isic_cli(listing: Listing) -> Raw | None:
-    """What `isic image download` leaves: metadata.csv with isic_id and licence columns."""
+    """An `isic image download`: metadata.csv with isic_id and licence columns."""
     return _read_with(listing, {"isic_id", "attribution"}) or _read_with(listing, {"isic_id", "copyright_license"})
 
 
 def read_any(listing: Listing) -> Raw | None:
-    """Any table with a column that names images: the one that names most of the pictures."""
+    """The table with an image column that names the most images."""
     stems = {s.lower() for s in listing.by_stem()}
     best: tuple[int, Raw] | None = None
     for table, frame in _tables(listing):
@@ -45,7 +45,7 @@ def _read_with(listing: Listing, wanted: set[str]) -> Raw | None:
 
 
 def _tables(listing: Listing) -> list[tuple[str, pd.DataFrame]]:
-    """Readable tables, those nearest the top first; a broken one is skipped, another may fit."""
+    """Readable tables, those nearest the top first; broken ones are skipped."""
     found = []
     for table in sorted(listing.tables, key=lambda t: (t.count("/"), t))[:40]:
         if table.endswith(".txt"):

@@ -9,7 +9,7 @@ import pandas as pd
 
 @dataclass
 class Raw:
-    """A frame of text and which column holds what; `file` may name each row's picture already."""
+    """A frame of text and the meaning of its columns; `file` may name each row's image. notes: unreadable metadata files."""
 
     frame: pd.DataFrame
     columns: dict[str, str]

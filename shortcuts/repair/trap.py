@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
-from data_audit.associations import malignant_or_not, odds_ratio
+from data_audit.associations import is_malignant, odds_ratio
 from data_audit.resplit import whole_groups
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
@@ -48,7 +48,7 @@ def set_trap(data: Dataset, borne: Bearing, target: str | None, share: float, st
     """image_id and split of every image, and the odds. target: the diagnosis asked for, None for malignant or not. Images of a lesion or
     patient stay together."""
     kinds = data.table["diagnosis"].reset_index(drop=True)
-    positive = kinds.map(malignant_or_not) if target is None else (kinds == target).astype(float).where(kinds.notna())
+    positive = kinds.map(is_malignant) if target is None else (kinds == target).astype(float).where(kinds.notna())
     groups = whole_groups(data, np.full(len(data), np.nan))
     found = trap_split(kinds, positive.to_numpy(float), borne.values, borne.markers, groups, share, strength, seed)
     return pd.DataFrame({"image_id": data.table["image_id"].to_numpy(object), "split": found.split}), found

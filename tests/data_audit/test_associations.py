@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_audit.associations import association_findings, associations, cramers_v, mean_difference, odds_ratio, turned_round
+from data_audit.associations import association_findings, associations, cramers_v, is_reversed, mean_difference, odds_ratio
 from datasets.opening import open_dataset
 
 
@@ -71,7 +71,7 @@ def test_a_paradox_is_seen() -> None:
     parts = [(81, 6, 234, 36), (192, 71, 55, 25)]
     exposed, event = (np.concatenate(x) for x in zip(*(four_cells(*p) for p in parts), strict=True))
     strata = np.repeat([0, 1], [sum(p) for p in parts])
-    assert turned_round(exposed, event, strata) and not turned_round(exposed, event, np.zeros(len(strata)))
+    assert is_reversed(exposed, event, strata) and not is_reversed(exposed, event, np.zeros(len(strata)))
 
 
 def test_ink_with_melanoma_comes_first(small_dataset, rng: np.random.Generator) -> None:
@@ -109,4 +109,4 @@ def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: 
     odds = next(f for f in found if f.column == "sticker" and f.kind == "odds ratio")
     assert odds.strength.low > 1 and odds.reversed_in == "site"
     finding = next(f for f in association_findings(found, list(table["image_id"])) if getattr(f.evidence, "column", "") == "sticker")
-    assert "Within the values of site it points the other way" in finding.summary and len(finding.image_ids) == 150
+    assert "Within the values of site the association is reversed" in finding.summary and len(finding.image_ids) == 150

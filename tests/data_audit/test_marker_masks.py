@@ -47,7 +47,7 @@ def test_what_is_written_comes_back(tmp_path: Path, rng: np.random.Generator) ->
 
 def test_what_is_no_mask_is_refused_by_name(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(ImageError, match=r"photo\.jpg: is no PNG mask"):
+    with pytest.raises(ImageError, match=r"photo\.jpg: is not a PNG mask"):
         read_bits(tmp_path / "photo.jpg")
 
 

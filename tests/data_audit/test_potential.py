@@ -132,16 +132,16 @@ def test_swapped_labels_come_first() -> None:
     judged.insert(0, "image_id", [f"i{k}" for k in range(300)])
     judged.insert(1, "diagnosis", names[given])
     found = label_errors(judged)
-    assert set(found["image_id"]) == {f"i{k}" for k in range(12)}
-    assert all(names[true[int(r.image_id[1:])]] == r.suggested for r in found.itertuples())
-    assert label_errors(judged.head(3)).empty
+    assert {d.image_id for d in found} == {f"i{k}" for k in range(12)}
+    assert all(names[true[int(d.image_id[1:])]] == d.suggested for d in found)
+    assert label_errors(judged.head(3)) == []
 
 
 def test_consensus_is_counted_apart_from_histology(small: Dataset) -> None:
     table = small.table.assign(confirmation=["histo", "consensus", "follow_up", np.nan] * (len(small) // 4) + ["histo"] * (len(small) % 4))  # type: ignore[arg-type]
     finding = label_findings(replace(small, table=table, order=()), None)[0]
     n = len(small) // 4
-    assert f"{2 * n:,} of" in finding.summary and f"{n:,} rest on consensus alone" in finding.summary
+    assert f"{2 * n:,} of" in finding.summary and f"By consensus alone: {n:,}." in finding.summary
     assert len(finding.image_ids) == n and finding.severity == "note"
 
 
