@@ -4,8 +4,6 @@ Codes are HAM10000's (Tschandl 2018) and ISIC 2019's; `akiec` counts as malignan
 Bowen's disease, a carcinoma in situ, as the published two-class versions of HAM10000 do.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Cache keys: the digest of a record differs whenever anything in the record does."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

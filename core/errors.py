@@ -4,8 +4,6 @@ Each message says what is wrong, where, and what to do; screens show it unchange
 (exit code 2).
 """
 
-from __future__ import annotations
-
 
 class LesionLensError(Exception):
     """What went wrong, where (a file, row, layer or field), and what the user can do."""

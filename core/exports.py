@@ -1,7 +1,5 @@
 """Exported tables: CSV without spreadsheet formulas, with its provenance in every row."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass

@@ -1,7 +1,5 @@
 """Records as JSON and back: a file is read as the frozen dataclass it was written from, or refused in one message."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass

@@ -4,8 +4,6 @@ The caller decides what happens between steps: draw a progress bar, notify the b
 generator).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from typing import TypeVar
 

@@ -3,8 +3,6 @@
 A network may learn whatever is associated with the label. p-values are adjusted for the number of tests (Benjamini & Hochberg 1995).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ import pandas as pd
 
 from core import diagnoses
 from core.wording import count
-from data_audit.evidence import GoesWith
+from data_audit.evidence import Associated, GoesWith
 from data_audit.findings import Finding, Severity
 from datasets.dataset import COLUMNS, Dataset
 from evaluation.intervals import Figure, Z, clustered_error, ratio, undefined
@@ -43,6 +41,11 @@ class Association:
     rates: tuple[Figure, Figure] | None = None
     reversed_in: str = ""
     rows: tuple[int, ...] = ()
+
+    @property
+    def written(self) -> Associated:
+        s = self.strength
+        return Associated(self.column, self.target, self.kind, s.value, s.low, s.high, self.p, self.q, self.lesions, self.images)
 
 
 def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()) -> list[Association]:

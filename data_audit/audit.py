@@ -1,6 +1,4 @@
-"""The whole audit of a dataset: one pass over its table and pictures, and the findings in order of gravity."""
-
-from __future__ import annotations
+"""The audit of a dataset: one pass over its table and images, and the findings in order of severity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +13,12 @@ from core.records import write_record
 from core.runs import Run, part
 from core.version import __version__
 from data_audit.associations import association_findings, associations
-from data_audit.audit_file import NAME, About, Associated, Audit, Balance, ClassCount, MarkerCount
+from data_audit.audit_file import NAME, About, Audit, Balance, ClassCount, MarkerCount
 from data_audit.balancing import balancing
 from data_audit.comparing import against, between_splits
 from data_audit.composition import composition_findings, distributions, imbalance, problem_findings
 from data_audit.content import clusters, find_pairs, likeness_findings, quality_findings
-from data_audit.findings import by_gravity
+from data_audit.findings import by_severity
 from data_audit.images import write_images
 from data_audit.labels import label_findings
 from data_audit.markers.present import label_columns, marker_findings
@@ -33,15 +31,15 @@ from datasets.dataset import Dataset
 
 CHECKS = ("composition", "markers", "associations", "shortcut potential", "likeness", "splits", "labels", "quality", "skin tone")
 SPLIT = "split.csv"
-READING, COMPARING = 0.75, 0.9  # share of the work that is done after reading pictures, and after comparing them
+READING, COMPARING = 0.75, 0.9  # progress after reading images, and after comparing them
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What an audit may be given besides the dataset.
+    """Optional inputs of an audit.
 
-    judged: image_id, diagnosis and a column a class, by a classifier that did not learn from these images; against: a second
-    dataset; fractions: shares of a new split, as "70/15/15"; verdicts: file of what people said of the detectors' flags.
+    judged: image_id, diagnosis and a score column per class, by a classifier not trained on these images; against: a second dataset;
+    fractions: shares of a new split, as "70/15/15"; verdicts: file of people's reviews of the detectors' flags.
     """
 
     judged: pd.DataFrame | None = None
@@ -52,8 +50,8 @@ class Asked:
 
 
 def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run[Audit]:
-    """All checks. The folder gets `audit.json`, `images.parquet`, marker masks in `markers/`, `split.csv` where a split is
-    asked for, and what was measured, which a second run takes up."""
+    """All checks. Writes `audit.json`, `images.parquet`, marker masks in `markers/`, `split.csv` if a split is asked for, and the
+    measurements, which the next run reuses."""
     fractions = parse_fractions(asked.fractions) if asked.fractions else None
     verdicts = Verdicts(asked.verdicts) if asked.verdicts else None
     other = asked.against
@@ -67,7 +65,7 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     found = associations(dataset, {m.name: m.values for m in seen.markers}, label_columns(dataset.table).values())
     potential = yield from part(potentials(dataset, feature_sets(seen)), COMPARING, 0.98)
     findings = (
-        [f for f in composition_findings(dataset) if f.kind != "unreadable images"]  # reading found them all
+        [f for f in composition_findings(dataset) if f.kind != "unreadable images"]  # the scan found them all
         + problem_findings(seen.problems, dataset)
         + marker_findings(seen.markers, dataset)
         + association_findings(found, list(dataset.table["image_id"]))
@@ -84,7 +82,7 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     if other is not None:
         about |= {"against": other.name, "against_sha256": other.sha256}
     cluster = clusters(pairs, len(dataset))
-    (folder / SPLIT).unlink(missing_ok=True)  # one of an earlier audit is not this one's
+    (folder / SPLIT).unlink(missing_ok=True)  # of an earlier audit
     if fractions:
         write_bytes(folder / SPLIT, _new_split(seen, cluster, fractions, asked.seed, about).encode())
     counts = imbalance(dataset).counts
@@ -94,12 +92,9 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
         distributions(dataset),
         tuple(Balance(*row) for row in balancing(counts).itertuples(index=False)),
         tuple(MarkerCount(m.marker, m.source, int((m.values > 0).sum())) for m in seen.markers),
-        tuple(
-            Associated(a.column, a.target, a.kind, a.strength.value, a.strength.low, a.strength.high, a.p, a.q, a.lesions, a.images)
-            for a in found
-        ),
+        tuple(a.written for a in found),
         tuple(potential),
-        tuple(by_gravity(findings)),
+        tuple(by_severity(findings)),
     )
     write_images(seen.frame.assign(cluster=cluster), folder / "images.parquet", about)
     write_record(folder / NAME, audit)

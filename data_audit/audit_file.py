@@ -1,6 +1,4 @@
-"""`Audit`: everything an audit says of a dataset, as `audit.json` holds it."""
-
-from __future__ import annotations
+"""`Audit`: the results of an audit, as stored in `audit.json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +6,7 @@ from pathlib import Path
 
 from core.errors import DatasetError
 from core.records import read_record
-from data_audit.evidence import Potential
+from data_audit.evidence import Associated, Potential
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 
@@ -17,7 +15,7 @@ NAME = "audit.json"
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What was audited, with what. against: the second dataset, where there is one."""
+    """What was audited, by which version. against: the second dataset, if any."""
 
     lesionlens_version: str
     dataset: str
@@ -32,7 +30,7 @@ class About:
 
 @dataclass(frozen=True)
 class ClassCount:
-    """lesions: NaN where they are not named; share of the images with a diagnosis."""
+    """lesions: NaN if not identified; share of the images with a diagnosis."""
 
     diagnosis: str
     images: int
@@ -64,24 +62,8 @@ class MarkerCount:
 
 
 @dataclass(frozen=True)
-class Associated:
-    """An `Association`, its strength with the 95 % interval."""
-
-    column: str
-    target: str
-    kind: str
-    strength: float
-    low: float
-    high: float
-    p: float
-    q: float
-    lesions: int
-    images: int
-
-
-@dataclass(frozen=True)
 class Audit:
-    """findings: the gravest first; distributions: as of `composition.distributions`."""
+    """findings: the most severe first; distributions: of `composition.distributions`."""
 
     about: About
     composition: tuple[ClassCount, ...]
@@ -94,8 +76,8 @@ class Audit:
 
 
 def read_audit(folder: Path, dataset: Dataset) -> Audit:
-    """The audit in this folder. Raises RecordError where there is none that can be read, DatasetError for an audit of other data."""
-    audit = read_record(folder / NAME, Audit, "an audit", "Audit the dataset again, or name the folder that `audit` wrote to.")
+    """The audit in a folder. Raises RecordError without a readable audit, DatasetError for an audit of other data."""
+    audit = read_record(folder / NAME, Audit, "an audit", "Audit the dataset again, or give the folder `audit` wrote to.")
     if audit.about.dataset_sha256 != dataset.sha256:
         raise DatasetError("is the audit of other data.", str(folder / NAME), "Audit this dataset again.")
     return audit

@@ -1,11 +1,10 @@
-"""Two sets of photographs of a dataset, or two datasets, against each other."""
-
-from __future__ import annotations
+"""Training against test images, or one dataset against another."""
 
 import numpy as np
 import pandas as pd
 
 from core.runs import Run
+from core.wording import count
 from data_audit.content import find_pairs
 from data_audit.evidence import SamePhotograph, SharedPairs
 from data_audit.findings import Finding
@@ -16,7 +15,7 @@ from data_audit.shift import domain_classifier, shift_findings, shifts
 
 
 def between_splits(seen: Seen) -> list[Finding]:
-    """Test against training, where the dataset says which is which."""
+    """Test images against training images, if the dataset has both splits."""
     split = seen.dataset.table["split"].to_numpy(object)
     rows = np.isin(split.astype(str), ("train", "test"))
     second = (split == "test")[rows]
@@ -29,7 +28,7 @@ def between_splits(seen: Seen) -> list[Finding]:
 
 
 def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
-    """The second dataset against the first: what shifted, and photographs that are in both."""
+    """The second dataset against the first: shift, and images that are in both."""
     names = (seen.dataset.name, other.dataset.name)
     if names[0] == names[1]:
         names = (f"{names[0]} (first)", f"{names[1]} (second)")
@@ -41,25 +40,24 @@ def against(seen: Seen, other: Seen) -> Run[list[Finding]]:
     shared = yield from _shared(seen.scan, other.scan)
     findings = shift_findings(shifts(features, second, groups), domain_classifier(features, second, groups, names), names)
     if shared:
-        ids = seen.dataset.table["image_id"].to_numpy(object), other.dataset.table["image_id"].to_numpy(object)
-        found = tuple(SamePhotograph(ids[0][p.one], ids[1][p.other], round(p.correlation, 3)) for p in shared)
-        first = tuple(dict.fromkeys(p.one for p in found))
-        touched = len({p.other for p in shared})
+        first, theirs_ids = (s.dataset.table["image_id"].to_numpy(object) for s in (seen, other))
+        found = tuple(SamePhotograph(first[p.one], theirs_ids[p.other], round(p.correlation, 3)) for p in shared)
+        affected = len({p.other for p in shared})
         findings.append(
             Finding(
                 "the same photograph in both datasets",
                 "grave",
-                f"{touched:,} of {len(two):,} images of {names[1]} show a photograph that is also in {names[0]}.",
-                first,
+                f"{affected:,} of {count(len(two), 'image')} of {names[1]} are the same photograph as an image of {names[0]}.",
+                tuple(dict.fromkeys(p.one for p in found)),
                 SharedPairs(found),
-                "Take them out of one of the two before one is trained on and the other tested on.",
+                "Remove them from one dataset before training on one and testing on the other.",
             )
         )
     return findings
 
 
 def _shared(one: Scan, other: Scan) -> Run[list[Pair]]:
-    """Pairs of a photograph in the first and the same in the second; rows of each."""
+    """Pairs of rows, one of each scan, that show the same photograph."""
     n = len(one.frame)
     frame = pd.concat([one.frame[["error", "content"]], other.frame[["error", "content"]]], ignore_index=True)
     pairs = yield from find_pairs(Scan(frame, np.concatenate([one.smalls, other.smalls])), n)

@@ -1,7 +1,5 @@
 """The evidence of a finding: one record per kind, with the captions of the finding's images."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -96,6 +94,23 @@ class GoesWith(Evidence):
     high: float
     p: float
     q: float
+
+
+@dataclass(frozen=True)
+class Associated:
+    """A column's association with the diagnosis or with malignancy (`target`): Cramér's V, odds ratio or difference of means (`kind`)
+    with its 95 % interval."""
+
+    column: str
+    target: str
+    kind: str
+    strength: float
+    low: float
+    high: float
+    p: float
+    q: float
+    lesions: int
+    images: int
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """`Finding`: one problem of a dataset, its severity, the images that show it, and the remedy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,5 +29,5 @@ class Finding:
         return self.evidence.captions() or [Captioned(i, i) for i in self.image_ids]
 
 
-def by_gravity(findings: list[Finding]) -> list[Finding]:
+def by_severity(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (ORDER.index(f.severity), -len(f.image_ids)))

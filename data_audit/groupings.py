@@ -1,7 +1,5 @@
 """What the images of a dataset can be grouped by, to compare a classifier between subgroups."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

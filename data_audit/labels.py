@@ -1,7 +1,5 @@
 """Label quality: confident learning on predictions (Northcutt 2021, doi:10.1613/jair.1.12125), and histological confirmation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,11 +1,8 @@
-"""Is this the same photograph again? A fingerprint an image, candidates by a tree, proof by laying one on the other.
+"""Near-duplicate photographs: a fingerprint per image, candidates by a tree, confirmation by aligning the two.
 
-Photographs of lesions are alike as wholes: a dark spot in the middle of skin. So a fingerprint that is near is only a
-candidate; the pair counts when the fine detail of one agrees with the other's after one of eight turns and mirrors, and
-one of a few crops.
+Lesion images look alike as wholes: a dark spot in the middle of skin. So similar fingerprints make only a candidate; a pair counts
+when the fine detail of one correlates with the other's after one of eight rotations and mirrorings, and one of a few crops.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +12,9 @@ import numpy as np
 
 SIDE = 64  # pixels of the square a photograph is compared at
 RINGS = 6
-TOGETHER = 200  # candidates looked at between two reports of progress
+TOGETHER = 200  # candidates compared between two progress reports
 MAIN = 8  # directions in which fingerprints differ most
-NEAR = 9.0  # distance of fingerprints up to which a pair is looked at
+NEAR = 9.0  # distance of fingerprints up to which a pair is compared
 SAME = 0.8  # correlation of fine detail from which it is the same photograph
 CROPS = (1.0, 0.95, 0.9, 0.86)  # shares of a side that one may be of the other
 SHIFT = 4  # pixels that one may lie beside the other
@@ -31,7 +28,7 @@ _RINGS /= _RINGS.sum(axis=1, keepdims=True)
 
 
 def _towards(shifts: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """complex64 (shifts, frequencies): a row takes a spectrum to one shift, so that only the few near ones are computed."""
+    """complex64 (shifts, frequencies): each row evaluates a spectrum at one shift, so that only small shifts are computed."""
     return np.exp(2j * np.pi * np.outer(shifts, frequencies) / SIDE).astype(np.complex64)
 
 
@@ -43,7 +40,7 @@ _ACROSS = (_towards(_NEAR, np.arange(SIDE // 2 + 1)) * _TWICE / SIDE).T.astype(n
 
 @dataclass(frozen=True)
 class Pair:
-    """Rows of two images; correlation of their fine detail −1…1 when laid on each other."""
+    """Rows of two images; correlation of their fine detail when aligned, −1…1."""
 
     one: int
     other: int
@@ -51,12 +48,12 @@ class Pair:
 
 
 def small_picture(image: np.ndarray) -> np.ndarray:
-    """uint8 (64, 64, 3): what is kept of a photograph for comparing."""
+    """uint8 (64, 64, 3): the copy kept for comparison."""
     return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def fingerprint(small: np.ndarray) -> np.ndarray:
-    """float32 (2 · 3 · 6,): mean and deviation of L*, a*, b* on six rings around the middle, which turns and mirrors leave alone."""
+    """float32 (2 · 3 · 6,): mean and deviation of L*, a*, b* on six rings around the middle, invariant under rotation and mirroring."""
     lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 2).astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB).reshape(-1, 3)
     mean = _RINGS @ lab
     spread = np.sqrt(np.maximum(_RINGS @ (lab * lab) - mean * mean, 0))
@@ -64,9 +61,9 @@ def fingerprint(small: np.ndarray) -> np.ndarray:
 
 
 def same_photographs(smalls: np.ndarray, near: float = NEAR, same: float = SAME, border: int = 0) -> Iterator[tuple[int, int, list[Pair]]]:
-    """(done, total, pairs found) while pairs of smalls uint8 (N, 64, 64, 3) are looked at; sub-quadratic by a tree.
+    """(done, total, pairs found) while candidate pairs of smalls uint8 (N, 64, 64, 3) are compared; sub-quadratic by a tree.
 
-    border: with a number, only pairs that lie on both sides of it.
+    border: if not 0, only pairs that lie on both sides of it.
     """
     prints = np.stack([fingerprint(s) for s in smalls]) if len(smalls) else np.zeros((0, 6 * RINGS), np.float32)
     candidates = near_pairs(prints, near)
@@ -83,9 +80,9 @@ def same_photographs(smalls: np.ndarray, near: float = NEAR, same: float = SAME,
 
 
 def near_pairs(prints: np.ndarray, near: float) -> np.ndarray:
-    """int (M, 2): pairs of rows of float (N, k) at most `near` apart, by a tree over their main directions.
+    """int (M, 2): pairs of rows of float (N, k) at most `near` apart, by a tree over their principal components.
 
-    Laid down on a few directions no two points move apart, so the tree misses none; the whole distance decides.
+    A projection never increases a distance, so the tree misses no pair; the full distance decides.
     """
     from scipy.spatial import cKDTree
 
@@ -100,7 +97,7 @@ def near_pairs(prints: np.ndarray, near: float) -> np.ndarray:
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Highest correlation of fine detail over turns, mirrors, crops of either and small shifts, −1…1."""
+    """Highest correlation of fine detail over rotations, mirrorings, crops of either and small shifts, −1…1."""
     cropped = [np.stack([_detail(_cropped(small, share)) for share in CROPS]) for small in (one, other)]
     crops = [np.fft.rfft2(details) for details in cropped]
     turned = [np.fft.rfft2(np.stack(list(_turns(details[0])))) for details in cropped]  # the first is the whole
@@ -108,22 +105,22 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _best(turned: np.ndarray, crops: np.ndarray) -> float:
-    """Spectra of eight turns and mirrors of one against those of each crop of the other, at every shift up to `SHIFT` at once."""
+    """Spectra of eight rotations and mirrorings of one against those of each crop of the other, at all shifts up to `SHIFT` at once."""
     together = (np.conj(turned)[:, None] * crops).reshape(-1, SIDE // 2 + 1)
     across = (together @ _ACROSS).reshape(-1, SIDE, len(_NEAR)).transpose(1, 0, 2).reshape(SIDE, -1)
     return float((_DOWN @ across).real.max())
 
 
 def _cropped(small: np.ndarray, share: float) -> np.ndarray:
-    """The middle of a small picture, enlarged to its size."""
+    """The middle of a small image, enlarged to its size."""
     cut = round(SIDE * share)
     first = (SIDE - cut) // 2
     return cv2.resize(small[first : first + cut, first : first + cut], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def _detail(small: np.ndarray) -> np.ndarray:
-    """Grey picture without its coarse shape, evened out so that no hard edge (a dark corner, a ruler) outweighs the rest;
-    length 1, or zeros where there is no detail."""
+    """Band-passed grey image with local contrast normalised, so that no hard edge (a dark corner, a ruler) dominates; length 1, or zeros
+    without detail."""
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = cv2.GaussianBlur(grey, (0, 0), FINE) - cv2.GaussianBlur(grey, (0, 0), COARSE)
     fine /= np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 1.5 * COARSE)) + GREY

@@ -5,8 +5,6 @@ lesions. Whatever they predict from, a network can learn instead of the lesion. 
 may be real risk factors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,6 +1,4 @@
-"""How a photograph was taken: sharpness, exposure, contrast, colour cast, black border. Pure functions of one picture."""
-
-from __future__ import annotations
+"""Image quality: sharpness, exposure, contrast, colour cast, black border. Pure functions of one image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-SIDE = 256  # pixels of the longer side at which quality is measured, so that sizes can be compared
+SIDE = 256  # pixels of the longer side at which quality is measured, so that images of different size compare
 LIT = 0.05  # share of a border's pixels that may be lit
 DARK = 20  # grey level under which a border counts as black
 
@@ -31,7 +29,7 @@ class Border:
 
 @dataclass(frozen=True)
 class View:
-    """A picture uint8 RGB (H, W, 3), and what several measures need of it, computed once."""
+    """An image uint8 RGB (H, W, 3), and what several measures need of it, computed once."""
 
     image: np.ndarray
 
@@ -52,9 +50,9 @@ class View:
 
 
 def sharpness(view: View) -> float:
-    """Standard deviation of the Laplacian of the grey picture, in grey levels (Pech-Pacheco 2000, doi:10.1109/ICPR.2000.903548).
+    """Standard deviation of the Laplacian of the grey image, in grey levels (Pech-Pacheco 2000, doi:10.1109/ICPR.2000.903548).
 
-    Comparable between pictures of `SIDE` pixels only. Hairs and rulers raise it.
+    Comparable only between images of `SIDE` pixels. Hair and rulers raise it.
     """
     return float(cv2.meanStdDev(cv2.Laplacian(view.grey, cv2.CV_32F))[1][0, 0])
 
@@ -80,14 +78,14 @@ def underexposed(view: View) -> float:
 
 
 def colour_cast(view: View) -> float:
-    """Distance of the mean colour from skin's usual hue, in ΔE of a* and b* alone: |(a, b) − (14, 15)| (Chardon 1991)."""
+    """Distance of the mean colour from that of typical skin, in a* and b* alone: |(a, b) − (14, 15)| (Chardon 1991)."""
     return float(np.hypot(view.average[0][1] - 14, view.average[0][2] - 15))
 
 
 def unlike_skin(view: View) -> float:
-    """Share of the lit pixels (L* > 12) whose hue no skin or lesion has: grey, green or blue (hue angle outside −75…125°).
+    """Share of the lit pixels (L* > 12) with a hue that neither skin nor lesions have: grey, green or blue (hue angle outside −75…125°).
 
-    Documents, X-rays and landscapes come near 1. A close-up of skin without a dermatoscope does not.
+    Near 1 for documents, X-rays and landscapes, but not for clinical close-ups of skin.
     """
     lightness, a, b = np.moveaxis(view.lab[::3, ::3], -1, 0)
     lit = lightness > 12
@@ -97,7 +95,7 @@ def unlike_skin(view: View) -> float:
 
 
 def black_border(view: View) -> Border:
-    """Rows and columns from each edge that are black throughout (at most a twentieth of their pixels has a grey level of 20 or more)."""
+    """Black rows and columns along each edge (at most a twentieth of their pixels has a grey level of 20 or more)."""
     lit = view.grey >= DARK
     rows, columns = lit.mean(axis=1) <= LIT, lit.mean(axis=0) <= LIT
     return Border(_run(rows), _run(rows[::-1]), _run(columns), _run(columns[::-1]))

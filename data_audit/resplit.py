@@ -1,6 +1,4 @@
-"""A clean split: no lesion, no patient and no photograph on both sides, every class in about the same share."""
-
-from __future__ import annotations
+"""A clean split: no lesion, patient or photograph in two splits, stratified by diagnosis."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,22 +14,22 @@ NAMES = ("train", "val", "test")
 
 
 def parse_fractions(text: str) -> dict[str, float]:
-    """Shares as 70/15/15 or 80/20 (training/test) -> split: share, which sum to 1; raises DatasetError for anything else."""
+    """`70/15/15` or `80/20` (training/test) -> split: share, with sum 1; raises DatasetError for anything else."""
     written = re.split(r"[/:,\s]+", text.strip())
     parts = [float(p) if re.fullmatch(r"\d{1,9}(\.\d+)?", p) else 0.0 for p in written]
     if len(parts) not in (2, 3) or min(parts) <= 0:
-        raise DatasetError(f"{text!r} is no split.", todo="Write shares as 70/15/15 (train/val/test) or 80/20 (train/test).")
+        raise DatasetError(f"{text!r} is not a split.", todo="Write shares as 70/15/15 (train/val/test) or 80/20 (train/test).")
     names = NAMES if len(parts) == 3 else ("train", "test")
     return {name: p / sum(parts) for name, p in zip(names, parts, strict=True)}
 
 
 def whole_groups(dataset: Dataset, cluster: np.ndarray) -> np.ndarray:
-    """int (N,): images that must stay together because they share a lesion, a patient or a photograph, however indirectly."""
+    """int (N,): groups of images that must stay together because they share a lesion, patient or photograph, even indirectly."""
     return together([dataset.table["lesion_id"].to_numpy(object), dataset.table["patient_id"].to_numpy(object), cluster], len(dataset))
 
 
 def together(columns: Sequence[np.ndarray], n: int) -> np.ndarray:
-    """int (n,): the group of each of n rows; rows that share a value of a column are in one, missing values join nothing."""
+    """int (n,): the group of each of n rows; rows that share a value of a column are in one; missing values join nothing."""
     ends: list[tuple[int, int]] = []
     first: dict[tuple[int, object], int] = {}
     for which, values in enumerate(columns):
@@ -42,9 +40,9 @@ def together(columns: Sequence[np.ndarray], n: int) -> np.ndarray:
 
 
 def resplit(labels: pd.Series, groups: np.ndarray, fractions: Mapping[str, float], seed: int = 0) -> np.ndarray:
-    """Split names, object (N,). Groups go as wholes, the largest first, each to the split that lacks its classes most.
+    """Split names, object (N,). Whole groups, the largest first, each go to the split that lacks its classes most.
 
-    labels: diagnosis a row, NaN counts as a class of its own; groups int (N,); fractions: split -> share, in sum 1.
+    labels: diagnosis per row, NaN counts as a class of its own; groups int (N,); fractions: split -> share, with sum 1.
     """
     kind, names = pd.factorize(labels.astype(object).where(labels.notna(), ""))
     _, group = np.unique(groups, return_inverse=True)

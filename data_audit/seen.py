@@ -1,6 +1,4 @@
-"""A dataset together with what its pictures say, and the features that follow from both."""
-
-from __future__ import annotations
+"""A dataset with the measurements of its images, and the features that follow from both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ SKIN_SET, TAKING_SET = "the skin around the lesion", "size and borders of the pi
 
 @dataclass(frozen=True)
 class Seen:
-    """scan: one row a picture; markers: each by its best source; frame: what becomes `images.parquet`; problems: of reading."""
+    """scan: one row per image; markers: each by its best source; frame: the future `images.parquet`; problems: of reading."""
 
     dataset: Dataset
     scan: Scan
@@ -32,7 +30,7 @@ class Seen:
 
 
 def see_dataset(dataset: Dataset, kept: Path, masks: Path, verdicts: Verdicts | None) -> Run[Seen]:
-    """Scan every picture (or read from `kept` what was measured before) and join it with the dataset's own markers."""
+    """Scans every image (or reads earlier measurements from `kept`) and adds the dataset's own markers."""
     scan = yield from scan_dataset(dataset, kept, masks)
     masked, problems = known_markers(dataset)
     markers = present_markers(dataset, masked, scan.frame, verdicts)
@@ -40,7 +38,7 @@ def see_dataset(dataset: Dataset, kept: Path, masks: Path, verdicts: Verdicts | 
 
 
 def feature_sets(seen: Seen) -> dict[str, pd.DataFrame]:
-    """What the label may be told from besides the lesion."""
+    """Sets of features, without the lesion, from which the label may be predictable."""
     frame = seen.frame
     markers = pd.DataFrame({m.name: m.likely for m in seen.markers}, index=frame.index)
     sizes = frame[["width", "height"]].astype(float)
@@ -57,7 +55,7 @@ def feature_sets(seen: Seen) -> dict[str, pd.DataFrame]:
 
 
 def comparable(seen: Seen) -> pd.DataFrame:
-    """Features that two sets of photographs can be compared by."""
+    """Features by which two sets of images are compared."""
     table = seen.dataset.table[["diagnosis", "age", "sex", "site", "confirmation"]].reset_index(drop=True)
     sets = feature_sets(seen)
     markers = pd.DataFrame({m.marker: m.likely for m in seen.markers})

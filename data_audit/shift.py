@@ -1,7 +1,5 @@
 """Dataset shift between two sets of images: which features differ, by how much, and how well the two can be separated."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,15 +1,13 @@
 """Skin outside lesion and markers: its colour, its texture, and the individual typology angle.
 
-Where the lesion lies is estimated from the picture itself, for every image in the same way, so that images with a lesion
-mask and images without one can be compared.
+The lesion is segmented roughly from the image itself, also where there is a lesion mask, so that all images are comparable.
 """
-
-from __future__ import annotations
 
 import cv2
 import numpy as np
 import pandas as pd
 
+from core.wording import count
 from data_audit.evidence import Tones
 from data_audit.findings import Finding
 from data_audit.quality import View
@@ -17,13 +15,13 @@ from datasets.dataset import Dataset
 from imaging.resize import thumbnail
 
 SIDE = 96  # pixels of the longer side at which skin is looked for
-RIM = 0.12  # share of the shorter side that is taken for surroundings at first
-APART = 7.0  # ΔE (CIE 1976) from the surroundings under which nothing counts as lesion
-ENOUGH = 0.03  # share of the picture that must be skin, else nothing is said
-BLACK = 15.0  # L* under which a pixel is no skin but the frame of the dermatoscope
+RIM = 0.12  # share of the shorter side that is first taken as surrounding skin
+APART = 7.0  # ΔE (CIE 1976) from the surrounding skin that a lesion has at least
+ENOUGH = 0.03  # share of the image that must be skin, else all is NaN
+BLACK = 15.0  # L* below which a pixel is the dermatoscope's frame
 SHINE = 98.0  # L* above which it is a reflection
 
-SCARCE = 0.05  # share of the images under which a group is called scarce
+SCARCE = 0.05  # share of the images below which a group is called scarce
 
 SKIN = ("skin_share", "skin_lightness", "skin_redness", "skin_yellowness", "skin_spread", "skin_texture", "ita")
 
@@ -37,13 +35,13 @@ ITA_GROUPS: tuple[tuple[float, str], ...] = (
     (-np.inf, "dark"),
 )
 CAUTION = (
-    "Skin tone is estimated from the picture: light, camera, white balance and contact gel change it as much as skin does, and "
-    "agreement with skin types judged by people is poor (Groh 2022; Kalb 2023). It describes the pictures, not the people."
+    "Skin tone is estimated from the image: lighting, camera, white balance and contact gel affect it as much as skin does, and "
+    "agreement with skin types rated by people is poor (Groh 2022; Kalb 2023). It describes the images, not the people."
 )
 
 
 def skin_facts(picture: np.ndarray, marked: np.ndarray) -> dict[str, float]:
-    """SKIN of one picture, NaN where too little skin is seen.
+    """SKIN of one image, NaN where too little skin is visible.
 
     picture uint8 RGB (H, W, 3); marked (h, w), of any size: not 0 where markers lie. skin_share 0…1 of the area; lightness L*, redness a*,
     yellowness b*: medians (CIELAB, D65); spread: interquartile range of L*; texture: spread of the Laplacian of L*;
@@ -67,9 +65,9 @@ def skin_facts(picture: np.ndarray, marked: np.ndarray) -> dict[str, float]:
 
 
 def lesion_estimate(lab: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """bool (H, W): what differs from the surroundings, by Otsu's threshold (1979) on ΔE, a little enlarged.
+    """bool (H, W): what differs from the surrounding skin, by Otsu's threshold (1979) on ΔE, slightly dilated.
 
-    lab float32 (H, W, 3); usable bool (H, W): pixels that may be skin or lesion. All false where nothing stands out.
+    lab float32 (H, W, 3); usable bool (H, W): pixels that may be skin or lesion. All false if nothing differs.
     """
     height, width = usable.shape
     rim = np.ones_like(usable)
@@ -88,12 +86,12 @@ def lesion_estimate(lab: np.ndarray, usable: np.ndarray) -> np.ndarray:
 
 
 def tone_group(ita: float) -> str | None:
-    """Name of the group of ITA_GROUPS; None where there is no angle."""
+    """The group in ITA_GROUPS; None without an angle."""
     return next((name for above, name in ITA_GROUPS if ita > above), None) if not np.isnan(ita) else None
 
 
 def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
-    """How the pictures spread over the groups of ITA_GROUPS; frame: column `skin_tone` in the table's order."""
+    """The distribution of images over ITA_GROUPS; frame: column `skin_tone` in the table's order."""
     names = [name for _, name in ITA_GROUPS]
     known = frame["skin_tone"].notna().to_numpy()
     if not known.any():
@@ -105,16 +103,16 @@ def tone_findings(frame: pd.DataFrame, dataset: Dataset) -> list[Finding]:
     spread = ", ".join(f"{name} {shares[name]:.1%}" for name in names)
     diagnosis = dataset.table["diagnosis"].to_numpy(object)
     by_class = {d: frame["skin_tone"][known & (diagnosis == d)].value_counts().to_dict() for d in dataset.classes}
-    missing = f" Too little skin to say in {int((~known).sum()):,} images." if not known.all() else ""
+    missing = f" Too little skin in {count(int((~known).sum()), 'image')}." if not known.all() else ""
     return [
         Finding(
             "skin tone",
             "note",
-            f"By the individual typology angle of {int(known.sum()):,} images: {spread}.{missing} {CAUTION}",
+            f"By the individual typology angle of {count(int(known.sum()), 'image')}: {spread}.{missing} {CAUTION}",
             tuple(dataset.table["image_id"].to_numpy(object)[dark]),
             Tones({name: int(counts[name]) for name in names}, by_class),
-            f"Under {SCARCE:.0%} of the images: {', '.join(scarce)}. Figures say little about such pictures."
+            f"Below {SCARCE:.0%} of the images: {', '.join(scarce)}. Results say little about such images."
             if scarce
-            else "Report figures by group, with their intervals.",
+            else "Report results by group, with their intervals.",
         )
     ]

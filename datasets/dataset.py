@@ -1,7 +1,5 @@
 """`Dataset`: a table with one row per image, the locations of its files, and the problems found on opening."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

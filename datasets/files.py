@@ -1,7 +1,5 @@
 """One walk over a dataset's folder: images, masks, tables and JSON files, none of them opened."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field

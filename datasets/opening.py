@@ -1,7 +1,5 @@
 """A folder or table -> `Dataset`: recognise the layout, map the columns, list problems and go on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The splits of a dataset: leakage between them, and assigning them anew."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

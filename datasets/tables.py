@@ -1,7 +1,5 @@
 """Any CSV, TSV or Parquet file -> a frame of text, and the meaning of its columns."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Calibration: reliability curve, expected calibration error, Brier score, and recalibration fitted on other data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

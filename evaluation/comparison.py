@@ -1,7 +1,5 @@
 """Two sets of predictions for the same images: paired differences and McNemar's test."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The confusion matrix: diagnoses in rows, decisions in columns."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

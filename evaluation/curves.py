@@ -1,7 +1,5 @@
 """ROC and precision–recall curves of one class against the rest, with 95 % bands over resamples of the lesions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

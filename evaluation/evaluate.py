@@ -1,7 +1,5 @@
 """`Evaluation`: how well scores agree with diagnoses, overall and class by class, under a decision rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The figures of an evaluation, one row each; screens, reports, tables, files and the command line loop over them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum

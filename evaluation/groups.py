@@ -1,7 +1,5 @@
 """Figures of one class by subgroup, each against all other images, with the gap and its interval."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

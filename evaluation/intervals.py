@@ -4,8 +4,6 @@ Images of one lesion are not independent, so an interval that treats them as ind
 the group (lesion, else patient, else image) of each row.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Multiple testing: adjusted p-values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

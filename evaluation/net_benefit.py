@@ -1,8 +1,6 @@
 """Decision curve: what deciding by the score is worth beside treating all or nobody (Vickers & Elkin 2006,
 doi:10.1177/0272989X06295361)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from evaluation.thresholds import operating_points

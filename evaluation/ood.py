@@ -4,8 +4,6 @@ A `Reference` is fitted on the network's features of in-distribution ("familiar"
 fit, one to set scale and threshold, one held out to evaluate. No score says whether a decision is right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -48,7 +46,7 @@ class Features:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def of(self, rows: np.ndarray) -> Features:
+    def of(self, rows: np.ndarray) -> "Features":
         """Some of the images, by index or mask."""
         embedding = None if self.embedding is None else self.embedding[rows]
         return Features(tuple(p[rows] for p in self.pooled), embedding, self.logits[rows], self.probabilities[rows])

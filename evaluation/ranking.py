@@ -1,7 +1,5 @@
 """How well a score ranks one class above the rest: areas under curves, for many weightings of the lesions at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Operating points of physicians, as published: to be drawn beside a curve, never to be tested against it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

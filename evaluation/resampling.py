@@ -1,7 +1,5 @@
 """Lesions drawn again and again: replicates of any figure that is a function of how often each lesion counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 

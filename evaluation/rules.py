@@ -1,7 +1,5 @@
 """Decision rules: which classes an image is decided for, by its scores."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Counts are float arrays whose last axis is the weightings of the lesions, so tha
 thousands of resamples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

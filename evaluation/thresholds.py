@@ -1,7 +1,5 @@
 """Operating points of one class against the rest: every threshold with what it gives, and ways to choose one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Part of an image replaced by a fill."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """Bytes or a file -> an RGB image, after all checks that need no decoding."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping

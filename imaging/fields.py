@@ -1,7 +1,5 @@
 """Random fields for synthetic images: smooth noise, nets, spots, strokes. All float32 (H, W)."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

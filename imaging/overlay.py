@@ -3,8 +3,6 @@
 Colours are safe for colour-blind readers: viridis for supporting evidence, blue against orange (also in lightness) for signed maps.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """`Picture`: a decoded image with the hash that identifies it."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property

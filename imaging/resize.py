@@ -5,8 +5,6 @@ Three geometries: `stretch` (the whole image, aspect ratio lost), `crop` (the ce
 pixel centres at .5.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

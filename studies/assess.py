@@ -1,7 +1,5 @@
 """Predictions × dataset → `Assessment`: which images were evaluated, which were left out and why, and the figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,12 +1,10 @@
 """Out-of-distribution detection on a dataset: fitting a reference, and how well it separates other images from its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +15,9 @@ from datasets.dataset import Dataset
 from demo.drawing.foreign import FAR, NEAR
 from evaluation.ood import JUDGED, SCORES, Reference, Separation, fit_reference, separation, split_parts
 from imaging.decode import read_image
-
-if TYPE_CHECKING:
-    from models.classifier import Classifier
+from models.classifier import Classifier
+from models.ood import features, features_of, read_reference, write_reference
+from models.run import about_run
 
 MOST = 3000  # images for a reference; more hardly change it
 FEWEST = 100
@@ -60,8 +58,6 @@ def training_split(data: Dataset) -> str | None:
 
 def fit_on(classifier: Classifier, data: Dataset, split: str | None = None, seed: int = 0) -> Run[Reference]:
     """A reference fitted on the dataset or one split. Raises DatasetError for too few images."""
-    from models.ood import features_of
-
     splits = sorted(data.table["split"].dropna().unique())
     if split is not None and split not in splits:
         raise DatasetError(f"has no split {split!r}.", data.name, f"Its splits: {', '.join(splits) or 'none'}.")
@@ -77,9 +73,6 @@ def fit_on(classifier: Classifier, data: Dataset, split: str | None = None, seed
 
 def kept_reference(classifier: Classifier, data: Dataset, split: str | None, path: Path, seed: int = 0) -> Run[Reference]:
     """The reference stored at a path if it was fitted on the same data, else a new one, which is stored there."""
-    from models.ood import read_reference, write_reference
-    from models.run import about_run
-
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "seed": str(seed), "kind": "ood reference"}
     kept = read_reference(path)
     if kept is not None and kept[1] == about:
@@ -93,8 +86,6 @@ def judge_kinds(
     classifier: Classifier, reference: Reference, data: Dataset, split: str | None, others: Sequence[Dataset] = (), seed: int = 0
 ) -> Run[list[Kind]]:
     """Far kinds, near kinds made from the held-out familiar images, and other datasets, each separately. data, split, seed: as fitted."""
-    from models.ood import features_of
-
     ids = _drawn(data, split, seed)
     parts = split_parts(_groups(data, ids), seed)
     changed = [i for i, p in zip(ids, parts, strict=True) if p == JUDGED][:DRAWN]
@@ -118,8 +109,6 @@ def judge_kinds(
 
 def look(classifier: Classifier, reference: Reference, image: np.ndarray, nearest: int = 7) -> Familiarity:
     """One image uint8 RGB (H, W, 3) against the reference."""
-    from models.ood import features
-
     found = features(classifier, classifier.prepare([image]))
     name = reference.best
     value = float(reference.scores(found)[name][0])

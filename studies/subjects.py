@@ -1,7 +1,5 @@
 """A dataset's images as subjects of explanation: their files, lesions and masks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

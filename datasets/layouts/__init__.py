@@ -1,7 +1,5 @@
 """How datasets are laid out on disk: each layout is a file with `read(listing) -> Raw | None`, the first to recognise a folder wins."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from datasets.files import Listing

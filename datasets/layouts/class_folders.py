@@ -1,7 +1,5 @@
 """One folder per class, or train/val/test folders of such."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from datasets.files import Listing, stem

@@ -1,7 +1,5 @@
 """ISIC challenges 2016–2020: `…GroundTruth.csv`, one-hot or with a label column, and `…Metadata.csv`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

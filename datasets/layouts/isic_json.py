@@ -1,7 +1,5 @@
 """The ISIC archive's own download: a JSON file with metadata beside each image."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

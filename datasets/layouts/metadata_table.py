@@ -1,7 +1,5 @@
 """A table with a row per image, and images somewhere below the same folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What a layout reads, before it is checked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import pandas as pd

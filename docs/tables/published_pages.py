@@ -1,7 +1,5 @@
 """The tables of docs/published-systems.md, written from what was kept of each training."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

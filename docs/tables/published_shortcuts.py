@@ -3,8 +3,6 @@
 Needs LESIONLENS_REAL_DATA, a folder with `models/*.h5` and datasets. Finished runs are not repeated.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

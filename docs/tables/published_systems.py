@@ -5,8 +5,6 @@ docs/published, without weights; an interrupted training resumes. `--tables` onl
 project's folder.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

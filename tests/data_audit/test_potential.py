@@ -111,7 +111,7 @@ def test_a_split_is_stratified() -> None:
 
 @pytest.mark.parametrize("text", ["", "70", "70/x", "70/-5/35", "0/100", "1/2/3/4"])
 def test_invalid_shares_are_refused(text: str) -> None:
-    with pytest.raises(DatasetError, match="is no split"):
+    with pytest.raises(DatasetError, match="is not a split"):
         parse_fractions(text)
 
 
