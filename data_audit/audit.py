@@ -57,10 +57,10 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
     other = asked.against
     alone = READING * (len(dataset) / (len(dataset) + len(other)) if other is not None else 1)
     seen = yield from part(see_dataset(dataset, folder / ".scan.parquet", folder / "markers", verdicts), 0, alone)
-    beside: Seen | None = None
+    compared: Seen | None = None
     if other is not None:
         masks = folder / "against-markers"
-        beside = yield from part(see_dataset(other, folder / ".against.parquet", masks, verdicts), alone, READING)
+        compared = yield from part(see_dataset(other, folder / ".against.parquet", masks, verdicts), alone, READING)
     pairs = yield from part(find_pairs(seen.scan), READING, COMPARING)
     found = associations(dataset, {m.name: m.values for m in seen.markers}, label_columns(dataset.table).values())
     potential = yield from part(potentials(dataset, feature_sets(seen)), COMPARING, 0.98)
@@ -76,8 +76,8 @@ def audit_dataset(dataset: Dataset, folder: Path, asked: Asked = Asked()) -> Run
         + label_findings(dataset, asked.judged)
         + between_splits(seen)
     )
-    if beside is not None:
-        findings += yield from part(against(seen, beside), 0.98, 1)
+    if compared is not None:
+        findings += yield from part(against(seen, compared), 0.98, 1)
     about = {"lesionlens_version": __version__, "dataset": dataset.name, "dataset_sha256": dataset.sha256}
     if other is not None:
         about |= {"against": other.name, "against_sha256": other.sha256}

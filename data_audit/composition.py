@@ -91,10 +91,8 @@ def age_by_class(dataset: Dataset) -> pd.DataFrame:
     """A row per diagnosis: number of ages, quartiles in years, number of missing ages."""
     rows = []
     for diagnosis in dataset.classes:
-        ages = dataset.table.loc[dataset.table["diagnosis"] == diagnosis, "age"]
-        known = ages.dropna()
-        quartiles = known.quantile([0.25, 0.5, 0.75]).tolist() if len(known) else [np.nan] * 3
-        rows.append((diagnosis, len(known), *quartiles, int(ages.isna().sum())))
+        ages = dataset.table["age"][dataset.table["diagnosis"] == diagnosis]
+        rows.append((diagnosis, ages.count(), *ages.quantile([0.25, 0.5, 0.75]), int(ages.isna().sum())))
     return pd.DataFrame(rows, columns=["diagnosis", "n", "lower quartile", "median", "upper quartile", "missing"])
 
 
@@ -139,8 +137,8 @@ def composition_findings(dataset: Dataset) -> list[Finding]:
             Finding(
                 "class imbalance",
                 "moderate" if uneven.ratio >= 10 else "note",
-                f"{commonest} is {uneven.ratio:.0f} times as common as {rarest}; always predicting it is correct for "
-                f"{uneven.majority_baseline:.1%} of images.",
+                f"There are {uneven.ratio:.0f} times as many images of {commonest} as of {rarest}; always predicting {commonest} is "
+                f"correct for {uneven.majority_baseline:.1%} of images.",
                 evidence=evidence.Uneven(uneven.ratio, uneven.entropy, uneven.majority_baseline),
                 remedy="Report balanced accuracy and per-class sensitivity, not accuracy alone; weight or resample classes in training.",
             )

@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: how well predictions agree with diagnoses. No TensorFlow, no files."""
+"""Agreement of predictions with diagnoses: arrays in, numbers out. No TensorFlow, no files."""

@@ -1,5 +1,4 @@
-"""Decision curve: what deciding by the score is worth beside treating all or nobody (Vickers & Elkin 2006,
-doi:10.1177/0272989X06295361)."""
+"""Decision curve analysis: net benefit of the score against treating all or none (Vickers & Elkin 2006, doi:10.1177/0272989X06295361)."""
 
 import numpy as np
 
@@ -9,7 +8,7 @@ THRESHOLDS = np.linspace(0.01, 0.99, 99)
 
 
 def net_benefit(scores: np.ndarray, positive: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:
-    """True positives less false ones at the odds of the threshold, a row: float (T,). scores 0…1; nobody treated is 0."""
+    """(True positives − odds of the threshold × false positives) / N: float (T,). scores 0…1; treating none gives 0."""
     points = operating_points(scores, positive)
     at = [points.index(t) for t in thresholds]
     odds = thresholds / (1 - thresholds)
@@ -17,6 +16,6 @@ def net_benefit(scores: np.ndarray, positive: np.ndarray, thresholds: np.ndarray
 
 
 def treat_all(positive: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:
-    """Net benefit of deciding for everybody: float (T,)."""
+    """Net benefit of treating all: float (T,)."""
     share = float(positive.mean())
     return np.asarray(share - (1 - share) * thresholds / (1 - thresholds))

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-HIGH = 0.8  # sensitivity above which the area is taken by itself
+HIGH = 0.8  # sensitivity above which the partial area is taken
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows from the highest score down, in K blocks of equal score; blocks without a positive that follow each other are one.
+    """Rows from the highest score down, in K blocks of equal score; adjacent blocks without a positive are merged.
 
     positive, negative: sparse (K, G), how many rows of each lesion lie in each block.
     """
@@ -41,9 +41,8 @@ def rank(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray, n_groups:
 def ranking_figures(ranked: Ranked, weights: np.ndarray) -> dict[str, np.ndarray]:
     """weights float (G, R) → float (R,) each, NaN without a positive or a negative.
 
-    auc: area under the ROC curve, ties half. auc_sens_80: its part where the sensitivity is at least .8, neither stretched nor
-    corrected (the ISIC challenge's; a perfect score gives 1). average_precision: the sum of precisions at each step of
-    sensitivity, not interpolated.
+    auc: area under the ROC curve, ties half. auc_sens_80: its part where the sensitivity is at least .8, not rescaled (as in the ISIC
+    challenge; a perfect score gives 1). average_precision: precision summed over steps of sensitivity, not interpolated.
     """
     p, n = ranked.positive @ weights, ranked.negative @ weights
     found, wrong = p.cumsum(axis=0), n.cumsum(axis=0)

@@ -1,11 +1,11 @@
-"""Operating points of physicians, as published: to be drawn beside a curve, never to be tested against it."""
+"""Published operating points of physicians, to be drawn beside a curve but never tested against it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Reader:
-    """who decided, with which sensitivity and specificity 0…1 for melanoma, by which source, on whom."""
+    """A group of physicians: sensitivity and specificity 0…1 for melanoma, the source, and the patients (`on`)."""
 
     who: str
     sensitivity: float
@@ -21,4 +21,4 @@ READERS = (
     Reader("senior registrars, 3–5 years", 0.90, 0.97, MORTON, CLINIC),
     Reader("registrars, 1–2 years", 0.79, 0.98, MORTON, CLINIC),
 )
-CLASSES = frozenset({"mel", "malignant"})  # beside whose curves they may stand
+CLASSES = frozenset({"mel", "malignant"})  # whose curves they may be drawn beside

@@ -1,4 +1,4 @@
-"""Lesions drawn again and again: replicates of any figure that is a function of how often each lesion counts."""
+"""The cluster bootstrap over lesions: replicates of any figure that is a function of how often each lesion counts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from evaluation.intervals import Figure, undefined
 
 BCA = "bca"
 RESAMPLES = 2000
-TOGETHER = 250  # columns of weights at once: memory stays the same however many resamples are asked for
-PARTS = 500  # that are left out in turn; a part is a lesion where there are not more of them
+TOGETHER = 250  # columns of weights at once, to bound memory
+PARTS = 500  # of the lesions left out in turn; single lesions if there are no more
 FEWEST = 0.5  # share of the resamples in which a figure must be defined for an interval
 
 Name = tuple[str, str]  # whose figure, and which
@@ -20,10 +20,8 @@ Statistic = Callable[[np.ndarray], Mapping[Name, np.ndarray]]
 
 @dataclass(frozen=True)
 class Resampled:
-    """value: of the data as they are; replicates: (B,) a figure; left_out: (J,) a figure, each without one part of the lesions.
-
-    n_groups: lesions; from fewer than two nothing is drawn.
-    """
+    """value: of the original data; replicates: (B,) per figure; left_out: (J,) per figure, each without one part of the lesions;
+    n_groups: number of lesions, of which resampling needs two."""
 
     n_groups: int
     value: Mapping[Name, float]
@@ -31,7 +29,7 @@ class Resampled:
     left_out: Mapping[Name, np.ndarray]
 
     def undefined(self, name: Name) -> int:
-        """In how many resamples the figure is undefined, as without an image of the class."""
+        """In how many resamples the figure is undefined, for example without an image of the class."""
         return int(np.isnan(self.replicates[name]).sum())
 
 
@@ -49,7 +47,7 @@ def resample(statistic: Statistic, n_groups: int, n: int = RESAMPLES, seed: int 
 
 
 def drawn_weights(n_groups: int, n: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """float (G, ≤ 250) again and again, n columns in all: how often each of G lesions comes when G are drawn with replacement."""
+    """Blocks float (G, ≤ 250), n columns in all: how often each of G lesions is drawn when G are drawn with replacement."""
     for start in range(0, n, TOGETHER):
         r = min(TOGETHER, n - start)
         cells = rng.integers(n_groups, size=(n_groups, r)) * r + np.arange(r)
@@ -57,14 +55,14 @@ def drawn_weights(n_groups: int, n: int, rng: np.random.Generator) -> Iterator[n
 
 
 def percentile(resampled: Resampled, name: Name) -> tuple[float, float]:
-    """95 % interval between the replicates' 2.5th and 97.5th percentile; NaN where too few are defined."""
+    """95 % interval between the replicates' 2.5th and 97.5th percentile; NaN if too few are defined."""
     return _between(resampled.replicates[name], (0.025, 0.975))
 
 
 def bca(resampled: Resampled, name: Name) -> tuple[float, float]:
     """95 % interval, bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410).
 
-    The acceleration is the jackknife's, over parts of the lesions. NaN where too few replicates are defined.
+    The acceleration is the jackknife's, over parts of the lesions. NaN if too few replicates are defined.
     """
     from scipy.special import ndtr, ndtri
 
@@ -84,7 +82,7 @@ def bca(resampled: Resampled, name: Name) -> tuple[float, float]:
     return _between(replicates, (float(low), float(high)))
 
 
-# how an interval is made of replicates -> the function, and what it is called
+# how to form an interval from replicates -> the function and its name
 INTERVALS: dict[str, tuple[Callable[[Resampled, Name], tuple[float, float]], str]] = {
     BCA: (bca, "BCa bootstrap"),
     "percentile": (percentile, "percentile bootstrap"),
@@ -92,8 +90,7 @@ INTERVALS: dict[str, tuple[Callable[[Resampled, Name], tuple[float, float]], str
 
 
 def with_interval(resampled: Resampled, name: Name, undefined_reason: str, interval: str = BCA) -> Figure:
-    """The figure with its interval (one of `INTERVALS`), or why it has none: also where every resample gives the same, which is no
-    certainty."""
+    """The figure with its interval (one of `INTERVALS`), or the reason why it has none; identical resamples are no certainty."""
     value = resampled.value[name]
     if np.isnan(value):
         return undefined(undefined_reason)

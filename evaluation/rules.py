@@ -1,4 +1,4 @@
-"""Decision rules: which classes an image is decided for, by its scores."""
+"""Decision rules: which classes are predicted, given the scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rule:
-    """thresholds: score from which an image is decided for a class, each class by itself; None: the highest score decides."""
+    """thresholds: score from which a class is predicted, each class separately; None: the highest score."""
 
     name: str
     thresholds: Mapping[str, float] | float | None = None
@@ -21,10 +21,8 @@ RULES = {"argmax": ARGMAX, "half": HALF}
 
 
 def decide(rule: Rule, probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """bool (N, C). By argmax one class an image, the first of equal ones; by thresholds none, one or several.
-
-    A class without a threshold is decided for above 0.5.
-    """
+    """bool (N, C). By argmax one class per image, the first of equal ones; by thresholds none, one or several, above 0.5 for a class
+    without a threshold."""
     if rule.thresholds is None:
         return np.asarray(probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1]))
     given = rule.thresholds

@@ -1,7 +1,7 @@
-"""What figures are computed from: of one class against the rest, and of the whole confusion matrix.
+"""Counts from which figures are computed: of one class against the rest, and of the whole confusion matrix.
 
-Counts are float arrays whose last axis is the weightings of the lesions, so that one formula serves the data as they are and
-thousands of resamples.
+Counts are float arrays whose last axis is the weightings of the lesions, so that one formula serves the original data and thousands of
+resamples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class OneClass(Tally):
 
 @dataclass(frozen=True)
 class AllClasses:
-    """The decisions by the highest score. matrix: float (R, C, C), diagnoses in rows; present: indices of the classes that occur;
+    """Predictions by the highest score. matrix: float (R, C, C), diagnoses in rows; present: indices of the classes that occur;
     places: float (C, R), images whose diagnosis has the highest score, the second highest, …"""
 
     matrix: np.ndarray
@@ -77,17 +77,17 @@ class AllClasses:
 
     @cached_property
     def hits(self) -> np.ndarray:
-        """float (R, C): images of each class that are decided for it."""
+        """float (R, C): correct predictions of each class."""
         return np.diagonal(self.matrix, axis1=-2, axis2=-1)
 
     @cached_property
     def beyond_chance(self) -> np.ndarray:
-        """total² times the share of right decisions beyond those of independent decisions."""
+        """total² times the share of correct predictions beyond chance."""
         return np.asarray(self.hits.sum(axis=-1) * self.total - self.by_chance)
 
     @cached_property
     def by_chance(self) -> np.ndarray:
-        """total² times the share of right decisions if decisions were independent of diagnoses."""
+        """total² times the share of correct predictions if they were independent of the diagnoses."""
         return np.asarray((self.diagnosed * self.decided).sum(axis=-1))
 
 

@@ -1,4 +1,4 @@
-"""Operating points of one class against the rest: every threshold with what it gives, and ways to choose one."""
+"""Operating points of one class against the rest, and ways to choose a threshold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from evaluation.tallies import Tally, f_beta, sensitivity, specificity
 
 @dataclass(frozen=True)
 class Points:
-    """thresholds float (K,), descending: an image is decided for from this score on; the first is above every score.
-    tally: counts at each."""
+    """thresholds float (K,), descending: scores from which an image is positive; the first is above every score. tally: counts at
+    each."""
 
     thresholds: np.ndarray
     tally: Tally
 
     def index(self, threshold: float) -> int:
-        """The point at which decisions are those of this threshold."""
+        """The index of the point equivalent to this threshold."""
         return int(np.flatnonzero(self.thresholds >= threshold)[-1])
 
 
@@ -39,12 +39,12 @@ def by_sensitivity(points: Points, least: float) -> int:
 
 
 def by_youden(points: Points, _: float = 0) -> int:
-    """Sensitivity + specificity greatest (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3)."""
+    """Greatest sensitivity + specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3)."""
     return int(np.argmax(sensitivity(points.tally) + specificity(points.tally)))
 
 
 def by_cost(points: Points, ratio: float) -> int:
-    """Least cost on this mix, where a missed image costs `ratio` times a false alarm (Metz 1978)."""
+    """Least cost at this prevalence, where a false negative costs `ratio` times a false positive (Metz 1978)."""
     return int(np.argmin(ratio * points.tally.fn + points.tally.fp))
 
 
@@ -55,7 +55,7 @@ def by_f_beta(points: Points, beta: float) -> int:
 
 @dataclass(frozen=True)
 class Way:
-    """How a threshold is chosen: the function, what its number is called, the number's usual value and range."""
+    """How a threshold is chosen: the function, and the name, default and range of its parameter."""
 
     choose: Callable[[Points, float], int]
     asks: str = ""

@@ -19,7 +19,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, scale: float, opacity: float
     """
     value = np.nan_to_num(heatmap, nan=0.0) / scale if scale > 0 else np.zeros_like(heatmap)
     value = np.clip(value, -1 if signed else 0, 1)
-    colours = _lookup(DIVERGING, (value + 1) / 2) if signed else _lookup(SUPPORTING, value)
+    colours = _colours(value, signed)
     alpha = (opacity * np.abs(value) ** 0.8)[..., None]
     mixed = image * (1 - alpha) + colours * alpha
     unseen = np.isnan(heatmap)
@@ -43,17 +43,17 @@ def draw_contour(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def colour_picture(values: np.ndarray, limit: float, signed: bool = True) -> np.ndarray:
     """A map on its own as RGB uint8: blue–white–orange over ±limit, or viridis over 0…limit."""
     scaled = values / limit if limit > 0 else np.zeros_like(values)
-    if signed:
-        return _lookup(DIVERGING, (np.clip(scaled, -1, 1) + 1) / 2).round().astype(np.uint8)
-    return _lookup(SUPPORTING, np.clip(scaled, 0, 1)).round().astype(np.uint8)
+    return _colours(np.clip(scaled, -1 if signed else 0, 1), signed).round().astype(np.uint8)
 
 
 def colour_bar(signed: bool = False, width: int = 240, height: int = 12) -> np.ndarray:
     """The legend of `overlay` at full opacity, RGB uint8 (height, width, 3)."""
-    row = np.linspace(0, 1, width)
-    return np.repeat(_lookup(DIVERGING if signed else SUPPORTING, row)[None], height, 0).astype(np.uint8)
+    row = np.linspace(-1 if signed else 0, 1, width)
+    return np.repeat(_colours(row, signed)[None], height, 0).astype(np.uint8)
 
 
-def _lookup(stops: np.ndarray, position: np.ndarray) -> np.ndarray:
-    at = np.linspace(0, 1, len(stops))
-    return np.stack([np.interp(position, at, stops[:, k]) for k in range(3)], axis=-1)
+def _colours(value: np.ndarray, signed: bool) -> np.ndarray:
+    """Float RGB (…, 3) of values 0…1, or −1…1 if signed."""
+    stops = DIVERGING if signed else SUPPORTING
+    at = np.linspace(-1 if signed else 0, 1, len(stops))
+    return np.stack([np.interp(value, at, stops[:, k]) for k in range(3)], axis=-1)

@@ -37,7 +37,7 @@ def test_shares_are_percent_or_parts() -> None:
     assert parse_shares("80/10/10") == pytest.approx((0.8, 0.1, 0.1))
     assert parse_shares(".5, .25 .25") == (0.5, 0.25, 0.25)
     for text in ("80/20", "a/b/c", ""):
-        with pytest.raises(TrainingError, match="is not a split"):
+        with pytest.raises(TrainingError, match="is no split"):
             parse_shares(text)
 
 
