@@ -29,10 +29,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def make_folder(path: Path) -> Path:
     """Creates the folder and its parents if needed; raises WriteError."""
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot be created ({error.strerror}).", str(path), "Choose another place.") from error
     return path
 
 

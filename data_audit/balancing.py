@@ -10,9 +10,8 @@ def balancing(counts: pd.DataFrame, beta: float = BETA) -> pd.DataFrame:
     """counts: columns diagnosis, images. A row per class with
 
     inverse frequency: N / (classes × images of the class); effective number: (1 − β)/(1 − βⁿ), scaled to mean 1 (Cui 2019,
-    arXiv:1901.05555), and the effective number of samples (1 − βⁿ)/(1 − β) itself; undersample, oversample: images of each
-    class after sampling to the rarest or the commonest; prior: prevalence to divide scores by (Saerens 2002,
-    doi:10.1162/089976602753284446).
+    arXiv:1901.05555), and the effective number of samples (1 − βⁿ)/(1 − β) itself; undersample, oversample: images of each class after
+    sampling to the rarest or the commonest; prior: prevalence to divide scores by (Saerens 2002, doi:10.1162/089976602753284446).
     """
     table = counts[["diagnosis", "images"]].copy()
     n = table["images"].astype(float)

@@ -90,11 +90,14 @@ def likeness_findings(dataset: Dataset, pairs: Sequence[Pair]) -> list[Finding]:
             "Keep one of each; give them one lesion id.",
         ),
     )
-    return [
-        _about(table, found, kind, severity, f"{count(len(found), 'pair')} of images {words}.", remedy)
-        for found, kind, severity, words, remedy in cases
-        if found
-    ]
+    ids, findings = table["image_id"].to_numpy(object), []
+    for found, kind, severity, words, remedy in cases:
+        if found:
+            same = tuple(evidence.SamePhotograph(ids[p.one], ids[p.other], round(p.correlation, 3)) for p in found)
+            rows = list(dict.fromkeys(k for p in found for k in (p.one, p.other)))
+            summary = f"{count(len(found), 'pair')} of images {words}."
+            findings.append(Finding(kind, severity, summary, tuple(ids[rows]), evidence.Pairs(same), remedy))
+    return findings
 
 
 def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
@@ -126,10 +129,3 @@ def quality_findings(dataset: Dataset, scan: Scan) -> list[Finding]:
 def _differ(values: pd.Series, pair: Pair) -> bool:
     one, other = values[pair.one], values[pair.other]
     return bool(pd.notna(one) and pd.notna(other) and one != other)
-
-
-def _about(table: pd.DataFrame, pairs: Sequence[Pair], kind: str, severity: Severity, summary: str, remedy: str) -> Finding:
-    ids = table["image_id"].to_numpy(object)
-    found = tuple(evidence.SamePhotograph(ids[p.one], ids[p.other], round(p.correlation, 3)) for p in pairs)
-    rows = list(dict.fromkeys(k for p in pairs for k in (p.one, p.other)))
-    return Finding(kind, severity, summary, tuple(ids[rows]), evidence.Pairs(found), remedy)

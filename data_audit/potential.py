@@ -24,6 +24,7 @@ FOLDS = 5
 FEWEST = 20  # lesions required on either side
 PREDICTABLE = 0.6  # lower limit of the AUC's interval from which it is more than a note
 SHOWN = 5  # features named
+TREES = {"max_iter": 50, "max_leaf_nodes": 8, "min_samples_leaf": 20, "learning_rate": 0.1, "l2_regularization": 1}
 TAKING = ("width", "height", "aspect", "border_share")  # how the image was taken, whatever it shows
 PERSON = ("age", "sex", "site")
 PERSON_SET = "age, sex and site"
@@ -78,16 +79,8 @@ def discriminate(
     shuffled = np.zeros((varying.shape[1], len(event)))
     with threadpool_limits(1):  # trees this small are slower on many cores
         for train, test in parts:
-            trees = HistGradientBoostingClassifier(
-                max_iter=50,
-                max_leaf_nodes=8,
-                learning_rate=0.1,
-                min_samples_leaf=20,
-                l2_regularization=1,
-                random_state=seed,
-                class_weight="balanced",
-                early_stopping=False,
-            ).fit(values[train], event[train])
+            trees = HistGradientBoostingClassifier(**TREES, class_weight="balanced", early_stopping=False, random_state=seed)
+            trees.fit(values[train], event[train])
             scores[test] = trees.predict_proba(values[test])[:, 1]
             for k in range(values.shape[1]):
                 changed = values[test].copy()
@@ -120,15 +113,11 @@ def target_labels(dataset: Dataset) -> tuple[np.ndarray, str]:
 
 
 def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text and truth values as numbers of their kinds, the commonest first; missing stays NaN."""
+    """Categories as integers, the commonest first; missing stays NaN."""
     coded = {}
-    for column in frame:
-        values = frame[column]
-        if pd.api.types.is_numeric_dtype(values):
-            coded[column] = values.astype(float)
-        else:
-            order = {v: float(k) for k, v in enumerate(values.value_counts().index)}
-            coded[column] = values.map(order).astype(float)
+    for column, values in frame.items():
+        order = {v: k for k, v in enumerate(values.value_counts().index)}
+        coded[column] = (values if pd.api.types.is_numeric_dtype(values) else values.map(order)).astype(float)
     return pd.DataFrame(coded, index=frame.index)
 
 

@@ -13,9 +13,8 @@ from core.wording import count
 from datasets.dataset import COLUMNS, Dataset, Problem
 from datasets.files import Listing, list_files, stem
 from datasets.layouts import LAYOUTS
-from datasets.layouts.raw import Raw
 from datasets.splits import split_problems
-from datasets.tables import find_columns, missing, read_table, split_name
+from datasets.tables import Raw, find_columns, missing, read_table, split_name
 
 MAX_AGE = 120
 _SEXES = {"m": "male", "male": "male", "f": "female", "female": "female", "man": "male", "woman": "female"}

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,17 @@ ALIASES: dict[str, tuple[str, ...]] = {
     }.items()
 }
 _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing", "holdout")}
+
+
+@dataclass
+class Raw:
+    """What a layout reads: a frame of text and the meaning of its columns; `file` may name each row's image. notes: unreadable metadata
+    files."""
+
+    frame: pd.DataFrame
+    columns: dict[str, str]
+    source: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def split_name(text: str) -> str | None:

@@ -44,9 +44,8 @@ def by_group(
     beta: float = BETA,
     seed: int = 0,
 ) -> list[GroupFigure]:
-    """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row,
-    None where it is not known: such rows are left out. figure: the key of one of COMPARABLE.
-    """
+    """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row, None where it is
+    not known: such rows are left out. figure: the key of one of COMPARABLE."""
     group = np.unique(lesions, return_inverse=True)[1]
     value = np.array([v if isinstance(v, str) else "" for v in values], object)
     known = value != ""
@@ -82,7 +81,7 @@ def figure_of(
         tp, fp, fn, tn = counts @ weights
         values = measure.one_class(OneClass(tp, fp, fn, tn, ranked, weights, beta)) if measure.one_class else None
         if values is None:
-            raise ValueError(f"{figure} is no figure of a group")
+            raise ValueError(f"{figure} is not a figure of one class")
         return {name: values}
 
     return with_interval(resample(statistic, n, RESAMPLES, seed), name, measure.undefined)

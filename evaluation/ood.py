@@ -202,15 +202,9 @@ def from_arrays(kept: Mapping[str, np.ndarray]) -> Reference:
         middle, width = map(float, kept[f"depth {k} scale"])
         depths.append(Depth(size, centre, spread, whitening, middle, width))
     names = [name for name in SCORES if f"threshold {name}" in kept]
-    return Reference(
-        tuple(depths),
-        kept.get("bank"),
-        tuple(map(str, kept["of"])),
-        int(kept["none"][0]) if len(kept["none"]) else None,
-        {n: float(kept[f"threshold {n}"]) for n in names},
-        {n: kept[f"judged {n}"] for n in names},
-        kept["groups"],
-    )
+    thresholds, judged = {n: float(kept[f"threshold {n}"]) for n in names}, {n: kept[f"judged {n}"] for n in names}
+    none = int(kept["none"][0]) if len(kept["none"]) else None
+    return Reference(tuple(depths), kept.get("bank"), tuple(map(str, kept["of"])), none, thresholds, judged, kept["groups"])
 
 
 def _fit_depth(pooled: np.ndarray) -> Depth:

@@ -10,8 +10,7 @@ from evaluation.tallies import Tally, f_beta, sensitivity, specificity
 
 @dataclass(frozen=True)
 class Points:
-    """thresholds float (K,), descending: scores from which an image is positive; the first is above every score. tally: counts at
-    each."""
+    """thresholds float (K,), descending: scores from which an image is positive; the first is above every score. tally: counts at each."""
 
     thresholds: np.ndarray
     tally: Tally

@@ -62,7 +62,9 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         raise ImageError(f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.", todo="Reduce its size.")
     kind = sniff(data)
     if kind == "HEIF":
-        _register_heif()
+        from pi_heif import register_heif_opener
+
+        register_heif_opener()
     orientation = 1
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as picture:
@@ -237,9 +239,3 @@ def _decode_with_pillow(data: bytes) -> np.ndarray:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError("cannot be decoded.", todo="Export the image as JPEG.") from error
-
-
-def _register_heif() -> None:
-    from pi_heif import register_heif_opener
-
-    register_heif_opener()

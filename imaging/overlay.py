@@ -54,6 +54,6 @@ def colour_bar(signed: bool = False, width: int = 240, height: int = 12) -> np.n
 
 def _colours(value: np.ndarray, signed: bool) -> np.ndarray:
     """Float RGB (…, 3) of values 0…1, or −1…1 if signed."""
-    stops = DIVERGING if signed else SUPPORTING
-    at = np.linspace(-1 if signed else 0, 1, len(stops))
-    return np.stack([np.interp(value, at, stops[:, k]) for k in range(3)], axis=-1)
+    stops, position = (DIVERGING, (value + 1) / 2) if signed else (SUPPORTING, value)
+    at = np.linspace(0, 1, len(stops))
+    return np.stack([np.interp(position, at, stops[:, k]) for k in range(3)], axis=-1)

@@ -116,16 +116,9 @@ def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: s
     """One figure of one class by group, under the assessment's decision rule."""
     rows, classes = judged.rows, list(judged.evaluation.classes)
     decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
-    return by_group(
-        rows[name].to_numpy(float),
-        (rows["diagnosis"] == name).to_numpy(),
-        decided,
-        rows["group"].to_numpy(),
-        of_images(grouping, dataset, rows["image_id"].tolist()),
-        figure,
-        judged.how.beta,
-        judged.how.seed,
-    )
+    values = of_images(grouping, dataset, rows["image_id"].tolist())
+    scores, positive, groups = rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), rows["group"].to_numpy()
+    return by_group(scores, positive, decided, groups, values, figure, judged.how.beta, judged.how.seed)
 
 
 def compared(first: Assessment, second: Assessment) -> Comparison:

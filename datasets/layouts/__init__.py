@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from datasets.files import Listing
 from datasets.layouts import class_folders, isic_challenge, isic_json, metadata_table
-from datasets.layouts.raw import Raw
+from datasets.tables import Raw
 
 LAYOUTS: dict[str, Callable[[Listing], Raw | None]] = {
     "isic-challenge": isic_challenge.read,

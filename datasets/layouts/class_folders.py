@@ -3,8 +3,7 @@
 import pandas as pd
 
 from datasets.files import Listing, stem
-from datasets.layouts.raw import Raw
-from datasets.tables import split_name
+from datasets.tables import Raw, split_name
 
 
 def read(listing: Listing) -> Raw | None:

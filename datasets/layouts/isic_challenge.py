@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.files import Listing
-from datasets.layouts.raw import Raw
-from datasets.tables import find_columns, read_table
+from datasets.tables import Raw, find_columns, read_table
 
 _SPLITS = {"train": "train", "valid": "val", "test": "test"}
 

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from datasets.files import Listing, stem
-from datasets.layouts.raw import Raw
-from datasets.tables import find_columns
+from datasets.tables import Raw, find_columns
 
 MAX_JSON_BYTES = 1 << 20
 

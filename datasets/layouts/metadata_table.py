@@ -6,8 +6,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from datasets.files import Listing, stem
-from datasets.layouts.raw import Raw
-from datasets.tables import find_columns, read_table
+from datasets.tables import Raw, find_columns, read_table
 
 
 def read_ham10000(listing: Listing) -> Raw | None:

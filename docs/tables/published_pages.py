@@ -1,7 +1,7 @@
 """The tables of docs/published-systems.md, written from what was kept of each training."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,9 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def by_column(columns: Columns, rows: Sequence[tuple[str, Any]]) -> str:
+def by_column(columns: Columns, rows: Iterable[tuple[str, Any]]) -> str:
     """A table whose rows are a training's name and content."""
     return markdown(list(columns), [[cell(*row) for cell in columns.values()] for row in rows])
-
-
-def figures_table(found: Found) -> str:
-    return by_column(FIGURE_COLUMNS, list(found.items()))
 
 
 def known_table(found: Found) -> str:
@@ -106,10 +102,6 @@ def _picture(entry: Mapping[str, Any], side: int = 6) -> np.ndarray:
     return picture
 
 
-def transfer_table(found: Found) -> str:
-    return by_column(TRANSFER_COLUMNS, [(n, c) for n, c in found.items() if "parameters" in c])
-
-
 def _printed_parameters(preset: str) -> str:
     published = PRESETS[preset].published
     if not published.parameters:
@@ -155,11 +147,11 @@ TRANSFER_COLUMNS: Columns = {
     "explained at": lambda name, c: f"`{c['layer']}`",
 }
 BLOCKS: dict[str, Callable[[Found], str]] = {
-    "figures": figures_table,
+    "figures": lambda found: by_column(FIGURE_COLUMNS, found.items()),
     "known lesions": known_table,
     "sensitivities": sensitivity_table,
     "leakage": leakage_list,
     "verdicts": verdict_table,
     "worst": worst_list,
-    "transfer": transfer_table,
+    "transfer": lambda found: by_column(TRANSFER_COLUMNS, [(n, c) for n, c in found.items() if "parameters" in c]),
 }
