@@ -80,7 +80,7 @@ def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tu
     a, b = float((exposed & event).sum()), float((exposed & ~event).sum())
     c, d = float((~exposed & event).sum()), float((~exposed & ~event).sum())
     if min(a + b, c + d) == 0 or min(a + c, b + d) == 0:
-        return undefined("one side is empty"), float("nan")
+        return undefined("one group is empty"), float("nan")
     half = 0.5 if min(a, b, c, d) == 0 else 0.0
     a, b, c, d = a + half, b + half, c + half, d + half
     log = np.log(a * d / (b * c))
@@ -98,7 +98,7 @@ def odds_ratio(exposed: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tu
 def mean_difference(values: np.ndarray, event: np.ndarray, groups: np.ndarray) -> tuple[Figure, float]:
     """Mean of the events minus mean of the others, 95 % interval with variance between lesions, and Wald's p."""
     if event.all() or not event.any():
-        return undefined("one side is empty"), float("nan")
+        return undefined("one group is empty"), float("nan")
     one, other = values[event].mean(), values[~event].mean()
     pull = np.where(event, (values - one) / event.sum(), -(values - other) / (~event).sum())
     spread = clustered_error(pull, groups)

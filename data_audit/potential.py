@@ -71,7 +71,7 @@ def discriminate(
 
     varying = features.loc[:, features.nunique(dropna=False) > 1]
     if not parts or varying.empty:
-        reason = "these features are the same in all images" if parts else f"fewer than {FEWEST} lesions on one side"
+        reason = "these features are the same in all images" if parts else f"fewer than {FEWEST} lesions in one class"
         return Potential(name, target, np.nan, np.nan, np.nan, reason)
     values = in_steps(varying.to_numpy(float))
     rng = np.random.default_rng(seed)

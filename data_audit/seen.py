@@ -15,7 +15,7 @@ from data_audit.scan import Scan, scan_dataset
 from data_audit.skin import SKIN
 from datasets.dataset import Dataset, Problem
 
-SKIN_SET, TAKING_SET = "the skin around the lesion", "size and borders of the picture"
+SKIN_SET, TAKING_SET = "the skin around the lesion", "image size and borders"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def feature_sets(seen: Seen) -> dict[str, pd.DataFrame]:
         "markers": markers,
         SKIN_SET: skin,
         TAKING_SET: taking,
-        "markers, skin around the lesion, size and borders together": pd.concat([markers, skin, taking], axis=1),
+        "markers, skin around the lesion, image size and borders together": pd.concat([markers, skin, taking], axis=1),
     }
     return sets | ({PERSON_SET: person} if person.notna().any().any() else {})
 

@@ -111,7 +111,7 @@ MEASURES: tuple[Measure, ...] = (
         "auc",
         "AUC",
         "how well the score ranks this class above the others, whatever the threshold",
-        "only one side has images",
+        "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc"],
         interval=auc,
         brief=True,
@@ -120,7 +120,7 @@ MEASURES: tuple[Measure, ...] = (
         "auc_sens_80",
         "AUC, sensitivity > 80 %",
         "the part of the area under the ROC curve where sensitivity is at least 80 %",
-        "only one side has images",
+        "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc_sens_80"],
     ),
     Measure(

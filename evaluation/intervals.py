@@ -141,7 +141,7 @@ def auc(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Figure:
     b = np.bincount(groups, np.where(positive, 0, over - value), size)
     n_pos, n_neg, n_all = (len(np.unique(g)) for g in (groups[positive], groups[~positive], groups))
     if n_pos < 2 or n_neg < 2:
-        return Figure(value, reason="fewer than two lesions on one side: no interval")
+        return Figure(value, reason="fewer than two lesions in one class: no interval")
     variance = (
         n_pos / (n_pos - 1) * (a**2).sum() / m**2
         + n_neg / (n_neg - 1) * (b**2).sum() / n**2

@@ -64,8 +64,8 @@ class Way:
 
 
 WAYS: dict[str, Way] = {
-    "a sensitivity of at least": Way(by_sensitivity, "share of the class to be found", 0.95, 0.01, 1.0),
+    "a sensitivity of at least": Way(by_sensitivity, "sensitivity", 0.95, 0.01, 1.0),
     "the greatest sum of sensitivity and specificity (Youden)": Way(by_youden),
-    "the least cost": Way(by_cost, "false alarms that one missed image is worth", 10.0, 0.01, 10_000.0),
+    "the least cost": Way(by_cost, "cost of a false negative, in false positives", 10.0, 0.01, 10_000.0),
     "the greatest F-β": Way(by_f_beta, "β", 2.0, 0.1, 10.0),
 }

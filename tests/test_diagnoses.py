@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.diagnoses import code_of, label_map
+from core.diagnoses import code_of, full_name, label_map
+from core.wording import count
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,8 @@ def test_labels_come_to_the_classifiers_classes() -> None:
         "malignant": None,
     }
     assert label_map(["mel", "bcc"], ["mel", "other"]) == {"mel": "mel", "bcc": "other"}
+
+
+def test_names_in_sentences() -> None:
+    assert (full_name("mel"), full_name("benign"), full_name("wart")) == ("melanoma (mel)", "benign", "wart")
+    assert (count(0, "image"), count(1, "image"), count(1204, "image")) == ("0 images", "1 image", "1,204 images")
