@@ -12,7 +12,7 @@ from ui.inspect.grids import difference_panel, grid_panel, together_panel
 from ui.inspect.inspection import downloads, heatmap_panel, score_panel, screen_size
 from ui.inspect.occlusion import covering_panel
 from ui.inspect.shortcut import shortcut_panel
-from ui.inspect.trust import trust_details, trust_panel, trust_record
+from ui.inspect.trust import evidence_so_far, trust_details, trust_panel
 from ui.parts import choice
 from ui.parts.components import need, page_title, show_errors, show_picture
 from ui.parts.image_choice import Chosen, choose_image
@@ -61,7 +61,8 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.picture).probabilities
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
-        downloads(opened, chosen, shown, view, trust_record(opened, chosen, shown))
+        evidence = evidence_so_far(opened, chosen, shown) if shown.contrast is None else None
+        downloads(opened, chosen, shown, view, evidence)
         trust_details(opened, chosen, shown, data)
         grid_panel(opened, chosen, shown, view)
     return shown

@@ -136,3 +136,40 @@ def test_what_is_unfolded_stays_so_while_the_page_around_it_changes() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "expander":
                 assert "key" in {k.arg for k in node.keywords}, f"{path}:{node.lineno}"
+
+
+LOOSE = ("Any", "object")
+MAPPINGS = ("dict", "Mapping", "MutableMapping")
+
+
+def loose_mappings(annotation: ast.expr) -> list[str]:
+    """The parts of an annotation that are a mapping of anything: `dict`, `dict[str, Any]`."""
+    found, typed = [], set()
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Subscript):
+            typed.add(id(node.value))
+            value = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
+            if ast.unparse(node.value) in MAPPINGS and ast.unparse(value) in LOOSE:
+                found.append(ast.unparse(node))
+        elif isinstance(node, ast.Name) and node.id in MAPPINGS and id(node) not in typed:
+            found.append(node.id)
+    return found
+
+
+@pytest.mark.parametrize("annotation", ["dict", "list[dict]", "dict[str, Any] | None", "Mapping[str, object]", "dict[str, dict[str, Any]]"])
+def test_what_is_a_mapping_of_anything(annotation: str) -> None:
+    assert loose_mappings(ast.parse(annotation, mode="eval").body)
+    assert not loose_mappings(ast.parse("dict[str, list[Task[Any]]] | Mapping[str, np.ndarray]", mode="eval").body)
+
+
+def test_panels_and_pages_hand_on_records() -> None:
+    """A dictionary whose keys are fixed is a record, and a record is a dataclass."""
+    found = []
+    for path in (p for p in sources() if p.relative_to(PROJECT).parts[0] in ("ui", "pages")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                a = node.args
+                named = [*a.posonlyargs, *a.args, *a.kwonlyargs, *(x for x in (a.vararg, a.kwarg) if x)]
+                annotations = [x.annotation for x in named if x.annotation] + ([node.returns] if node.returns else [])
+                found += [f"{path.name}:{node.lineno} {node.name}: {x}" for y in annotations for x in loose_mappings(y)]
+    assert not found

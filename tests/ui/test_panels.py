@@ -22,7 +22,7 @@ from models.predictions import PredictionTable
 from studies.assess import Assessment, assess
 from tests.pages.conftest import said
 from ui.dataset import composition
-from ui.evaluate import evaluation, groups, thresholds
+from ui.evaluate import comparison, evaluation, groups, thresholds
 from ui.parts import choice, components, image_choice, long_runs
 from ui.services import audits, services
 from workspace import Workspace
@@ -127,7 +127,7 @@ def test_the_tables_of_a_dataset(data: Dataset) -> None:
 
 
 def test_rows_are_searched_and_filtered(data: Dataset) -> None:
-    def ids(search: str, **picked: object) -> list[str]:
+    def ids(search: str, **picked: image_choice.Picked) -> list[str]:
         return image_choice.filter_rows(data.table, search, picked)["image_id"].tolist()
 
     assert ids(" BACK ", diagnosis=["mel"]) == ["i6", "i7", "i8"]
@@ -203,6 +203,24 @@ def test_a_figure_by_group(assessed: Assessment, data: Dataset, monkeypatch: pyt
     assert sorted(counted) == [["female", 4, 3, 3], ["male", 6, 5, 3]]
     shown = {row["group"]: (row["figure"].split()[0], row["gap"].split()[0]) for row in table.to_dict("records")}
     assert shown == {"female": ("0.33", "-0.67"), "male": ("1.00", "+0.67")}
+
+
+def test_two_classifiers_disagree_the_surest_first(assessed: Assessment, data: Dataset) -> None:
+    """The second gives every image to nv at 0.7: it differs where the first decides mel, at 0.6 to 0.9."""
+    ids = data.table["image_id"].tolist()
+    second = PredictionTable(tuple(ids), ("bkl", "mel", "nv"), np.tile([0.1, 0.2, 0.7], (len(ids), 1)))
+    found = comparison.disagreements(assessed.rows, assess(second, data, how=How(resamples=0)).rows)
+    assert [(d.image_id, d.diagnosis) for d in found] == [("i0", "nv"), ("i6", "mel"), ("i7", "mel"), ("i1", "nv")]
+    assert {d.decisions for d in found} == {("mel", "nv")}
+    assert [d.scores for d in found] == [pytest.approx(pair) for pair in ((0.7, 0.7), (0.9, 0.7), (0.8, 0.7), (0.6, 0.7))]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "label"),
+    [("mel", "melanoma (mel)", "Melanoma (mel)"), ("NV", "nevus (NV)", "Nevus (NV)"), ("benign", "benign", "benign"), ("x y", "x y", "x y")],
+)
+def test_a_diagnosis_is_named_in_full(code: str, sentence: str, label: str) -> None:
+    assert (components.named(code), components.lesion_name(code)) == (sentence, label)
 
 
 # --- shared parts ---------------------------------------------------------------------------------------

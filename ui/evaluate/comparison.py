@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -14,12 +16,22 @@ from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
 from ui.evaluate.ensembles import run_missing
 from ui.evaluate.heatmaps import decided_pictures
-from ui.parts.components import figure_metric, show_picture
+from ui.parts.components import cells, figure_metric, lesion_name, show_picture
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
 NONE = "none"
 SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """An image that two classifiers decide differently: what each decides, and its score for that."""
+
+    image_id: str
+    diagnosis: str
+    decisions: tuple[str, str]
+    scores: tuple[float, float]
 
 
 def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
@@ -78,35 +90,41 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
 
 def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:
     """Images the two decide differently, the surest quarrel first, with what each looked at for its own decision."""
-    both = one.rows.merge(two.rows, on=["image_id", "diagnosis"], suffixes=("", " second"))
-    apart = both[both["decision"] != both["decision second"]]
-    if apart.empty:
+    apart = disagreements(one.rows, two.rows)
+    if not apart:
         st.caption("They decide alike on every image.")
         return
-    sure = [min(row[row["decision"]], row[f"{row['decision second']} second"]) for row in apart.to_dict("records")]
-    apart = apart.assign(sure=sure).sort_values("sure", ascending=False)
     pages = -(-len(apart) // SHOWN)
     st.markdown(f"**They decide {len(apart):,} images differently**, the surest of both first")
     page = st.pagination(pages, key="disagree-page") if pages > 1 else 1
-    for start in range((page - 1) * SHOWN, min(page * SHOWN, len(apart)), 2):
-        cells = st.columns(2, gap="medium")
-        for cell, row in zip(cells, apart.iloc[start : start + 2].to_dict("records"), strict=False):
-            with cell:
-                _pair(judged, other, data, row)
+    here = apart[(page - 1) * SHOWN : page * SHOWN]
+    for cell, one_image in zip(cells(len(here), 2, "medium"), here, strict=True):
+        with cell:
+            _pair(judged, other, data, one_image)
 
 
-def _pair(judged: PredictionSet, other: PredictionSet, data: Dataset, row: dict) -> None:
-    st.caption(f"{row['image_id']} · diagnosis **{row['diagnosis']}**")
-    for column, model, end in zip(st.columns(2), (judged, other), ("", " second"), strict=True):
-        decided = row[f"decision{end}"]
+def disagreements(first: pd.DataFrame, second: pd.DataFrame) -> list[Disagreement]:
+    """Of `Assessment.rows` of the same images, the pair whose less sure decision is surest first."""
+    both = first.merge(second, on=["image_id", "diagnosis"], suffixes=("", " second"))
+    found = []
+    for row in both[both["decision"] != both["decision second"]].to_dict("records"):
+        decisions = row["decision"], row["decision second"]
+        scores = row[decisions[0]], row[f"{decisions[1]} second"]
+        found.append(Disagreement(row["image_id"], row["diagnosis"], decisions, scores))
+    return sorted(found, key=lambda d: -min(d.scores))
+
+
+def _pair(judged: PredictionSet, other: PredictionSet, data: Dataset, image: Disagreement) -> None:
+    st.caption(f"{image.image_id} · diagnosis **{lesion_name(image.diagnosis)}**")
+    for column, model, decided, score in zip(st.columns(2), (judged, other), image.decisions, image.scores, strict=True):
         with column:
-            picture = decided_pictures(model, data, [row["image_id"]], decided, maps_on=True)[0]
-            told = f"{model.name}: {decided} {row[f'{decided}{end}']:.0%}" + (" ✓" if decided == row["diagnosis"] else "")
+            picture = decided_pictures(model, data, [image.image_id], decided, maps_on=True)[0]
+            decision = f"{model.name}: {lesion_name(decided)} {score:.0%}" + (" ✓" if decided == image.diagnosis else "")
             if picture is None:
                 st.caption("no readable picture")
             else:
-                show_picture(picture, f"{row['image_id']} with the heatmap of {told}")
-            st.caption(told)
+                show_picture(picture, f"{image.image_id} with the heatmap of {decision}")
+            st.caption(decision)
 
 
 def _p(value: float) -> str:

@@ -76,7 +76,7 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
             st.markdown(f"Mean inside the line **{within:+.2f}**, outside **{around:+.2f}** (1 is each image's strongest value).")
 
 
-def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list:
+def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list[np.ndarray | None]:
     """Small pictures, with the heatmap of one class over them where wanted and possible; None where one cannot be read.
 
     Of several classifiers it is the mean of their maps, with the weights of their scores.
@@ -90,9 +90,8 @@ def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], d
     small = {image_id: thumbnail(picture.pixels, 320) for image_id, picture in images.items()}
     of_members = [_maps(m, judged.views, data, small, decided) for m in judged.members] if maps_on and small else []
     known = [(maps, w) for maps, w in zip(of_members, judged.weights, strict=False) if maps is not None]
-    pictures: dict[str, object] = {}
+    pictures = dict(small)
     for k, (image_id, image) in enumerate(small.items()):
-        pictures[image_id] = image
         if known:
             large = mean_of_maps([maps[k] for maps, _ in known], [w for _, w in known]) if len(known) > 1 else known[0][0][k]
             pictures[image_id] = overlay(image, large, float(np.nanmax(np.abs(large), initial=0)))

@@ -155,7 +155,8 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
     name = name or reference.best
     st.caption(f"{SCORES[name][0].capitalize()}: {SCORES[name][1]}." + (f" {WEAK}" if reference.best == "energy" else ""))
     judged = [(k, k.scores[name]) for k in kinds if name in k.scores]
-    rows = [{"name": k.name, **_ends(s.auroc)} for k, s in judged if s.auroc.defined]
+    areas = [(k.name, s.auroc) for k, s in judged if s.auroc.defined]
+    rows = [{"name": name, "value": area.value, "low": area.low, "high": area.high} for name, area in areas]
     left, right = st.columns([3, 2], gap="large")
     with left:
         told = ", ".join(f"{r['name']} {r['value']:.2f}" for r in rows)
@@ -189,10 +190,6 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
         f"FPR: share that pass where {FAMILIAR:.0%} of the dataset's own images pass. Fitted on {len(reference.of):,} images. "
         "Intervals are by lesion." + (f" Could not be read: {'; '.join(unread)}." if unread else "")
     )
-
-
-def _ends(figure: Figure) -> dict[str, float]:
-    return {"value": figure.value, "low": figure.low, "high": figure.high}
 
 
 def _cell(figure: Figure) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -15,6 +14,7 @@ from core.version import __version__
 from explain.heatmap import Explanation
 from explain.localisation import localise
 from explain.methods import METHODS
+from explain.trust import Evidence, as_row, badge
 from imaging.decode import encode_png_with
 from imaging.overlay import colour_bar, draw_contour, overlay
 from imaging.resize import Box, enlarge, scale_image, seen_box
@@ -156,8 +156,9 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
             st.caption(f"Set by {policy.operator}. Source: {policy.source}. It is the operator's rule, not advice by LesionLens.")
 
 
-def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, trust: dict[str, Any] | None) -> None:
-    """The overlay, the raw array and the numbers with the map's trust; version, hashes and parameters in all but the array."""
+def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, evidence: Evidence | None) -> None:
+    """The overlay, the raw array and the numbers with what is known of the map's trust (None for a difference of classes); version,
+    hashes and parameters in all but the array."""
     card, found = opened.card, shown.found
     name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
     about = {
@@ -179,7 +180,7 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
         "scores": dict(zip(card.classes, found.probabilities.tolist(), strict=True)),
         "logits": dict(zip(card.classes, found.logits.tolist(), strict=True)),
         "heatmap": {"rows": shown.heatmap.tolist(), "signed": True, "of": name},
-        "trust": trust,
+        "trust": evidence and {**as_row(evidence, badge(evidence)), "sanity": evidence.sanity},
     }
     left, middle, right = st.columns(3)
     stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"

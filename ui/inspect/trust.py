@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -15,7 +15,7 @@ from explain.heatmap import Explanation
 from explain.methods import METHODS
 from explain.sanity import FAILED, IMAGES, SEEDS, STAGES, Sanity
 from explain.stability import CHANGES, Stability
-from explain.trust import Badge, Evidence, as_row, badge
+from explain.trust import Badge, Evidence, badge
 from reports.charts import faithfulness_curves, sanity_curve
 from ui.inspect.attribution import Shown
 from ui.parts.image_choice import Chosen
@@ -42,7 +42,7 @@ def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Non
         if shown.contrast is not None:
             st.caption("Trust is tested for the map of one class; take the other class away above.")
             return
-        evidence, job = _evidence(opened, chosen, shown), _examination(opened, chosen, shown)
+        evidence, job = evidence_so_far(opened, chosen, shown), _examination(opened, chosen, shown)
         _badge(badge(evidence))
         task = services.task(job)
         if task is not None and not task.finished:
@@ -68,23 +68,14 @@ def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data
     """Curves, stability, localisation and the sanity check, on demand."""
     if shown.contrast is not None:
         return
-    evidence = _evidence(opened, chosen, shown)
+    evidence = evidence_so_far(opened, chosen, shown)
     if evidence.faithfulness is not None:
         with st.expander("Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"):
             _measurements(evidence)
     _sanity(opened, shown, evidence.sanity, data)
 
 
-def trust_record(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> dict[str, Any] | None:
-    """All that is known of a map's trust by now, to be taken away; None for a difference of classes."""
-    if shown.contrast is not None:
-        return None
-    evidence = _evidence(opened, chosen, shown)
-    sanity = None if evidence.sanity is None else vars(evidence.sanity)
-    return {**as_row(evidence, badge(evidence)), "sanity": sanity}
-
-
-def _evidence(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:
+def evidence_so_far(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:
     """What is known by now: of the map itself, of its tests if they were run, of the sanity check if it was kept."""
     found = shown.found
     sanity = services.sanity(opened, found.method, found.place)

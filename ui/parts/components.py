@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -65,19 +66,43 @@ def data_url(jpeg: bytes) -> str:
 
 def thumbnail_urls(data: Dataset, image_ids: Sequence[str]) -> list[str | None]:
     """Small pictures for a table's rows; None where there is no readable file."""
-    urls: list[str | None] = []
-    for image_id in image_ids:
-        try:
-            urls.append(data_url(services.thumbnail(data, image_id)))
-        except ImageError:
-            urls.append(None)
-    return urls
+    return [data_url(small) if (small := thumbnail(data, i)) else None for i in image_ids]
+
+
+def named(code: str) -> str:
+    """`mel` → `melanoma (mel)`, for the middle of a sentence; a name the vocabulary does not know stays."""
+    long = diagnoses.long_name(code.lower())
+    return code if long == code.lower() else f"{long} ({code})"
 
 
 def lesion_name(code: str) -> str:
-    """`mel` → `mel · melanoma`; names without a long form stay."""
-    long = diagnoses.long_name(code)
-    return code if long == code else f"{code} · {long}"
+    """`mel` → `Melanoma (mel)`, for a label or the start of a line."""
+    name = named(code)
+    return name if name == code else f"{name[0].upper()}{name[1:]}"
+
+
+def code_key(codes: Sequence[str]) -> None:
+    """Beside a chart or table that has room for codes alone: what they stand for."""
+    known = [f"{c}: {diagnoses.long_name(c.lower())}" for c in codes if named(c) != c]
+    if known:
+        st.caption(" · ".join(known))
+
+
+def cells(n: int, columns: int, gap: Literal["small", "medium"] = "small") -> Iterator[DeltaGenerator]:
+    """Places for n things, in rows of so many columns."""
+    row: list[DeltaGenerator] = []
+    for k in range(n):
+        if k % columns == 0:
+            row = st.columns(columns, gap=gap)
+        yield row[k % columns]
+
+
+def thumbnail(data: Dataset, image_id: str, side: int = services.THUMBNAIL) -> bytes | None:
+    """A small JPEG; None where there is no readable file."""
+    try:
+        return services.thumbnail(data, image_id, side)
+    except ImageError:
+        return None
 
 
 def gallery(
@@ -88,25 +113,15 @@ def gallery(
     datasets: Sequence[str | None] | None = None,
 ) -> None:
     """Pictures in rows, each with a link to Inspect; datasets: of each, where not all are of the chosen one."""
-    elsewhere = datasets or [None] * len(image_ids)
-    for start in range(0, len(image_ids), columns):
-        row = st.columns(columns)
-        for cell, k in zip(row, range(start, min(start + columns, len(image_ids))), strict=False):
-            with cell:
-                shown = pictures[k]
-                if shown is None:
-                    st.caption(f"{image_ids[k]}: no readable picture")
-                else:
-                    content = encode_jpeg(shown, 88) if isinstance(shown, np.ndarray) else shown
-                    st.image(content, width="stretch", alt=f"{image_ids[k]}: {captions[k]}")
-                st.page_link(
-                    navigation.page("inspect"),
-                    label=captions[k],
-                    help=f"Inspect {image_ids[k]}",
-                    query_params={**_choice(elsewhere[k]), "image": image_ids[k]},
-                )
-
-
-def _choice(dataset: str | None) -> dict[str, str]:
     chosen = {k: st.session_state[k] for k in ("model", "dataset") if st.session_state.get(k)}
-    return chosen | ({"dataset": dataset} if dataset else {})
+    elsewhere = [{"dataset": name} if name else {} for name in datasets or [None] * len(image_ids)]
+    places = cells(len(image_ids), columns)
+    for cell, image_id, caption, picture, other in zip(places, image_ids, captions, pictures, elsewhere, strict=True):
+        with cell:
+            if picture is None:
+                st.caption(f"{image_id}: no readable picture")
+            else:
+                content = encode_jpeg(picture, 88) if isinstance(picture, np.ndarray) else picture
+                st.image(content, width="stretch", alt=f"{image_id}: {caption}")
+            link = chosen | other | {"image": image_id}
+            st.page_link(navigation.page("inspect"), label=caption, help=f"Inspect {image_id}", query_params=link)

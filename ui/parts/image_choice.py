@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from ui.services import services
 
 PAGE = 20
 MAX_UPLOAD_MB = 60
+Picked = tuple[float, float] | list[str]  # of a column: a range, or values
 MAX_VALUES = 300  # a column with more different values is searched, not listed
 
 
@@ -83,7 +85,7 @@ def _set(image_id: str) -> None:
         st.query_params[choice.IMAGE] = image_id
 
 
-def filter_rows(table: pd.DataFrame, search: str, picked: dict[str, object]) -> pd.DataFrame:
+def filter_rows(table: pd.DataFrame, search: str, picked: Mapping[str, Picked]) -> pd.DataFrame:
     """Rows whose text columns hold the search text and whose columns have the picked values or lie in the range."""
     kept = pd.Series(True, table.index)
     if search.strip():
@@ -97,7 +99,7 @@ def filter_rows(table: pd.DataFrame, search: str, picked: dict[str, object]) -> 
         if isinstance(values, tuple):
             kept &= table[column].between(*values)
         elif values:
-            kept &= table[column].astype(str).isin(list(values))  # type: ignore[call-overload]
+            kept &= table[column].astype(str).isin(values)
     return table[kept]
 
 
@@ -137,7 +139,7 @@ def _table(data: Dataset) -> None:
         _set(str(shown["image_id"].iloc[selected[0]]))
 
 
-def _filter(values: pd.Series, column: str) -> object:
+def _filter(values: pd.Series, column: str) -> Picked | None:
     if pd.api.types.is_numeric_dtype(values):
         low, high = float(values.min()), float(values.max())
         return st.slider(column, low, high, (low, high)) if low < high else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core import diagnoses
@@ -11,11 +9,10 @@ from core.errors import LesionLensError, WorkspaceError
 from datasets.dataset import Dataset
 from models.architectures import PRESETS
 from models.architectures.preset import Preset
-from models.architectures.recipe import Recipe, parse_shares
+from models.architectures.recipe import Recipe, changed, parse_shares
 from reports.training_charts import split_chart
 from training.augmentation import OPERATIONS, check_augmentation
 from training.launch import launch
-from training.order import fitted_recipe
 from training.preview import examples
 from training.samples import Samples, choose_samples, leak_in_words
 from ui.parts.components import show_picture
@@ -39,10 +36,9 @@ def new_training(data: Dataset) -> None:
     name = str(st.selectbox("Published system", list(PRESETS), format_func=lambda n: f"{n} · {PRESETS[n].title}", key="train-preset"))
     preset = PRESETS[name]
     _about(preset)
-    fields = _split(preset, data) | _weights(preset)
+    recipe = _weights(preset, _split(preset, data))
     with st.expander("Settings", key="fold-settings", icon=":material/tune:"):
-        fields |= _settings(preset)
-    recipe = fitted_recipe(preset, fields)
+        recipe = _settings(preset, recipe)
     check_augmentation(recipe.augmentation, recipe.size)
     samples = choose_samples(data, recipe)
     _told(samples)
@@ -57,7 +53,7 @@ def _about(preset: Preset) -> None:
         st.markdown("\n".join(f"- {sentence}" for sentence in preset.chosen))
 
 
-def _split(preset: Preset, data: Dataset) -> dict[str, Any]:
+def _split(preset: Preset, data: Dataset) -> Recipe:
     usual = preset.recipe.split
     one, two, three = st.columns([2, 2, 1])
     by = one.selectbox(
@@ -81,12 +77,14 @@ def _split(preset: Preset, data: Dataset) -> dict[str, Any]:
             key=f"train-classes-{preset.name}",
             placeholder="all diagnoses of the dataset",
         )
-    return {"split": {"by": by, "fractions": parse_shares(shares)}, "seed": int(seed), "classes": tuple(classes)}
+    split = {"by": by, "fractions": parse_shares(shares)}
+    return changed(preset.recipe, split=split, seed=int(seed), classes=tuple(classes))
 
 
-def _weights(preset: Preset) -> dict[str, Any]:
+def _weights(preset: Preset, recipe: Recipe) -> Recipe:
+    """The base, its initial weights, and the size of its pictures."""
     if not preset.bases:
-        return {}
+        return recipe
     one, two = st.columns(2)
     base = str(one.selectbox("Base", preset.bases, key=f"train-base-{preset.name}"))
     choices = {"imagenet": "ImageNet (fetched by Keras)", "none": "random (learns far slower)"}
@@ -94,15 +92,14 @@ def _weights(preset: Preset) -> dict[str, Any]:
     weights = str(two.selectbox("Initial weights", list(choices), format_func=choices.__getitem__, key="train-weights"))
     if weights == "none":
         st.caption("A base of random weights that is frozen learns nothing useful: this serves to try the machinery.")
-    if weights in ("imagenet", "none"):
-        return {"base": base, "weights": weights}
-    card = services.model(weights).card
-    st.caption(f"The base of {weights} takes the place of {base}, at its own {card.height} × {card.width} pixels.")
-    return {"base": base, "weights": weights, "height": card.height, "width": card.width}
+    height, width = [preset.sizes[base]] * 2 if base in preset.sizes else recipe.size
+    if weights not in ("imagenet", "none"):
+        height, width = services.model(weights).card.size
+        st.caption(f"The base of {weights} takes the place of {base}, at its own {height} × {width} pixels.")
+    return changed(recipe, base=base, weights=weights, height=height, width=width)
 
 
-def _settings(preset: Preset) -> dict[str, Any]:
-    recipe = preset.recipe
+def _settings(preset: Preset, recipe: Recipe) -> Recipe:
     key = preset.name
     one, two, three = st.columns(3)
     batch = one.number_input("Batch size", 1, 4096, recipe.batch, key=f"train-batch-{key}")
@@ -138,17 +135,17 @@ def _settings(preset: Preset) -> dict[str, Any]:
     keep = three.selectbox(
         "Weights", list(keeps), index=list(keeps).index(recipe.keep), format_func=keeps.__getitem__, key=f"train-keep-{key}"
     )
-    augmentation = _augmentation(preset)
-    return {
-        "batch": int(batch),
-        "optimiser": optimiser,
-        "images": int(images),
-        "phases": phases,
-        "balance": balance,
-        "early_stopping": int(patience),
-        "keep": keep,
-        "augmentation": augmentation,
-    }
+    return changed(
+        recipe,
+        batch=int(batch),
+        optimiser=optimiser,
+        images=int(images),
+        phases=phases,
+        balance=balance,
+        early_stopping=int(patience),
+        keep=keep,
+        augmentation=_augmentation(preset),
+    )
 
 
 def _label(part: str, what: str) -> str:
