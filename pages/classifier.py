@@ -1,4 +1,4 @@
-"""Classifier: what the file holds, its card to read and edit, the card check, and adding a file."""
+"""Classifier: facts about the file, its card to read and edit, the card check, and adding a file."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from ui.parts import choice
 from ui.parts.components import need, page_title
 from ui.services import services
 
-page_title("Classifier", "What is in the file, what does its card say, and do labelled images support it?")
+page_title("Classifier", "What is in the file, what does its card say, and do labelled images support the card?")
 add_model()
 opened = services.model(need(choice.model(), "classifier"))
 file_facts(opened)
@@ -18,11 +18,12 @@ card_tab, check_tab, layer_tab, method_tab, policy_tab = st.tabs(
 )
 with card_tab:
     card_form(opened)
+data = services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None
 with check_tab:
-    card_check(opened, services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None)
+    card_check(opened, data)
 with layer_tab:
     layers(opened)
 with method_tab:
-    methods(opened, services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None)
+    methods(opened, data)
 with policy_tab:
     policy_switch(opened)

@@ -1,4 +1,4 @@
-"""Dataset: what it consists of. Charts filter each other and the gallery below."""
+"""Dataset: what it consists of, with charts that filter each other and the gallery below."""
 
 import streamlit as st
 
@@ -18,8 +18,7 @@ headline(data)
 problems(data)
 if len(data):
     findings_panel(data)
-    shown = crossfilter(data)
-    sample(data, shown)
+    sample(data, crossfilter(data))
     details(data)
 else:
     st.info("This dataset has no rows.")

@@ -1,4 +1,4 @@
-"""Evaluate: a classifier over a dataset, the confusion matrix with the images behind every cell, class by class."""
+"""Evaluate: a classifier over a dataset; the confusion matrix with the images behind every cell, figures class by class."""
 
 import json
 
@@ -8,58 +8,41 @@ from core.exports import safe_csv
 from studies.assess import QUICK, Assessment, as_json, class_table
 from ui.evaluate.calibration import calibration
 from ui.evaluate.comparison import comparison
-from ui.evaluate.ensembles import choose_recipe, recipe_line, run_missing
-from ui.evaluate.ensembles import made as make
+from ui.evaluate.ensembles import choose_recipe, combined, recipe_line, run_missing
 from ui.evaluate.evaluation import class_by_class, headline, how_judged
 from ui.evaluate.groups import by_groups
 from ui.evaluate.report import report_html
 from ui.evaluate.thresholds import operating_point
 from ui.inspect.familiarity import unlike
 from ui.parts import choice
-from ui.parts.components import MEANING, need, page_title
+from ui.parts.components import MEANING, download, need, page_title
 from ui.services import predictions, services
-from ui.services.predictions import PredictionSet
 
-page_title("Evaluate", "How well does the classifier do on this dataset, class by class?")
+TEST = "test"
+
+page_title("Evaluate", "How well does the classifier perform on this dataset, class by class?")
 opened = services.model(need(choice.model(), "classifier"))
 data = services.dataset(need(choice.dataset(), "dataset"))
 if predictions.kept(opened, data) is None:
     run_missing(opened, data)
     st.stop()
 
-splits = sorted(data.table["split"].dropna().unique())
-split = (
-    st.segmented_control(
-        "Split",
-        splits,
-        key="split",
-        default="test" if "test" in splits else None,
-        bind="query-params",
-        help="None chosen: all images. A classifier is judged on images it was not trained on.",
-    )
-    if splits
-    else None
-)
+splits, split = choice.splits(data), None
+if splits:
+    note = "None selected: all images. Evaluate a classifier on images it was not trained on."
+    split = st.segmented_control("Split", splits, default=TEST if TEST in splits else None, key="split", bind="query-params", help=note)
 how = how_judged(list(dict.fromkeys(opened.card.codes)))
 recipe = choose_recipe(opened.name, splits)
 
 
-def predicted() -> PredictionSet:
-    """What is judged; the page ends here while a classifier has to be run first."""
-    found = make(opened, data, recipe)
-    if found is None:
-        st.stop()
-    return found
-
-
-made = predicted()
+made = combined(opened, data, recipe) or st.stop()  # a classifier may have to be run first
 recipe_line(made, recipe)
 assessment = predictions.judged(made, data, split, how)
 headline(assessment)
 
 
 def of(other: str | None) -> Assessment:
-    """The same predictions on another split, for what is chosen or fitted there."""
+    """The assessment of the same predictions on another split, for what is chosen or fitted there."""
     return predictions.judged(made, data, other, QUICK)
 
 
@@ -84,12 +67,8 @@ SECTIONS[section or "Class by class"]()
 st.subheader("Download", anchor=False)
 first, second, third, fourth = st.columns(4)
 name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"
-first.download_button("evaluation.json", json.dumps(as_json(assessment), indent=1), f"{name}.json", "application/json", width="stretch")
-second.download_button(
-    "Classes (CSV)", safe_csv(class_table(assessment.evaluation), assessment.about), f"{name}-classes.csv", "text/csv", width="stretch"
-)
-third.download_button(
-    "Predictions (CSV)", lambda: safe_csv(made.table.frame(), made.table.about), f"{name}-predictions.csv", "text/csv", width="stretch"
-)
-fourth.download_button("Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html", "text/html", width="stretch")
+download(first, "evaluation.json", lambda: json.dumps(as_json(assessment), indent=1), f"{name}.json")
+download(second, "Classes (CSV)", lambda: safe_csv(class_table(assessment.evaluation), assessment.about), f"{name}-classes.csv")
+download(third, "Predictions (CSV)", lambda: safe_csv(made.table.frame(), made.table.about), f"{name}-predictions.csv")
+download(fourth, "Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html", "description")
 st.caption(MEANING)

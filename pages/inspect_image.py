@@ -1,4 +1,4 @@
-"""Inspect: one image, one or several classifiers, what they looked at and what they say."""
+"""Inspect: one image and one or several classifiers, with their scores and heatmaps."""
 
 import numpy as np
 import pandas as pd
@@ -14,32 +14,34 @@ from ui.inspect.occlusion import covering_panel
 from ui.inspect.shortcut import shortcut_panel
 from ui.inspect.trust import evidence_so_far, trust_details, trust_panel
 from ui.parts import choice
-from ui.parts.components import need, page_title, show_errors, show_picture
+from ui.parts.components import lesion_name, need, page_title, show_errors, show_picture
 from ui.parts.image_choice import Chosen, choose_image
 from ui.services import services
 
-page_title("Inspect an image", "What did the network look at, and what does it say?")
+page_title("Inspect an image", "What did the network look at, and what does it predict?")
 name = need(choice.model(), "classifier")
 data = services.dataset(chosen_data) if (chosen_data := choice.dataset()) else None
 
 
 def facts(chosen: Chosen) -> None:
-    """What the dataset knows of the image."""
+    """The dataset's entries for the image."""
+    size = f"{chosen.image.shape[1]} × {chosen.image.shape[0]}"
     if chosen.data is None or chosen.image_id is None:
-        st.caption(f"An upload of {chosen.image.shape[1]} × {chosen.image.shape[0]} pixels. Nothing else is known of it.")
+        st.caption(f"An upload of {size} pixels. Nothing else is known about it.")
         return
     row = chosen.data.row(chosen.image_id)
-    shown = {k: v for k, v in row.items() if k not in ("file", "label") and not pd.isna(v)}
-    shown["pixels"] = f"{chosen.image.shape[1]} × {chosen.image.shape[0]}"
-    if shown.get("age") is not None:
+    shown = {k: v for k, v in row.items() if k not in ("file", "label") and not pd.isna(v)} | {"pixels": size}
+    if "age" in shown:
         shown["age"] = f"{shown['age']:.0f} years"
+    if "diagnosis" in shown:
+        shown["diagnosis"] = lesion_name(shown["diagnosis"])
     markers = chosen.data.markers(chosen.image_id)
     if markers:
         shown["markers"] = ", ".join(f"{marker_name(m)} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
     st.dataframe(
         {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]},
         hide_index=True,
-        alt="Facts of the dataset on this image",
+        alt="The dataset's entries for this image",
     )
 
 
@@ -57,7 +59,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         if view.outline and mask is not None:
             original = draw_contour(original, mask)
         show_picture(view.crop(original), f"Photograph {chosen.name}")
-        st.caption(f"{chosen.name}, as it is" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
+        st.caption(f"{chosen.name}, unchanged" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
         probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.picture).probabilities
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
@@ -96,8 +98,8 @@ if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
 with (
     st.expander(
-        "Is it like the images the classifier learned from?",
-        key=f"fold-familiar {chosen.data is None}",  # an upload begins with it open
+        "Is it like the images the classifier was trained on?",
+        key=f"fold-familiar {chosen.data is None}",  # open at first for an upload
         icon=":material/compare:",
         expanded=chosen.data is None,
     ),
@@ -106,7 +108,7 @@ with (
     familiar_panel(services.model(name), chosen, choice.dataset())
 with st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"), show_errors():
     shortcut_panel(services.model(name), chosen, mask)
-with st.expander("Cover a part and see what happens", key="fold-cover", icon=":material/brush:"), show_errors():
+with st.expander("Cover a part and see how the scores change", key="fold-cover", icon=":material/brush:"), show_errors():
     covering_panel(services.model(name), chosen)
-st.subheader("What the dataset knows of this image", anchor=False)
+st.subheader("The dataset's entries for this image", anchor=False)
 facts(chosen)

@@ -1,4 +1,4 @@
-"""Learn: class activation maps step by step with the actual numbers, what they are worth, and how a cheat is found out."""
+"""Learn: class activation maps step by step with the actual numbers, how reliable they are, and how a shortcut is detected."""
 
 import streamlit as st
 
@@ -7,11 +7,11 @@ from ui.learn.cam_steps import LESSONS, cam_steps
 from ui.learn.experiments import by_depth, ideal, scrambling
 from ui.learn.story import STORY, story
 from ui.parts import choice
-from ui.parts.components import need, page_title
+from ui.parts.components import NO_LAYER, named, need, page_title
 from ui.parts.image_choice import choose_image
 from ui.services import services
 
-page_title("Learn", "How a heatmap is made, what it is worth, and how a cheat is found out, with the actual numbers.")
+page_title("Learn", "How a heatmap is made, how reliable it is, and how a shortcut is detected, with the actual numbers.")
 lesson = st.segmented_control(
     "Lesson",
     ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY],
@@ -28,21 +28,17 @@ chosen = choose_image(services.dataset(chosen_data) if (chosen_data := choice.da
 if chosen is None:
     st.info("Choose an image above, or upload one.")
 elif opened.description.default_layer is None:
-    st.info("This network shows no layer that keeps a picture, so there are no steps to show. Choose another in the sidebar.")
+    st.info(f"{NO_LAYER} Choose another classifier in the sidebar.")
 else:
     probabilities = services.predict(opened, chosen.picture).probabilities
     decided = opened.card.classes[int(probabilities.argmax())]
     one, two = st.columns(2)
     with one:
-        target = choice.target(f"Class to explain (decision: {decided})", opened.card.classes)
+        target = choice.target(f"Class to explain (decision: {named(decided)})", opened.card.classes)
     with two:
         method = choice.optional(choice.METHOD, "Method", list(LESSONS), "Grad-CAM", lambda m: METHODS[m].name) or "grad-cam"
     index = opened.card.classes.index(target or decided)
-    if lesson == "By depth":
-        by_depth(opened, chosen, index, method)
-    elif lesson == "Scrambled":
-        scrambling(opened, chosen, index, method)
-    elif lesson == "What the class looks like":
+    if lesson == "What the class looks like":
         ideal(opened, index)
     else:
-        cam_steps(opened, chosen, index, method)
+        {"By depth": by_depth, "Scrambled": scrambling}.get(lesson or "", cam_steps)(opened, chosen, index, method)

@@ -1,4 +1,4 @@
-"""Shortcuts: does the classifier use a marker? Taken away and put in, beside controls, over a dataset."""
+"""Shortcuts: does the classifier use a marker? It is removed and inserted over a dataset, with controls."""
 
 from ui.parts import choice
 from ui.parts.components import need, page_title

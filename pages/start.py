@@ -1,4 +1,4 @@
-"""Start: what the workbench is for, what the workspace holds, and where to go."""
+"""Start: what the workbench is for, what is in the workspace, and where to go."""
 
 import streamlit as st
 
@@ -7,22 +7,22 @@ from ui.parts import navigation
 from ui.parts.components import page_title
 from ui.services import services
 
-page_title("LesionLens", "What a trained skin-lesion classifier looks at, and whether its data taught it to cheat.")
+page_title("LesionLens", "What a trained skin-lesion classifier looks at, and whether it relies on shortcuts in its data.")
 
 
 @st.fragment(run_every=0.5)
 def drawing(task: first_start.DemoTask) -> None:
-    """Progress of the demo; reruns the page when it is whole."""
+    """Progress of the demo; reruns the page when it is complete."""
     if task.error:
-        st.error(f"The demo could not be drawn: {task.error}. Free some disk space and start again; what is drawn is kept.")
+        st.error(f"The demo could not be drawn: {task.error}. Free some disk space and start again; what has been drawn is kept.")
         return
     if task.finished:
         first_start.demo_task.clear()
         st.rerun()
     done, total, what = task.progress
-    told = f"{what}, {done:,} of {total:,} images" if what else "getting ready"
-    st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {told}")
-    st.caption("This happens once and takes under a minute. The images are drawings; no patient was photographed.")
+    step = f"{what}, {done:,} of {total:,} images" if what else "getting ready"
+    st.progress(min(done / max(total, 1), 1.0), text=f"Drawing the demo: {step}")
+    st.caption("This happens once and takes less than a minute. The images are drawings; no patient was photographed.")
 
 
 task = first_start.demo_task()
@@ -41,4 +41,4 @@ with columns[len(cards) % 3].container(border=True, height="stretch"):
     st.markdown("**This workspace**")
     st.write(f"Classifiers: {', '.join(models) or 'none yet'}.")
     st.write(f"Datasets: {', '.join(datasets) or 'none yet'}.")
-    st.caption(f"Folder: {space.root.name}. It is shared by everybody who opens this server.")
+    st.caption(f"Folder: {space.root.name}. Everybody who opens this server shares it.")

@@ -1,4 +1,4 @@
-"""Training: a published system trained on a dataset of the workspace, watched, stopped, compared."""
+"""Training: published systems trained on a dataset of the workspace, watched, stopped and compared."""
 
 import streamlit as st
 

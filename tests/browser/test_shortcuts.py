@@ -29,10 +29,10 @@ def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> No
     page.goto(f"{server.url}/inspect?model=demo-shortcut&dataset=tiny&try-on=true")
     expect(heatmap(page).first).to_be_visible()
     unfold(page, "Test a shortcut")
-    told = page.get_by_text(
+    answer = page.get_by_text(
         re.compile(r"(Putting in|Removing the) .* P\(\w+\) (from \d\.\d\d to|at) \d\.\d\d; .* The decision (stays|turns)")
     )
-    expect(told.first).to_be_visible()
+    expect(answer.first).to_be_visible()
     for title in ("as it is", "control"):
         expect(page.get_by_role("img", name=f"{title}, with the outline of the change")).to_be_visible()
 
@@ -42,12 +42,12 @@ def test_a_mark_is_painted_and_tried(page: Page, server: Server) -> None:
     expect(heatmap(page).first).to_be_visible()
     unfold(page, "Test a shortcut")
     expect(page.get_by_text("Paint a mark where you want it.", exact=False)).to_be_visible()
-    told = page.get_by_text(re.compile("Putting in a painted mark|Painted mark: no clean skin"))
+    answer = page.get_by_text(re.compile("Putting in a painted mark|Painted mark: no clean skin"))
     canvas = page.get_by_role("application", name=re.compile("as the network gets it"))
     canvas.focus()
     for _ in range(8):
         page.keyboard.press("ArrowLeft")
-    key_until(page, " ", told.first, canvas)
+    key_until(page, " ", answer.first, canvas)
 
 
 def test_what_if_the_photograph_were_cropped(page: Page, server: Server) -> None:
@@ -61,11 +61,11 @@ def test_what_if_the_photograph_were_cropped(page: Page, server: Server) -> None
 def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/shortcuts?model=demo-shortcut&dataset=tiny")
     press(page.get_by_role("button", name="Test the markers"))
-    expect(page.get_by_text(re.compile(r"^\d+ photographs were tried"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d+ photographs were tested"))).to_be_visible()
     expect(page.get_by_text("Audit the dataset to see which").or_(page.get_by_text("What to fix first")).first).to_be_visible()
     unfold(page, "Ink: ")
-    expect(page.get_by_text("Sensitivity and specificity of deciding for mel on the same photographs.").first).to_be_visible()
-    expect(page.get_by_text("Photographs on which the effect was nearest to the median one.").first).to_be_visible()
+    expect(page.get_by_text("Sensitivity and specificity of deciding for melanoma (mel) on the same photographs.").first).to_be_visible()
+    expect(page.get_by_text("Photographs on which the effect was closest to the median.").first).to_be_visible()
     ready(page)
     with page.expect_download() as got:
         tap(page.get_by_role("button", name="Report (HTML)"))
@@ -90,7 +90,7 @@ def test_a_cleaned_copy_weights_and_a_trap(page: Page, server: Server, tiny_work
     made = tiny_workspace / "datasets" / "tiny-without-ink"
     assert len(open_dataset(made)) == len(open_dataset(Workspace(tiny_workspace).dataset_path("tiny")))
     tap(page.get_by_text("Training weights", exact=True))
-    expect(page.get_by_text(re.compile("images weigh"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Weights of \d+ images"))).to_be_visible()
     tap(page.get_by_text("A trap split", exact=True))
     expect(page.get_by_role("button", name="trap.csv")).to_be_visible()
     shutil.rmtree(made)

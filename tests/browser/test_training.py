@@ -42,7 +42,7 @@ def test_from_the_form_to_figures_on_its_own_test_images(page: Page, server: Ser
     expect(page.get_by_text(re.compile("balanced accuracy is .* on images it learned from (than|and) in validation")).first).to_be_visible()
     tap(page.get_by_role("link", name=re.compile("Evaluate it on its test images")))
     press(page.get_by_role("button", name="Run it over the dataset"))
-    expect(page.get_by_text("always nv", exact=True)).to_be_visible()
+    expect(page.get_by_text("always nevus (nv)", exact=True)).to_be_visible()
 
 
 def test_a_training_is_stopped_and_goes_on_though_the_page_was_left(page: Page, server: Server) -> None:

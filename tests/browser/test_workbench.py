@@ -39,12 +39,12 @@ def test_inspecting_a_demo_image(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect")
     expect(heatmap(page)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Photograph TINY"))).to_be_visible()
-    expect(page.get_by_text("no medical device").first).to_be_visible()
+    expect(page.get_by_text("not a medical device").first).to_be_visible()
     choose(page, "Class to explain", "vasc")
-    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vascular lesion"))).to_be_visible()
     assert "target=vasc" in page.url
     page.reload()
-    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vasc"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("heatmap of .* for vascular lesion"))).to_be_visible()
 
 
 def test_choosing_another_image_by_search_and_row(page: Page, server: Server, small_dataset: Path) -> None:
@@ -63,7 +63,7 @@ def test_choosing_another_image_by_search_and_row(page: Page, server: Server, sm
 
 def test_a_link_to_what_is_not_there_says_so(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=../../etc/passwd&dataset=nothing&image=none")
-    expect(page.get_by_text(re.compile("asks for classifier “../../etc/passwd”"))).to_be_visible()
+    expect(page.get_by_text(re.compile("asks for the classifier “../../etc/passwd”"))).to_be_visible()
     expect(page.get_by_text(re.compile("holds no image “none”"))).to_be_visible()
     expect(heatmap(page)).to_be_visible()
 
@@ -85,7 +85,7 @@ def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_pa
     ready(page)
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.jpg")
     expect(page.get_by_role("img", name="Photograph mine.jpg")).to_be_visible()
-    expect(page.get_by_text("An upload of 120 × 90 pixels. Nothing else is known of it.")).to_be_visible()
+    expect(page.get_by_text("An upload of 120 × 90 pixels. Nothing else is known about it.")).to_be_visible()
     assert not (tiny_workspace / "datasets" / "kept-images").exists()
 
 
@@ -106,7 +106,7 @@ def test_an_upload_unlike_the_dataset_is_warned_of(
     unfold(page, "Choose an image")
     tap(page.get_by_role("tab", name="Upload"))
     page.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
-    expect(page.get_by_text("this picture is unlike the images of tiny").first).to_be_visible()
+    expect(page.get_by_text("this image is unlike the images of tiny").first).to_be_visible()
     expect(page.get_by_text("Unlike the images of tiny (train).").first).to_be_visible()
     expect(page.get_by_text("Nearest of them").first).to_be_visible()
     path.unlink()
@@ -117,7 +117,7 @@ def test_the_steps_of_a_cam(page: Page, server: Server, method: str) -> None:
     page.goto(f"{server.url}/learn?model=demo-shortcut&target=mel&method={method}")
     for step in ("Feature maps", "Gradients", "Weights", "Weighted sum", "ReLU", "Enlarged"):
         expect(page.get_by_role("heading", name=re.compile(step))).to_be_visible()
-    expect(page.get_by_role("img", name="Heatmap for mel over the photograph")).to_be_visible()
+    expect(page.get_by_role("img", name="Heatmap for melanoma (mel) over the photograph")).to_be_visible()
 
 
 def test_maps_by_depth_and_of_the_scrambled_network(page: Page, server: Server) -> None:
@@ -135,20 +135,22 @@ def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: S
     ready(page)
     canvas = page.locator(".viewer canvas").first
     canvas.hover()
-    told = page.locator(".viewer .told").first
-    expect(told).to_have_text(re.compile(r"Row \d+, column \d+ of 12 × 12: [+−][\d.e-]+, \d+ % of the strongest, (for|against) the class"))
-    before = told.inner_text()
+    readout = page.locator(".viewer .readout").first
+    expect(readout).to_have_text(
+        re.compile(r"Row \d+, column \d+ of 12 × 12: [+−][\d.e-]+, \d+ % of the strongest, (for|against) the class")
+    )
+    before = readout.inner_text()
     canvas.focus()
     for _ in range(4):
         canvas.press("ArrowUp")
-    expect(told).not_to_have_text(before)
+    expect(readout).not_to_have_text(before)
 
 
 def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Server, tiny_workspace: Path) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&method=hirescam")
     expect(page.get_by_text(re.compile("Trust: weak, not tested yet"))).to_be_visible()
     press(page.get_by_role("button", name="Test this map"))
-    unfold(page, "Measurements behind the trust in this map")
+    unfold(page, "Measurements behind this badge")
     expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()
     unfold(page, "Sanity check of this method on this classifier")
     press(page.get_by_role("button", name="Run the sanity check"))
@@ -160,9 +162,9 @@ def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Se
 
 def test_a_long_run_shows_its_progress_and_can_be_stopped_and_begun_again(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&method=rise&target=bcc")
-    expect(page.get_by_role("img", name=re.compile("RISE heatmap of .* for bcc"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("RISE heatmap of .* for basal cell carcinoma"))).to_be_visible()
     unfold(page, "Sanity check of this method on this classifier")
-    again, stop = page.get_by_role("button", name="Run it again"), page.get_by_role("button", name="Stop", exact=True)
+    again, stop = page.get_by_role("button", name="Try again"), page.get_by_role("button", name="Stop", exact=True)
     tap(page.get_by_role("button", name="Run the sanity check"))  # hundreds of thousands of predictions: no end in sight
     expect(page.get_by_text(re.compile(r"^Scrambling: \d+ of "))).to_be_visible()
     press(stop)
@@ -176,13 +178,13 @@ def test_a_long_run_shows_its_progress_and_can_be_stopped_and_begun_again(page: 
 
 def test_why_one_class_and_not_another(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&target=mel&contrast=nv")
-    expect(page.get_by_text(re.compile("Grad-CAM for mel and not nv at layer"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Grad-CAM for melanoma \(mel\) and not nevus \(nv\) at layer"))).to_be_visible()
     expect(page.get_by_text("for the other", exact=True)).to_be_visible()
 
 
 def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&also=demo-shortcut&target=mel")
-    expect(page.get_by_role("img", name="Difference of two heatmaps for mel")).to_be_visible()
+    expect(page.get_by_role("img", name="Difference of two heatmaps for melanoma (mel)")).to_be_visible()
     tap(page.get_by_text("methods", exact=True).first)
     for name in ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Vanilla gradient"):
         expect(page.get_by_role("img", name=f"Heatmap, {name}")).to_be_visible()
@@ -191,7 +193,7 @@ def test_grids_and_the_difference_of_two_classifiers(page: Page, server: Server)
 def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest")
     expect(heatmap(page)).to_be_visible()
-    unfold(page, "Cover a part and see what happens")
+    unfold(page, "Cover a part and see how the scores change")
     canvas = page.locator(".viewer canvas").last
     expect(canvas).to_be_visible()
     ready(page)
@@ -234,7 +236,7 @@ def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(page: Page, tiny
     with serving(tiny_workspace) as fresh:
         page.goto(f"{fresh.url}/inspect?model=demo-shortcut&dataset=tiny&image={image}&target=mel")
         expect(
-            page.get_by_role("img", name=re.compile(f"heatmap of {image} for mel by Demo classifier, taught a shortcut"))
+            page.get_by_role("img", name=re.compile(rf"heatmap of {image} for melanoma \(mel\) by Demo classifier, taught a shortcut"))
         ).to_be_visible()
         expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
 

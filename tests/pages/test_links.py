@@ -27,7 +27,7 @@ def test_a_link_restores_classifier_dataset_image_class_method_and_layer(served:
 @pytest.mark.parametrize(("key", "what"), [("model", "classifier"), ("dataset", "dataset")])
 def test_a_link_to_what_is_not_there_says_so(served: Workspace, key: str, what: str) -> None:
     page = open_page("start", **{key: "nowhere"})
-    assert [w.value for w in page.warning] == [f"The link asks for {what} “nowhere”, which this workspace does not hold."]
+    assert [w.value for w in page.warning] == [f"The link asks for the {what} “nowhere”, which is not in this workspace."]
 
 
 def test_every_script_is_a_page_and_hides_no_room() -> None:
@@ -53,13 +53,13 @@ class TestAddingADataset:
         [
             ("/nowhere/at/all", "new", "does not exist"),
             ("/" + "x" * 300, "new", "does not exist or cannot be read"),
-            ("data/ham", "new", "is no full path"),
-            ("~nobody here/data", "new", "is no full path"),
+            ("data/ham", "new", "is not an absolute path"),
+            ("~nobody here/data", "new", "is not an absolute path"),
             ("{tiny}", "tiny", "a dataset “tiny” is there already"),
             ("{tiny}", "a/b", "“a/b” cannot be a name"),
             ("{tiny}", "..", "cannot be a name"),
             ("{tiny}", "", "has no name"),
-            ("", "new", "no folder or table is named"),
+            ("", "new", "no folder or table is given"),
             ("{picture}", "new", "cannot be read as a table"),
             ("{empty}", "new", "contains neither images nor tables"),
         ],
@@ -79,7 +79,7 @@ class TestAddingADataset:
         page = self.added(f"  {root}  ", "second copy")
         assert not page.exception and not page.error, said(page)[:3]
         assert [s.value for s in page.success][:1] == [
-            "Added second copy: 41 images, HAM10000 (metadata table and image folders). It is the chosen dataset now."
+            "Added second copy: 41 images, HAM10000 (metadata table and image folders). It is now the selected dataset."
         ]
         assert by_key(page, "dataset") == "second copy" and "second copy" in served.dataset_names()
         assert any(b.label in ("Audit it", "Audit it again") for b in page.button)

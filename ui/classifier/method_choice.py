@@ -1,4 +1,4 @@
-"""All methods of explanation, and which of them suits this classifier best, measured on images of the dataset."""
+"""All methods of explanation, and a comparison of them for this classifier on images of the dataset."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from explain.methods import METHODS, unsupported_by
 from explain.stability import CHANGES
 from reports.charts import method_forest
 from ui.inspect.attribution import method_table
-from ui.parts.long_runs import follow, stopped_or_failed
+from ui.parts.components import download
+from ui.parts.long_runs import computed, start_button
 from ui.services import services
 from ui.worker.jobs.explanations import CompareMethods
 
 SAMPLES = (10, 20, 40, 80)
-CHEAP = 3  # forward passes up to which a method is compared unless somebody says otherwise
+CHEAP = 3  # forward passes up to which a method is compared at first
 
 
 def methods(opened: services.OpenModel, data: Dataset | None) -> None:
-    """The table, and the comparison on a sample of the dataset."""
+    """The table of methods, and their comparison on a sample of the dataset."""
     st.write(f"Default: **{METHODS[opened.description.default_method].name}**. {opened.description.method_reason}")
     method_table(opened)
     st.subheader("Which method suits this classifier?", anchor=False)
@@ -39,24 +40,16 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
     found = {m: services.sanity(opened, m, place if METHODS[m].needs == "layer" else "picture") for m in chosen}
     kept = {m: s for m, s in found.items() if s is not None}
     job = CompareMethods(opened.spec, data, sample, tuple(chosen), None, kept)
-    task = services.task(job)
-    if task is not None and task.finished and task.error is None:
-        _scores(task.result(), opened, data)
-        return
-    if task is not None and not task.finished:
-        follow(job, "Comparing")
-        return
-    if task is not None and task.error is not None:
-        stopped_or_failed(job, task.error, "Compare again")
+    if services.task(job) is not None:
+        if scores := computed("Comparing", job, "Compare again"):
+            _scores(scores, opened, data)
         return
     channels = opened.description.default_layer.channels if opened.description.default_layer else 0
     passes = sample * sum(predictions(**QUICK) + (1 + len(CHANGES)) * METHODS[m].cost(channels) for m in chosen)
-    if st.button("Compare them", type="primary", icon=":material/balance:", disabled=not chosen):
-        services.start(job)
-        st.rerun()
+    start_button(job, "Compare them", "balance", disabled=not chosen, primary=True)
     st.caption(
-        f"About {passes:,} predictions. Each map is tested by covering and uncovering what it marks, beside random maps and the "
-        "image centre, and by changes of the photograph that do not matter."
+        f"About {passes:,} predictions. Each map is tested by covering and uncovering the regions it marks, compared with random maps "
+        "and the image centre, and by harmless changes to the photograph."
     )
 
 
@@ -69,22 +62,19 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
     sure = best.over_centre.low > 0
     st.markdown(
         f"Best on {best.images} images of {data.name}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the image centre. "
-        + ("" if sure else "The interval includes 0: on these images not even the best method beats pointing at the middle for sure.")
+        + ("" if sure else "The interval includes 0: on these images, not even the best method reliably beats pointing at the middle.")
     )
-    st.altair_chart(
-        method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested]),
-        width="stretch",
-        alt="Methods by insertion minus deletion area over the controls: "
-        + ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested),
-    )
+    chart = method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested])
+    values = ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested)
+    st.altair_chart(chart, width="stretch", alt=f"Methods by insertion minus deletion area over the controls: {values}")
     rows = [
         {
             "method": METHODS[s.method].name,
-            "over the centre": _told(s.over_centre, "+.3f"),
-            "over random maps": _told(s.over_random, "+.3f"),
-            "steady (Spearman)": _told(s.steady, ".2f"),
-            "in lesion minus chance": _told(s.in_lesion, "+.2f"),
-            "empty maps": _told(s.empty, ".0%"),
+            "over the centre": _cell(s.over_centre, "+.3f"),
+            "over random maps": _cell(s.over_random, "+.3f"),
+            "stability (Spearman)": _cell(s.steady, ".2f"),
+            "in lesion minus chance": _cell(s.in_lesion, "+.2f"),
+            "empty maps": _cell(s.empty, ".0%"),
             "sanity (Spearman)": f"{s.sanity:.2f}" if s.sanity == s.sanity else "not run",
             **s.verdicts,
         }
@@ -93,26 +83,17 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
     st.dataframe(rows, hide_index=True, alt="Figures of all methods compared, with 95 % intervals over lesions")
     st.caption(
         "Over the controls: insertion minus deletion area of the map, minus that of the control; means with 95 % intervals over "
-        "lesions. Steady: the lowest rank correlation under noise, a shift, JPEG and ±10 % brightness. A method that is best here "
-        "need not be best for another classifier."
+        "lesions. Stability: the lowest rank correlation under noise, a shift, JPEG and ±10 % brightness. The best method here need not "
+        "be the best for another classifier."
     )
-    st.download_button(
-        "methods.json",
-        json.dumps(
-            plain(
-                {
-                    "methods": [as_json(s) for s in scores],
-                    "model_sha256": opened.facts.sha256,
-                    "card_sha256": opened.card.sha256,
-                    "dataset_sha256": data.sha256,
-                }
-            ),
-            indent=1,
-        ),
-        f"{opened.name}-methods.json",
-        "application/json",
-    )
+    content = {
+        "methods": [as_json(s) for s in scores],
+        "model_sha256": opened.facts.sha256,
+        "card_sha256": opened.card.sha256,
+        "dataset_sha256": data.sha256,
+    }
+    download(st.columns(3)[0], "methods.json", json.dumps(plain(content), indent=1), f"{opened.name}-methods.json")
 
 
-def _told(figure: Figure, spec: str) -> str:
+def _cell(figure: Figure, spec: str) -> str:
     return f"{figure:{spec}}" if figure.defined else f"– ({figure.reason})"

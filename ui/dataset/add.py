@@ -1,4 +1,4 @@
-"""Adding a dataset: its folder or table, and the name it goes by here."""
+"""Adding a dataset: its folder or table, and its name in the workspace."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import streamlit as st
 from core.errors import LesionLensError, WorkspaceError
 from datasets.layouts import NAMES
 from ui.parts import choice
+from ui.parts.components import images
 from ui.services import services
 
 PATH, NAME, ADDED = "add-path", "add-name", "dataset-added"
 
 
 def add_dataset() -> None:
-    """The form; what was typed stays until the dataset is added. Only where the browser and the server are one machine."""
+    """The form; what was typed stays until the dataset is added. Only where browser and server are on the same machine."""
     added = st.session_state.pop(ADDED, None)
     if added is not None:
         st.success(added, icon=":material/check:")
     with st.expander("Add a dataset", key="fold-add", icon=":material/add:"):
         if not services.is_local():
             st.info(
-                "This server can be reached from other machines, so a browser may not name folders on it. Whoever runs it adds a dataset "
+                "This server can be reached from other machines, so a browser may not name folders on it. Its operator can add a dataset "
                 "with `python cli.py dataset add PATH --name NAME`."
             )
             return
@@ -31,7 +32,7 @@ def add_dataset() -> None:
             name = st.text_input("Name in this workspace", placeholder="ham10000", key=NAME).strip()
             st.caption(
                 "Nothing is copied. Recognised automatically: HAM10000, ISIC challenges 2016–2020, isic-cli downloads, ISIC JSON files, "
-                "one folder per class, any table with image ids."
+                "one folder per class, any table with image IDs."
             )
             if not st.form_submit_button("Add", icon=":material/add:"):
                 return
@@ -45,15 +46,15 @@ def add_dataset() -> None:
 
 def _add(path: str, name: str) -> None:
     if not path:
-        raise WorkspaceError("no folder or table is named.", todo="Type where it is on this machine.")
+        raise WorkspaceError("no folder or table is given.", todo="Enter its path on this machine.")
     if not name:
-        raise WorkspaceError("the dataset has no name.", todo="Type the name it shall have in this workspace.")
+        raise WorkspaceError("the dataset has no name.", todo="Enter a name for it in this workspace.")
     found = Path(path).expanduser() if path.startswith("~/") else Path(path)
     if not found.is_absolute():
-        raise WorkspaceError("is no full path.", path, f"Begin with the root of the disk, such as {Path.home() / 'data'}.")
+        raise WorkspaceError("is not an absolute path.", path, f"Enter an absolute path, such as {Path.home() / 'data'}.")
     with st.spinner("Reading its table and the list of its files…"):
         data = services.workspace().add_dataset(name, found)
-    st.session_state[ADDED] = f"Added {name}: {len(data):,} images, {NAMES.get(data.layout, data.layout)}. It is the chosen dataset now."
+    st.session_state[ADDED] = f"Added {name}: {images(len(data))}, {NAMES.get(data.layout, data.layout)}. It is now the selected dataset."
     st.query_params[choice.DATASET] = name
     st.query_params.pop(choice.IMAGE, None)
     st.session_state.pop(choice.IMAGE, None)

@@ -1,4 +1,4 @@
-"""Whether a score is the chance it looks like, what corrects it, and what deciding by it is worth."""
+"""Whether a score is the probability it looks like, how to correct it, and the net benefit of deciding by it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import streamlit as st
 
 from evaluation.calibration import CORRECTIONS, brier, calibration_error, reliability
 from evaluation.net_benefit import THRESHOLDS, net_benefit, treat_all
-from evaluation.readers import CLASSES
 from reports.evaluation_charts import decision_chart, reliability_chart
 from studies.assess import Assessment
+from ui.evaluate.thresholds import class_choice
+from ui.parts.components import named
 
 NONE = "nothing"
 
@@ -19,14 +20,11 @@ NONE = "nothing"
 def calibration(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
     """of: the assessment of another split, which a correction is fitted on."""
     e = assessment.evaluation
-    names = [c.name for c in e.per_class if 0 < c.support < e.n_images]
-    if not names:
-        st.caption("Only one class occurs here, so there is nothing to compare a score with.")
-        return
-    usual = next((c for c in names if c in CLASSES), names[0])
     others = [s for s in splits if s != split]
     one, two, three = st.columns([1.2, 2, 2], vertical_alignment="bottom")
-    name = one.selectbox("Class", names, index=names.index(usual), key="calibration-class")
+    name = class_choice(one, "Class", assessment, "calibration-class")
+    if name is None:
+        return
     way = two.selectbox("Correct the scores by", [NONE, *CORRECTIONS], key="correction", disabled=not others)
     where = three.selectbox("fitted on split", others, key="fitted-on", disabled=way == NONE) if others else None
     rows, classes = assessment.rows, list(e.classes)
@@ -36,23 +34,23 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
     shown = {"as they are": scores[:, k]} | ({"corrected": corrected[:, k]} if corrected is not None else {})
     left, right = st.columns(2, gap="large")
     with left:
-        bins = {told: reliability(s, positive, groups) for told, s in shown.items()}
+        bins = {which: reliability(s, positive, groups) for which, s in shown.items()}
         worst = max(bins["as they are"], key=lambda b: abs(b.share.value - b.score))
         st.altair_chart(
             reliability_chart(bins["as they are"], bins.get("corrected")),
             width="stretch",
-            alt=f"Reliability of the scores of {name}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}",
+            alt=f"Reliability of the scores for {named(name)}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}",
         )
-        for told, s in shown.items():
+        for which, s in shown.items():
             parts = brier(s, positive)
             st.markdown(
-                f"Scores {told}: calibration error **{calibration_error(s, positive):.3f}**, Brier score **{parts.score:.3f}** "
+                f"Scores {which}: calibration error **{calibration_error(s, positive):.3f}**, Brier score **{parts.score:.3f}** "
                 f"(reliability {parts.reliability:.3f} − resolution {parts.resolution:.3f} + uncertainty {parts.uncertainty:.3f} "
                 f"{'+' if parts.within >= 0 else '−'} {abs(parts.within):.3f} within bins)"
             )
         st.caption(
-            f"Each point is about a tenth of the {len(rows):,} images, lines are 95 % intervals by lesion. Below the dashed line the "
-            "classifier is surer than it is right. On another mix of patients it is off again."
+            f"Each point is about a tenth of the {len(rows):,} images; lines are 95 % intervals by lesion. Below the dashed line, the "
+            "classifier is overconfident. With another mix of patients, the scores are off again."
         )
     with right:
         curves = {
@@ -63,11 +61,11 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         if corrected is not None:
             curves["by the corrected score"] = net_benefit(shown["corrected"], positive)
         best = THRESHOLDS[curves["by the score"] > np.maximum(curves["treat all"], 0)]
-        told = f"better than both from {best.min():.0%} to {best.max():.0%}" if len(best) else "nowhere better than both"
-        st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {name}: by the score {told}")
+        span = f"better than both from {best.min():.0%} to {best.max():.0%}" if len(best) else "nowhere better than both"
+        st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {named(name)}: by the score {span}")
         st.caption(
-            f"Decision curve: true positives less false ones, weighed by the odds of the threshold, a patient. By the score it is {told}. "
-            f"The threshold is the chance of {name} from which one would act."
+            "Decision curve: true positives minus false positives, weighted by the odds of the threshold, per patient. By the score it is "
+            f"{span}. The threshold is the probability of {named(name)} from which one would act."
         )
 
 

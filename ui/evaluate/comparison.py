@@ -1,4 +1,4 @@
-"""A second classifier on the same images: what differs, by how much, and where the two disagree."""
+"""A second classifier on the same images: how the figures differ, and where the two disagree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
 from ui.evaluate.ensembles import run_missing
 from ui.evaluate.heatmaps import decided_pictures
-from ui.parts.components import cells, figure_metric, lesion_name, show_picture
+from ui.parts.components import cells, code_key, figure_metric, lesion_name, show_picture
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
@@ -35,11 +35,10 @@ class Disagreement:
 
 
 def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
-    """Choose another classifier of the workspace, or one of an ensemble's members; its predictions are made here where they are
-    missing."""
+    """Another classifier of the workspace, or one of an ensemble's members; its predictions are made here where they are missing."""
     others = [n for n in services.workspace().model_names() if not judged.alone or n != judged.first.name]
     if not others:
-        st.caption("The workspace holds no other classifier. Add one on the Classifier page.")
+        st.caption("There is no other classifier in this workspace. Add one on the Classifier page.")
         return
     name = st.selectbox("Compare with", [NONE, *others], key="compare-with", bind="query-params")
     if name in (None, NONE):
@@ -66,7 +65,7 @@ def _compared(first: Assessment, second: Assessment) -> Comparison:
 
 def _differences(found: Comparison, first: str, second: str, assessment: Assessment) -> None:
     st.markdown(
-        f"On the same {found.n_images:,} images, **{second}** less **{first}**. Only {second} is right on {found.better:,}, only {first} "
+        f"On the same {found.n_images:,} images, **{second}** minus **{first}**. Only {second} is right on {found.better:,}, only {first} "
         f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
     columns = [*st.columns(2), *st.columns(2)]  # four in a row are cut off on a small screen
@@ -77,25 +76,26 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         st.altair_chart(
             difference_heatmap(found.matrix, assessment.evaluation.classes),
             width="stretch",
-            alt=f"Confusion matrix of {second} less that of {first}; {int(np.trace(found.matrix)):+,} right decisions",
+            alt=f"Confusion matrix of {second} minus that of {first}; {int(np.trace(found.matrix)):+,} right decisions",
         )
-        st.caption("Images more or less in each cell. Blue is a gain: more on the diagonal, fewer beside it. Orange is a loss.")
+        code_key(assessment.evaluation.classes)
+        st.caption("Images more or fewer in each cell. Blue is a gain: more on the diagonal, fewer off it. Orange is a loss.")
     with right:
         names = list(next(iter(found.per_class.values())))
         rows = {who: [figures[n].cell("+.3f") for n in names] for who, figures in found.per_class.items()}
         shown = pd.DataFrame.from_dict(rows, orient="index", columns=[BY_KEY[n].name for n in names])
-        st.dataframe(shown, alt=f"Differences class by class, {second} less {first}")
-        st.caption("Differences with 95 % intervals: both are resampled together, by lesion. An interval beyond 0 is a difference.")
+        st.dataframe(shown, alt=f"Differences class by class, {second} minus {first}")
+        st.caption("Differences with 95 % intervals; both are resampled together, by lesion. An interval that excludes 0 is a difference.")
 
 
 def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:
-    """Images the two decide differently, the surest quarrel first, with what each looked at for its own decision."""
+    """Images the two decide differently, with the heatmap of each for its own decision."""
     apart = disagreements(one.rows, two.rows)
     if not apart:
-        st.caption("They decide alike on every image.")
+        st.caption("They decide every image alike.")
         return
     pages = -(-len(apart) // SHOWN)
-    st.markdown(f"**They decide {len(apart):,} images differently**, the surest of both first")
+    st.markdown(f"**They decide {len(apart):,} images differently**, the most confident disagreements first")
     page = st.pagination(pages, key="disagree-page") if pages > 1 else 1
     here = apart[(page - 1) * SHOWN : page * SHOWN]
     for cell, one_image in zip(cells(len(here), 2, "medium"), here, strict=True):

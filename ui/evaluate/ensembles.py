@@ -1,4 +1,4 @@
-"""Better predictions from the same networks: several views of an image, several classifiers, another mix of diagnoses."""
+"""Better predictions from the same networks: several views of an image, several classifiers, prior correction."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from datasets.dataset import Dataset
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
 from models.predictions import PredictionTable, by_code
 from studies.assess import QUICK, assess, shares
+from ui.parts.choice import ALL
 from ui.parts.long_runs import follow
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
-ALL = "all images"
 WAY_NAMES = {"mean": "mean", "weighted": "fitted weights", "majority": "majority"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How predictions are put together. also: other classifiers; fitted_on, prior: splits, or ALL; None where nothing is fitted."""
+    """How predictions are combined. also: other classifiers; fitted_on, prior: splits, or ALL; None where nothing is fitted."""
 
     also: tuple[str, ...] = ()
     way: str = "mean"
@@ -35,7 +35,7 @@ PLAIN = Recipe()
 
 
 def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
-    """Controls; the classifier alone, on the images as they are, unless something is chosen."""
+    """The controls; at first, the classifier alone on the images as they are."""
     others = [n for n in services.workspace().model_names() if n != name]
     with st.expander(
         "Better predictions from the same networks: views, several classifiers, prior", key="fold-recipe", icon=":material/join:"
@@ -48,25 +48,20 @@ def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
             "Nine views of each image",
             key="views",
             bind="query-params",
-            help="Test-time augmentation after Steppan & Hanke 2020: the image itself (weight .4) and eight views, cut at the corners of "
-            "an image enlarged by 5 % and mirrored. Takes nine times as long.",
+            help="Test-time augmentation after Steppan & Hanke 2020: the image itself (weight 0.4) and eight views, cropped at the "
+            "corners of the image enlarged by 5 %, and mirrored. Takes nine times as long.",
         )
         prior = None
-        if two.toggle(
-            "Divide by share in training",
-            key="prior",
-            help="Steppan & Hanke 2020: brings up rare classes. Scores then say nothing about how common a diagnosis is.",
-        ):
+        help = "Steppan & Hanke 2020: raises rare classes. The scores then no longer reflect how common a diagnosis is."
+        if two.toggle("Divide by prevalence in training", key="prior", help=help):
             places = [*splits, ALL]
             prior = two.selectbox("Trained on", places, index=places.index("train") if "train" in places else 0, key="prior-split")
     return Recipe(tuple(also), way, fitted_on, views, prior)
 
 
-def made(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> PredictionSet | None:
-    """The predictions a recipe asks for; None while one of the members has to be run first, which is then on screen.
-
-    Raises LesionLensError where they do not fit together.
-    """
+def combined(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> PredictionSet | None:
+    """The predictions of a recipe; None where a member has to be run first, which is then on screen. Raises LesionLensError where the
+    members do not fit together."""
     members = [opened, *(services.model(n) for n in recipe.also)]
     tables = [predictions.kept(m, data, recipe.views) for m in members]
     for member, table in zip(members, tables, strict=True):
@@ -86,7 +81,7 @@ def made(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> Predictio
 
 
 def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
-    """What is judged, where it is not the classifier alone."""
+    """What is evaluated, where it is not the classifier alone."""
     if recipe == PLAIN:
         return
     words = []
@@ -94,23 +89,23 @@ def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
         who = [f"{m.name} ({w:.2f})" if recipe.way == "weighted" else m.name for m, w in zip(made.members, made.weights, strict=True)]
         words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(who)}")
         if recipe.way == "weighted":
-            words.append(f"weights fitted on {recipe.fitted_on}: judge them on other images")
+            words.append(f"weights fitted on {recipe.fitted_on}: evaluate on other images")
     if recipe.views:
         words.append("nine views of each image")
     if recipe.prior is not None:
-        words.append(f"scores divided by each class's share in {recipe.prior}")
-    st.info(f"Judged here: {'; '.join(words)}.", icon=":material/join:")
+        words.append(f"scores divided by each class's prevalence in {recipe.prior}")
+    st.info(f"Evaluated: {'; '.join(words)}.", icon=":material/join:")
 
 
 def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
     way = st.segmented_control(
-        "put together by",
+        "combined by",
         list(WAYS),
         default="mean",
         format_func=WAY_NAMES.__getitem__,
         key="ensemble-way",
         disabled=not several,
-        help="Mean of the scores; mean with weights fitted where nobody learned; or the share of classifiers that decide for a class.",
+        help="Mean of the scores; mean with weights fitted on held-out images; or the share of classifiers that decide for a class.",
     )
     if way != "weighted" or not several:
         return way or "mean", None
@@ -120,7 +115,7 @@ def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
         places,
         index=places.index("val") if "val" in places else 0,
         key="weights-split",
-        help="Choose images that no member learned from, and that you do not judge on.",
+        help="Choose images that no member was trained on and that you do not evaluate on.",
     )
 
 
@@ -138,17 +133,17 @@ def _name(members: Sequence[services.OpenModel], recipe: Recipe) -> str:
 
 
 def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) -> None:
-    """What a page shows where a classifier has no predictions of this kind yet: a button, or the progress."""
+    """Where a classifier has no predictions of this kind yet: a button that runs it, or the progress."""
     job = predictions.run(member, data, views)
     task = services.task(job)
     if task is not None and task.error is None:
         follow(job, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
         return
-    seen = ", nine views of each image," if views else ""
-    st.write(f"**{member.card.name}** has not been run over **{data.name}** ({len(data):,} images){seen} yet.")
+    with_views = " with nine views of each image" if views else ""
+    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({len(data):,} images){with_views}.")
     if task is not None and task.error is not None:
         st.warning(str(task.error))
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):
         predictions.start(member, data, views)
         st.rerun()
-    st.caption("A run that was stopped goes on where it was. The result is kept and found again by the hashes of file, card and data.")
+    st.caption("A run that was stopped continues where it stopped. Its result is kept for this file, card and dataset.")

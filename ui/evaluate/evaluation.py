@@ -15,52 +15,44 @@ from evaluation.rules import RULES
 from reports.charts import confusion_heatmap, figures_by_class
 from studies.assess import Assessment, class_table
 from ui.evaluate.heatmaps import decided_pictures, mean_heatmap
-from ui.parts.components import figure_metric, gallery
+from ui.parts.components import code_key, figure_metric, gallery, images, lesion_name, named
 from ui.services.predictions import PredictionSet
 
 CELL_IMAGES = 12
 TOGETHER = (
-    " Maps are put together as the scores are: views laid back where they were seen, and of several classifiers the mean of their maps, "
-    "each relative to its own strongest value."
+    " Maps are combined as the scores are: the maps of the views, mapped back to the image; and for several classifiers, the mean of "
+    "their maps, each relative to its own strongest value."
 )
 RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
 
 
 def how_judged(classes: Sequence[str]) -> How:
-    """The decision rule, β and a prevalence, as chosen; what most people want is chosen already."""
-    with st.expander("How it is judged: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
+    """The decision rule, β and a prevalence, as chosen."""
+    with st.expander("Settings: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
         one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
         rule = (
             one.segmented_control(
-                "An image is decided for",
+                "Decide for",
                 list(RULES),
                 default="argmax",
                 format_func=RULE_NAMES.__getitem__,
                 key="rule",
                 bind="query-params",
                 width="stretch",
-                help="The class with the highest score; or, as in the ISIC challenge's table, every class that scores above 0.5: none, "
-                "one or several.",
+                help="The class with the highest score; or, as in the ISIC challenge, every class that scores above 0.5: none, one or "
+                "several.",
             )
             or "argmax"
         )
-        beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more sensitivity weighs than PPV.")
-        name = three.selectbox("Prevalence of", classes, index=None, key="prevalence-of", placeholder="choose a class")
-        share = four.number_input(
-            "is, in percent,",
-            0.01,
-            99.99,
-            2.0,
-            0.5,
-            key="prevalence",
-            disabled=name is None,
-            help="Of the people you have in mind. PPV and NPV there are in the table then.",
-        )
+        beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more weight sensitivity has than PPV.")
+        name = three.selectbox("Prevalence of", classes, None, format_func=lesion_name, key="prevalence-of", placeholder="choose a class")
+        note = "In the population you have in mind. The table then shows PPV and NPV for it."
+        share = four.number_input("in percent", 0.01, 99.99, 2.0, 0.5, key="prevalence", disabled=name is None, help=note)
     return How(RULES[rule], float(beta), prevalence={name: share / 100} if name else {})
 
 
 def headline(assessment: Assessment) -> None:
-    """Accuracy beside what always guessing the commonest class would give, and who was left out."""
+    """Accuracy beside that of always deciding for the commonest class, and which images were left out."""
     e = assessment.evaluation
     one, two, three = st.columns(3)
     accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
@@ -68,37 +60,31 @@ def headline(assessment: Assessment) -> None:
     two.metric(
         "Majority baseline",
         f"{e.majority_baseline:.1%}",
-        f"always {e.majority_class}",
+        f"always {named(e.majority_class)}",
         delta_color="off",
         delta_arrow="off",
         border=True,
         help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
     )
     figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
-    mean_auc = (
-        "Mean AUC",
-        e.averages[MACRO]["auc"],
-        f"Mean over the classes that occur here: {BY_KEY['auc'].meaning}.",
-        BY_KEY["auc"].form,
-    )
+    mean_auc = ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes present: {BY_KEY['auc'].meaning}.", BY_KEY["auc"].form)
     further = [(m.name, e[m.key], m.explained, m.form) for m in HEADLINE if m not in (accuracy, balanced)]
     for column, tile in zip(st.columns(1 + len(further)), [mean_auc, *further], strict=True):
         figure_metric(column, *tile)
     others = "".join(f" {m.name}: {e[m.key]:{m.form}}." for m in OF_ALL if not m.headline and m.key in e.figures)
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. The figures above and the matrix go by the highest score.{others} "
+        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
-        told = "; ".join(f"{n:,} images {reason}" for reason, n in assessment.left_out.items())
-        st.caption(f"Left out: {told}.")
+        st.caption(f"Left out: {'; '.join(f'{images(n)} {reason}' for reason, n in assessment.left_out.items())}.")
     if assessment.mapping:
-        told = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
-        st.info(f"The dataset's labels were brought to the classifier's classes: {told}.", icon=":material/swap_horiz:")
+        mapping = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
+        st.info(f"The dataset's labels were mapped to the classifier's classes: {mapping}.", icon=":material/swap_horiz:")
 
 
 def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment) -> None:
-    """The matrix beside one figure of all classes, all figures in a table, and the images of a chosen cell."""
+    """The matrix beside one figure of all classes, the table of all figures, and the images of a chosen cell."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         picked = confusion(assessment)
@@ -110,7 +96,7 @@ def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment)
 
 
 def confusion(assessment: Assessment) -> tuple[str, str] | None:
-    """The matrix; a clicked cell, or one chosen below it, as (diagnosis, decision)."""
+    """The matrix; the cell that is clicked or chosen below it, as (diagnosis, decision)."""
     e = assessment.evaluation
     st.subheader("Confusion matrix", anchor=False)
     percent = (
@@ -119,7 +105,7 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
     )
     worst = _commonest_mistake(assessment)
     alt = f"Confusion matrix of {len(e.classes)} classes. " + (
-        f"Commonest mistake: {worst[0]} decided as {worst[1]}, {worst[2]} images." if worst else ""
+        f"Commonest mistake: {named(worst[0])} decided as {named(worst[1])}, {images(worst[2])}." if worst else ""
     )
     event = st.altair_chart(
         confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt
@@ -129,6 +115,7 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
     if clicked is not None and st.session_state.get("last-cell") != clicked:
         st.session_state["diagnosed"], st.session_state["decided"] = clicked
     st.session_state["last-cell"] = clicked
+    code_key(e.classes)
     st.caption("Click a cell, or choose one here, to see its images.")
     left, right = st.columns(2)
     diagnosed = left.selectbox("Diagnosis", e.classes, index=None, key="diagnosed", placeholder="choose", bind="query-params")
@@ -148,8 +135,8 @@ def class_figures(assessment: Assessment) -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
-    told = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
-    st.altair_chart(figures_by_class(frame, name, BY_KEY[name].name), width="stretch", alt=f"{BY_KEY[name].name} by class: {told}")
+    values = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
+    st.altair_chart(figures_by_class(frame, name, BY_KEY[name].name), width="stretch", alt=f"{BY_KEY[name].name} by class: {values}")
     st.caption(f"{BY_KEY[name].explained} Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
 
 
@@ -161,9 +148,9 @@ def figure_table(assessment: Assessment) -> None:
     shown = pd.DataFrame({"class": frame["class"], "images": [f"{n:,}" for n in frame["support"]]})
     for m in known:
         shown[m.title(e.beta)] = [c[m.key].cell() if m.key in c.figures else "" for c in e.per_class]
-    for kind, told in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
+    for kind, title in ((MACRO, "macro mean"), (WEIGHTED, "weighted mean")):
         means = {BY_KEY[key].title(e.beta): f.cell() for key, f in e.averages[kind].items()}
-        shown = pd.concat([shown, pd.DataFrame([{"class": told, **means}])], ignore_index=True)
+        shown = pd.concat([shown, pd.DataFrame([{"class": title, **means}])], ignore_index=True)
     st.dataframe(
         shown.fillna(""),
         hide_index=True,
@@ -179,19 +166,19 @@ def figure_table(assessment: Assessment) -> None:
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
     st.caption(
-        f"Decision rule: {e.decision_rule}. Intervals: AUC by Obuchowski; shares of fewer than 100 lesions, or of none or all, by Wilson "
-        f"on the effective number; all others by {e.resamples:,} resamples of the lesions (BCa)."
+        f"Decision rule: {e.decision_rule}. Intervals: AUC, Obuchowski; shares of fewer than 100 lesions, or of none or all of them, "
+        f"Wilson on the effective number; all others, {e.resamples:,} resamples of the lesions (BCa)."
     )
 
 
 def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
-    """The images of one cell, the most confident first, with what the network looked at for its decision."""
+    """The images of one cell, the most confident first, with heatmaps of the decision."""
     rows = assessment.rows
     cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
     right = diagnosed == decided
-    st.subheader(f"{diagnosed} decided as {decided}: {len(cell):,} images", anchor=False)
+    st.subheader(f"{lesion_name(diagnosed)} decided as {named(decided)}: {images(len(cell))}", anchor=False)
     if cell.empty:
-        st.info("No image in this cell." + ("" if right else " This mistake was not made."))
+        st.info("No image in this cell." + ("" if right else " This mistake did not occur."))
         return
     maps_on = st.toggle("Heatmaps of the decision", value=True, key="maps-on")
     pages = (len(cell) - 1) // CELL_IMAGES + 1

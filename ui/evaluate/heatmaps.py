@@ -1,8 +1,9 @@
-"""What classifiers looked at for their decisions: small pictures with maps, and the mean map of many."""
+"""Heatmaps of decisions: thumbnails with maps, and the mean map of many images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
@@ -13,9 +14,9 @@ from explain.centred import CentredMean
 from explain.methods import METHODS
 from explain.views import mean_of_maps
 from imaging.overlay import colour_picture, draw_contour, overlay
-from imaging.resize import enlarge, scale_image, seen_box, thumbnail
-from ui.parts.components import show_picture
-from ui.parts.long_runs import follow, stopped_or_failed
+from imaging.resize import scale_image, thumbnail
+from ui.parts.components import NO_LAYER, images, named, show_picture
+from ui.parts.long_runs import computed, start_button
 from ui.services import services
 from ui.services.predictions import PredictionSet
 from ui.worker.jobs.explanations import ExplainImages, MeanMap
@@ -24,32 +25,23 @@ MEAN_IMAGES = 200
 
 
 def mean_heatmap(opened: services.OpenModel, data: Dataset, image_ids: Sequence[str], decided: str) -> None:
-    """Where the classifier looks on average over a cell, measured from the lesions' centres."""
+    """The mean heatmap over the images of a cell, centred on their lesions."""
     st.markdown("**Where it looks on average**")
     targets = [k for k, code in enumerate(opened.card.codes) if code == decided]
     masked = [i for i in image_ids if i in data.masks]
     if not opened.description.default_layer or not targets:
-        st.caption("This network shows no layer that keeps a picture.")
+        st.caption(NO_LAYER)
         return
     if not masked:
-        st.caption("No image of this cell has a lesion mask, which the mean is centred on.")
+        st.caption("The mean is centred on lesion masks, and no image of this cell has one.")
         return
     drawn = np.random.default_rng(0).permutation(masked)[:MEAN_IMAGES]
     ids = sorted(drawn.tolist())
     job = MeanMap(opened.spec, data, tuple(ids), targets[0])
-    task = services.task(job)
-    if task is None:
-        if st.button(f"Average over {len(ids):,} image{'s' if len(ids) != 1 else ''} with a mask", icon=":material/blur_on:"):
-            services.start(job)
-            st.rerun()
-        return
-    if not task.finished:
-        follow(job, "Averaging")
-        return
-    if task.error is not None:
-        stopped_or_failed(job, task.error, "Average again")
-        return
-    _show_mean(task.result(), decided, len(image_ids))
+    if services.task(job) is None:
+        start_button(job, f"Average over {images(len(ids))} with a mask", "blur_on")
+    elif found := computed("Averaging", job, "Average again"):
+        _show_mean(found, decided, len(image_ids))
 
 
 def _show_mean(found: CentredMean, decided: str, of: int) -> None:
@@ -63,12 +55,12 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
     outline = scale_image((found.lesion >= 0.5).astype(np.uint8), (side, side), "nearest").astype(bool)
     left, right = st.columns([1, 2])
     with left:
-        show_picture(draw_contour(large, outline), f"Mean heatmap for {decided}, centred on the lesion", lossless=True)
+        show_picture(draw_contour(large, outline), f"Mean heatmap for {named(decided)}, centred on the lesion", lossless=True)
     with right:
         st.caption(
-            f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {decided}) of {of:,} images, each relative to its own "
-            "strongest value, moved and scaled so that the lesions lie on each other: two lesion radii to each side. The line is where "
-            "half of the lesions reach. Orange speaks for the decision, blue against it; grey is seen in less than half of the images."
+            f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {named(decided)}) of {of:,} images, each relative to its own "
+            "strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions reach the "
+            "line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the images."
         )
         inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)
         if (inside & seen).any() and (~inside & seen).any():
@@ -77,17 +69,14 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
 
 
 def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list[np.ndarray | None]:
-    """Small pictures, with the heatmap of one class over them where wanted and possible; None where one cannot be read.
+    """Thumbnails, with the heatmap of one class over them if wanted and possible; None for an image that cannot be read.
 
-    Of several classifiers it is the mean of their maps, with the weights of their scores.
+    For several classifiers it is the mean of their maps, with the weights of their scores.
     """
-    images = {}
+    small = {}
     for image_id in ids:
-        try:
-            images[image_id] = services.picture(data, image_id)
-        except ImageError:
-            continue
-    small = {image_id: thumbnail(picture.pixels, 320) for image_id, picture in images.items()}
+        with suppress(ImageError):
+            small[image_id] = thumbnail(services.picture(data, image_id).pixels, 320)
     of_members = [_maps(m, judged.views, data, small, decided) for m in judged.members] if maps_on and small else []
     known = [(maps, w) for maps, w in zip(of_members, judged.weights, strict=False) if maps is not None]
     pictures = dict(small)
@@ -101,14 +90,7 @@ def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], d
 def _maps(
     opened: services.OpenModel, views: bool, data: Dataset, pictures: Mapping[str, np.ndarray], decided: str
 ) -> list[np.ndarray] | None:
-    """One classifier's maps of a class, each over its whole picture; None where it has no such class, or no layer that keeps a picture."""
-    card = opened.card
-    targets = [k for k, code in enumerate(card.codes) if code == decided]
-    if not targets:
-        return None
-    ids = tuple(pictures)
-    maps = services.ask(ExplainImages(opened.spec, data, ids, targets[0], views))
-    if maps is None:
-        return None
-    sizes = [p.shape[:2] for p in pictures.values()]
-    return [enlarge(m, size, seen_box(size, card.size, card.resize.geometry)) for m, size in zip(maps, sizes, strict=True)]
+    """One classifier's maps of a class, each over its picture; None where it has no such class, or no spatial layer."""
+    targets = [k for k, code in enumerate(opened.card.codes) if code == decided]
+    maps = services.ask(ExplainImages(opened.spec, data, tuple(pictures), targets[0], views)) if targets else None
+    return maps if maps is None else [opened.enlarged(m, p.shape[:2]) for m, p in zip(maps, pictures.values(), strict=True)]

@@ -14,7 +14,7 @@ from ui.services.predictions import PredictionSet
 
 
 def report_html(judged: PredictionSet, data: Dataset, assessment: Assessment) -> str:
-    """With the classifier's card, the audit's findings where there is one, and the maps of the worst mistakes."""
+    """The report, with the classifier's card, the findings of an audit if there is one, and the maps of the worst mistakes."""
     overlays: dict[str, np.ndarray] = {}
     for decided, rows in worst_mistakes(assessment.rows).groupby("decision"):
         ids = rows["image_id"].tolist()

@@ -1,4 +1,4 @@
-"""Curves of one class, a threshold chosen on one split and applied to this one, and what it means for 1,000 people."""
+"""Curves of one class, a threshold chosen on one split and applied to this one, and its outcome for 1,000 people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from evaluation.curves import Curve, precision_recall_curve, roc_curve
 from evaluation.intervals import Figure, ratio
@@ -15,6 +16,7 @@ from evaluation.readers import CLASSES, READERS
 from evaluation.thresholds import WAYS, operating_points
 from reports.evaluation_charts import curve_chart, of_a_thousand, people_chart
 from studies.assess import Assessment
+from ui.parts.components import lesion_name, named
 from ui.services import services
 
 HERE = "these images"
@@ -22,54 +24,42 @@ HERE = "these images"
 
 def operating_point(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
     """of: the assessment of another split, for a threshold that is chosen there."""
-    classes = [c.name for c in assessment.evaluation.per_class if 0 < c.support < assessment.evaluation.n_images]
-    if not classes:
-        st.caption("Only one class occurs here, so there is nothing to tell apart.")
-        return
-    usual = next((c for c in classes if c in CLASSES), classes[0])
     one, two, three, four = st.columns([1.2, 2.4, 1.4, 1.4], vertical_alignment="bottom")
-    name = one.selectbox("Class against the rest", classes, index=classes.index(usual), key="curve-class")
+    name = class_choice(one, "Class against the rest", assessment, "curve-class")
+    if name is None:
+        return
     way_name = two.selectbox("Threshold for", list(WAYS), key="way")
-    way = WAYS[way_name]
-    number = (
-        three.number_input(way.asks[0].upper() + way.asks[1:], way.low, way.high, way.usual, key=f"number-{way_name}")
-        if way.asks
-        else way.usual
-    )
+    way, number = WAYS[way_name], WAYS[way_name].usual
+    if way.asks:
+        number = three.number_input(way.asks[0].upper() + way.asks[1:], way.low, way.high, way.usual, key=f"number-{way_name}")
     places = [HERE, *[s for s in splits if s != split]]
-    where = four.selectbox("Chosen on", places, key="chosen-on", help="Choose on images that are not the ones you judge on.")
-    source = assessment if where == HERE else of(where)
-    chosen = _threshold(source, name, way_name, float(number))
+    where = four.selectbox("Chosen on", places, key="chosen-on", help="Choose it on other images than those you evaluate on.")
+    chosen = _threshold(assessment if where == HERE else of(where), name, way_name, float(number))
     if chosen is None:
-        st.warning(f"There are no images of {name} in split {where} to choose on.")
+        st.warning(f"There are no images of {named(name)} in split {where} to choose on.")
         return
     scores = _side(assessment, name)[0]
-    ends = float(np.floor(scores.min() * 1000) / 1000), float(np.ceil(scores.max() * 1000) / 1000)
-    threshold = (
-        st.slider(
-            "Decide for it from this score on",
-            ends[0],
-            ends[1],
-            min(max(chosen, ends[0]), ends[1]),
-            0.001,
-            "%.3f",
-            key=f"threshold-{name}-{way_name}-{number}-{where}-{split}",
-        )
-        if ends[0] < ends[1]
-        else chosen
-    )
-    st.caption(
-        f"Threshold {chosen:.4f} by {way_name}"
-        + (f" {number:g}" if way.asks else "")
-        + f", chosen on {where}"
-        + (
-            ". Chosen and judged on the same images, it looks better than it will elsewhere."
-            if where == HERE
-            else f", applied to {split or 'all images'}."
-        )
-    )
+    low, high = float(np.floor(scores.min() * 1000) / 1000), float(np.ceil(scores.max() * 1000) / 1000)
+    threshold = chosen
+    if low < high:
+        start, key = min(max(chosen, low), high), f"threshold-{name}-{way_name}-{number}-{where}-{split}"
+        threshold = st.slider("Decide for it from this score upwards", low, high, start, 0.001, "%.3f", key=key)
+    same = ". Chosen and evaluated on the same images, it looks better than it will elsewhere."
+    applied = same if where == HERE else f", applied to {split or 'all images'}."
+    st.caption(f"Threshold {chosen:.4f} by {way_name}" + (f" {number:g}" if way.asks else "") + f", chosen on {where}{applied}")
     _curves(assessment, name, float(threshold))
     _outcome(assessment, name, float(threshold))
+
+
+def class_choice(place: DeltaGenerator, label: str, assessment: Assessment, key: str) -> str | None:
+    """One of the classes that some, but not all, of the images belong to; None, with the reason on screen, where there is none."""
+    e = assessment.evaluation
+    classes = [c.name for c in e.per_class if 0 < c.support < e.n_images]
+    if not classes:
+        st.caption("Only one class occurs here, so there is nothing to tell apart.")
+        return None
+    usual = next((k for k, c in enumerate(classes) if c in CLASSES), 0)
+    return place.selectbox(label, classes, usual, format_func=lesion_name, key=key)
 
 
 def _threshold(source: Assessment, name: str, way: str, number: float) -> float | None:
@@ -92,22 +82,22 @@ def _curves(assessment: Assessment, name: str, threshold: float) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         chart = curve_chart(roc, "1 − specificity", "sensitivity", (float(wrong), float(found)), readers, diagonal=True)
-        st.altair_chart(chart, width="stretch", alt=f"ROC curve of {name}: AUC {area:.2f}")
-        st.caption(f"ROC. AUC {area:.3f}. Orange: the threshold. Band: 95 %, lesions resampled.")
+        st.altair_chart(chart, width="stretch", alt=f"ROC curve for {named(name)}: AUC {area:.2f}")
+        st.caption(f"ROC. AUC {area:.3f}. Orange: the threshold. Band: 95 %, by resampling of lesions.")
     with right:
         chart = curve_chart(precision, "sensitivity", "PPV", (float(found), float(ppv)))
-        st.altair_chart(chart, width="stretch", alt=f"Precision–recall curve of {name}; prevalence {positive.mean():.1%}")
-        st.caption(f"Precision–recall. Always deciding for {name} gives a PPV of {positive.mean():.1%}, its share here.")
+        st.altair_chart(chart, width="stretch", alt=f"Precision–recall curve for {named(name)}; prevalence {positive.mean():.1%}")
+        st.caption(f"Precision–recall. Always deciding for {named(name)} gives a PPV of {positive.mean():.1%}, its prevalence here.")
     if readers:
-        told = "; ".join(f"{r.who}: {r.sensitivity:.0%}, {r.specificity:.0%}" for r in readers)
+        figures = "; ".join(f"{r.who}: {r.sensitivity:.0%}, {r.specificity:.0%}" for r in readers)
         st.caption(
-            f"Green diamonds: physicians' sensitivity and specificity for melanoma ({told}; {readers[0].source}), on {readers[0].on}. "
-            "Other patients and another task: no comparison, only a scale."
+            f"Green diamonds: physicians' sensitivity and specificity for melanoma ({figures}; {readers[0].source}), on {readers[0].on}. "
+            "Other patients and another task: for orientation, not for comparison."
         )
 
 
 def _outcome(assessment: Assessment, name: str, threshold: float) -> None:
-    """Matrix of the decision with intervals, and 1,000 people like these as icons."""
+    """The matrix of the decision, figures with intervals, and 1,000 people like these as icons."""
     scores, positive, groups = _side(assessment, name)
     decided = scores >= threshold
     cells = [[(positive & decided).sum(), (positive & ~decided).sum()], [(~positive & decided).sum(), (~positive & ~decided).sum()]]
@@ -119,24 +109,24 @@ def _outcome(assessment: Assessment, name: str, threshold: float) -> None:
     }
     left, right = st.columns([2, 3], gap="large")
     with left:
-        table = pd.DataFrame(cells, index=[name, f"not {name}"], columns=[f"decided for {name}", "decided against"])
+        table = pd.DataFrame(cells, index=[lesion_name(name), f"not {name}"], columns=[f"decided for {name}", "decided against"])
         st.table(table.map("{:,}".format))
         for title, figure in shares.items():
             interval = f" [{figure.low:.1%}, {figure.high:.1%}]" if not np.isnan(figure.low) else ""
             st.markdown(f"{title} **{figure.value:.1%}**{interval}" if figure.defined else f"{title} undefined: {figure.reason}")
     with right:
         people = of_a_thousand(shares["Sensitivity"].value, shares["Specificity"].value, float(positive.mean()))
-        told = ", ".join(f"{n:,} {outcome}" for outcome, n in people.items())
+        outcomes = ", ".join(f"{n:,} {outcome}" for outcome, n in people.items())
         st.markdown("**Of 1,000 people like these**")
-        st.altair_chart(people_chart(people), width="stretch", alt=f"Of 1,000 people like these: {told}")
+        st.altair_chart(people_chart(people), width="stretch", alt=f"Of 1,000 people like these: {outcomes}")
         st.caption(
-            f"If {positive.mean():.1%} have it, as among these images. Where fewer have it, more of the alarms are false. "
-            "A share of a dataset is no patient's risk."
+            f"At a prevalence of {positive.mean():.1%}, as among these images. Where it is lower, more of the alarms are false. "
+            "A share in a dataset is not a patient's risk."
         )
 
 
 def _share(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray) -> Figure:
-    return ratio(hits.astype(float), trials.astype(float), groups, "no image was decided so")
+    return ratio(hits.astype(float), trials.astype(float), groups, "no image with this decision")
 
 
 def _side(assessment: Assessment, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

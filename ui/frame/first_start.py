@@ -1,4 +1,4 @@
-"""The first start: the demo is drawn in a process of its own, and its progress read line by line."""
+"""The first start: a separate process draws the demo, and its progress is read line by line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRAW = (sys.executable, "-m", "demo.make")  # and the workspace's folder
 
 @dataclass
 class DemoTask:
-    """The drawing of the demo in a process of its own. progress: (done, total, what)."""
+    """The drawing of the demo. progress: (done, total, what)."""
 
     progress: tuple[int, int, str] = (0, 1, "")
     error: str = ""
@@ -27,7 +27,7 @@ class DemoTask:
 
 @st.cache_resource(max_entries=1)
 def demo_task() -> DemoTask | None:
-    """Starts drawing the demo if this workspace is new or its demo half done; None if there is nothing to do."""
+    """Starts drawing the demo if this workspace is new or its demo unfinished; None if there is nothing to do."""
     from demo.make import is_begun, is_made
 
     space = services.workspace()
@@ -46,5 +46,5 @@ def _draw_demo(drawing: DemoTask, root: Path) -> None:
         done, total, what = line.split(maxsplit=2)
         drawing.progress = int(done), int(total), what.strip()
     if process.wait() != 0:
-        drawing.error = (process.stderr.read().strip().splitlines() or ["it ended without a word"])[-1]
+        drawing.error = (process.stderr.read().strip().splitlines() or ["it ended without a message"])[-1]
     drawing.finished = True

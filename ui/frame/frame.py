@@ -1,7 +1,7 @@
 """The frame around every page: title, navigation, and the choice of classifier and dataset.
 
-It lies in a folder of its own, because Streamlit puts the main script's folder on the import path
-(where `ui/evaluation.py` would hide `evaluation/`) and takes a `pages` folder beside it for its own.
+It lies in a folder of its own, because Streamlit puts the main script's folder on the import path (where a file could
+hide a room of the same name) and takes a `pages` folder beside it for its own.
 """
 
 import sys

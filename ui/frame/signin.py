@@ -1,9 +1,8 @@
-"""The sign-in gate: with an [auth] section in .streamlit/secrets.toml nothing answers before sign-in.
+"""The sign-in gate: with an [auth] section in .streamlit/secrets.toml, nothing is served before sign-in.
 
-Streamlit's own check runs inside the page script; media files and uploads ask nobody who they are. So
-the gate is ASGI middleware in front of everything, and reads the signed cookie that Streamlit's OIDC
-sign-in leaves. Streamlit has no public call for that; the private ones used here are held by the pinned
-version and by a browser test.
+Streamlit's own check runs inside the page script; media files and uploads are served without it. So the gate is ASGI
+middleware in front of everything, which reads the signed cookie of Streamlit's OIDC sign-in. Streamlit has no public
+function for that; the private ones used here are secured by the pinned version and a browser test.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ _PAGE = (Path(__file__).parent / "signin.html").read_text(encoding="utf-8")
 
 
 def gate() -> list[Middleware]:
-    """The middleware to give `st.App`; it lets everything pass while no [auth] section is there."""
+    """The middleware for `st.App`; without an [auth] section it lets everything pass."""
     return [Middleware(SignInGate)]
 
 
 class SignInGate:
-    """Answers for everything until somebody is signed in."""
+    """Serves the sign-in page instead of everything else until somebody is signed in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or not _is_on() or _is_open(scope["path"]):
+        if scope["type"] not in ("http", "websocket") or not _is_on() or scope["path"] in OPEN_PATHS:
             await self.app(scope, receive, send)
         elif not is_signed_in(HTTPConnection(scope)):
             await self._refuse(scope, receive, send)
@@ -64,7 +63,7 @@ class SignInGate:
 
 
 def is_signed_in(connection: HTTPConnection) -> bool:
-    """Whether the request bears a user cookie that this server signed for its own origin."""
+    """Whether the request has a user cookie that this server signed for its own origin."""
     from streamlit.auth_util import get_origin_from_redirect_uri
     from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
     from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
@@ -85,12 +84,8 @@ def _is_on() -> bool:
     return bool(get_secrets_auth_section())
 
 
-def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS
-
-
 def local_address(url: str) -> str:
-    """Only a path of this server, so that the cookie can't send anybody elsewhere."""
+    """The URL if it is a path on this server, else "/", so that the cookie cannot redirect anybody elsewhere."""
     parts = urlsplit(url)
     if parts.scheme or parts.netloc or not url.startswith("/") or url.startswith(("//", "/\\")):
         return "/"

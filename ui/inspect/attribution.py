@@ -1,9 +1,9 @@
-"""Which explanation is shown: class, method, layer, and how; and the maps, quick ones at once, slow ones with progress."""
+"""Which explanation is shown, and how: class, method, layer; quick maps at once, slow ones with progress."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,7 @@ from explain.cam import WEIGHTS
 from explain.methods import METHODS, NEEDS, unsupported_by
 from models.layers import LayerInfo
 from ui.parts import choice
-from ui.parts.components import lesion_name
+from ui.parts.components import lesion_name, named
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed
 from ui.services import services
@@ -22,12 +22,12 @@ from ui.worker.records import Inspection
 
 @dataclass(frozen=True)
 class View:
-    """How everything on the page is shown: the same for the original and every heatmap."""
+    """How pictures are shown, the same for the photograph and every heatmap."""
 
     opacity: float
     signed: bool
     outline: bool
-    contour: float = 0.0  # share of the strongest value at which a line is drawn; 0: none
+    contour: float = 0.0  # share of the strongest value at which a contour is drawn; 0: none
     zoom: float = 1.0
     x: float = 0.5
     y: float = 0.5
@@ -44,7 +44,8 @@ class View:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be explained. target, contrast: class names; None: the decision, nothing; method, layer: None: default."""
+    """What is to be explained. target: a class, None for the decision; contrast: another class or None; method, layer: None for the
+    default."""
 
     target: str | None
     contrast: str | None
@@ -54,7 +55,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Shown:
-    """One heatmap on screen. heatmap: float32 (h, w) signed; scale: the value that gets full colour; title: in words."""
+    """One heatmap on screen. heatmap: float32 (h, w), signed; scale: the value of full colour; title: what it is for, in words."""
 
     found: Inspection
     target: int
@@ -65,7 +66,7 @@ class Shown:
 
     @property
     def signed_only(self) -> bool:
-        """Whether showing the supporting side alone would hide half of what is asked for."""
+        """Whether its negative side must be shown: it is the difference of two classes."""
         return self.contrast is not None
 
 
@@ -82,7 +83,7 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
             [c for c in classes if c != target],
             "nothing: the class alone",
             lesion_name,
-            help="Shows what speaks for the first class rather than this one: the difference of their maps.",
+            help="Shows the evidence for the first class rather than this one: the difference of their maps.",
         )
     with one:
         default = METHODS[opened.description.default_method].name
@@ -102,33 +103,29 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
 
 
 def attribution(opened: services.OpenModel, chosen: Chosen, wish: Wish) -> Shown | None:
-    """The map that is wished for, None while it is computed (its progress is on screen) or where it is not possible."""
+    """The map asked for; None while it is computed, with its progress on screen."""
     method = wish.method or opened.description.default_method
     reason = unsupported_by(opened.description.layers, method)
     if reason:
         fallback = opened.description.default_method
-        st.info(f"{METHODS[method].name} is not possible here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:")
+        st.info(f"{METHODS[method].name} cannot be used here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:")
         method = fallback
     layer = wish.layer if wish.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
     classes = opened.card.classes
-    if method in WEIGHTS:
-        found = services.ask(InspectPicture(opened.spec, chosen.picture, method, layer))
-        target = classes.index(wish.target) if wish.target in classes else int(found.probabilities.argmax())
-        other = classes.index(wish.contrast) if wish.contrast in classes and wish.contrast != classes[target] else None
-        return _shown(opened, found, target, other)
-    probabilities = services.predict(opened, chosen.picture).probabilities
+    found = services.ask(InspectPicture(opened.spec, chosen.picture, method, layer)) if method in WEIGHTS else None
+    probabilities = (found or services.predict(opened, chosen.picture)).probabilities
     target = classes.index(wish.target) if wish.target in classes else int(probabilities.argmax())
     other = classes.index(wish.contrast) if wish.contrast in classes and wish.contrast != classes[target] else None
-    parts = [_slow(opened, chosen, k, method, layer) for k in ([target] if other is None else [target, other])]
-    known = [p for p in parts if p is not None]
-    if len(known) < len(parts):
-        return None
-    merged = known[0] if other is None else _join(known[0], known[1])
-    return _shown(opened, merged, target, other)
+    if found is None:
+        found = computed(METHODS[method].name, Attribute(opened.spec, chosen.picture, target, method, layer))
+    if found is not None and other is not None and other not in found.targets:
+        second = computed(METHODS[method].name, Attribute(opened.spec, chosen.picture, other, method, layer))
+        found = second and replace(found, maps=np.concatenate([found.maps, second.maps]), targets=(target, other))
+    return None if found is None else _shown(opened, found, target, other)
 
 
 def method_table(opened: services.OpenModel) -> None:
-    """All methods: what each needs and costs, who described it, and why this network does not support some."""
+    """All methods: what each needs and costs, its source, and why some cannot be used with this network."""
     channels = opened.description.default_layer.channels if opened.description.default_layer else 0
     rows = []
     for m in METHODS.values():
@@ -136,7 +133,7 @@ def method_table(opened: services.OpenModel) -> None:
         rows.append(
             {
                 "method": m.name,
-                "here": f"not possible: {reason}" if reason else "yes",
+                "here": f"no: {reason}" if reason else "yes",
                 "needs": NEEDS[m.needs],
                 "forward passes": f"{m.cost(channels):,}",
                 "shows": ("evidence for and against" if m.opposing else "evidence for") if m.reads == "evidence" else "sensitivity",
@@ -145,15 +142,14 @@ def method_table(opened: services.OpenModel) -> None:
         )
     st.dataframe(rows, hide_index=True, height="content", alt="Methods of explanation, what they need and cost")
     st.caption(
-        "A backward pass counts as two forward passes; Integrated Gradients take at least so many, more until they add up. "
-        "Guided backpropagation is left out on purpose: its maps stay as they are when the network's weights are scrambled "
-        "(Adebayo 2018)."
+        "A backward pass counts as two forward passes. For Integrated Gradients this is the minimum; it takes more until the map adds up. "
+        "Guided backpropagation is left out on purpose: its maps do not change when the network's weights are scrambled (Adebayo 2018)."
     )
 
 
 def _method_label(key: str, reason: str) -> str:
     if reason:
-        return f"{METHODS[key].name} · not possible here"
+        return f"{METHODS[key].name} · not for this network"
     passes = METHODS[key].passes
     slow = f" · {passes:,} passes" if passes > 3 else " · slow" if passes == 0 else ""
     return METHODS[key].name + slow
@@ -161,15 +157,15 @@ def _method_label(key: str, reason: str) -> str:
 
 def _method_help(opened: services.OpenModel) -> str:
     missing = [f"{METHODS[m].name}: {r}" for m in METHODS if (r := unsupported_by(opened.description.layers, m))]
-    told = f" Not possible here: {' '.join(missing)}" if missing else ""
-    return f"{opened.description.method_reason} The Classifier page lists all methods with their cost.{told}"
+    unsupported = f" Not for this network: {' '.join(missing)}" if missing else ""
+    return f"{opened.description.method_reason} The Classifier page lists all methods with their cost.{unsupported}"
 
 
 def _layer_choice(opened: services.OpenModel, method: str) -> str | None:
     layers = {x.path: x for x in opened.description.layers if x.explainable}
     default = opened.description.default_layer
     if METHODS[method].needs != "layer" or default is None:
-        st.selectbox("Layer", [], placeholder="works on the picture itself", disabled=True, key="no-layer")
+        st.selectbox("Layer", [], placeholder="not needed: works on the image itself", disabled=True, key="no-layer")
         return None
 
     def say(path: str) -> str:
@@ -182,7 +178,7 @@ def _layer_choice(opened: services.OpenModel, method: str) -> str | None:
         list(layers),
         f"{say(default.path)} (default)",
         say,
-        help="The default is the last layer of at least 5 × 5 cells that computes something. Early layers are finer and know less.",
+        help="The default is the last layer of at least 5 × 5 cells that computes something. Early layers are finer but less specific.",
     )
 
 
@@ -190,14 +186,14 @@ def _view(masked: bool) -> View:
     one, two, three = st.columns(3)
     opacity = one.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
     contour = two.slider(
-        "Line around the strongest",
+        "Contour",
         0,
         95,
         0,
         5,
         format="%d %%",
         key="contour",
-        help="A line where the map reaches this share of full colour; 0: no line.",
+        help="A line where the map reaches this share of full colour; 0 % for no line.",
     )
     zoom = three.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
     x = y = 0.5
@@ -206,42 +202,29 @@ def _view(masked: bool) -> View:
         x = across.slider("Left to right", 0, 100, 50, 5, format="%d %%", key="zoom-x") / 100
         y = down.slider("Top to bottom", 0, 100, 50, 5, format="%d %%", key="zoom-y") / 100
     flags = st.columns(2)
-    signed = flags[0].toggle("Show evidence against the class, too", key="signed")
+    signed = flags[0].toggle("Show evidence against the class as well", key="signed")
     outline = flags[1].toggle("Outline of the lesion", value=True, key="outline", disabled=not masked)
     return View(opacity / 100, signed, outline, contour / 100, zoom, x, y)
 
 
-def _slow(opened: services.OpenModel, chosen: Chosen, target: int, method: str, layer: str | None) -> Inspection | None:
-    """One class's map by a method that takes its time."""
-    return computed(METHODS[method].name, Attribute(opened.spec, chosen.picture, target, method, layer))
-
-
 def small_maps(opened: services.OpenModel, chosen: Chosen, target: int, cells: Sequence[tuple[str, str | None]]) -> list[np.ndarray] | None:
-    """Maps of one class by (method, layer), for quick methods; each new one has to be compiled first."""
+    """Maps of one class by (method, layer), for quick methods; None while they are computed: each new one has to be compiled first."""
     return computed("Maps", MapGrid(opened.spec, chosen.picture, target, tuple(cells)))
 
 
-def _join(one: Inspection, two: Inspection) -> Inspection:
-    from dataclasses import replace
-
-    return replace(one, maps=np.concatenate([one.maps, two.maps]), targets=(*one.targets, *two.targets))
-
-
 def _shown(opened: services.OpenModel, found: Inspection, target: int, contrast: int | None) -> Shown:
-    name = opened.card.classes[target]
+    title = f"for **{named(opened.card.classes[target])}**"
     if contrast is None:
-        entry = METHODS[found.method]
-        scale = float(np.abs(found.maps).max(initial=0))
-        if entry.reads == "evidence" and not st.session_state.get("signed"):
-            scale = float(found.maps.max(initial=0))
-        return Shown(found, target, None, found.of(target), max(scale, 0.0), f"for **{name}**")
+        positive = METHODS[found.method].reads == "evidence" and not st.session_state.get("signed")
+        scale = float((found.maps if positive else np.abs(found.maps)).max(initial=0))
+        return Shown(found, target, None, found.of(target), scale, title)
     heatmap = found.of(target) - found.of(contrast)
     top = float(np.abs(heatmap).max(initial=0))
-    return Shown(found, target, contrast, heatmap, top, f"for **{name}** and not **{opened.card.classes[contrast]}**")
+    return Shown(found, target, contrast, heatmap, top, f"{title} and not **{named(opened.card.classes[contrast])}**")
 
 
 def explainable_layers(opened: services.OpenModel, most: int = 9) -> list[LayerInfo]:
-    """Layers spread over the depth of the network, the default among them, first to last."""
+    """Layers spread over the depth of the network, from first to last, the default among them."""
     layers = [x for x in opened.description.layers if x.explainable]
     if len(layers) <= most:
         return layers

@@ -1,4 +1,4 @@
-"""Many small heatmaps of one image: by class, by method, by layer, and between two classifiers."""
+"""Small heatmaps of one image side by side: by class, by method, by layer, and of several classifiers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from explain.cam import WEIGHTS
 from explain.methods import METHODS, unsupported_by
 from explain.views import mean_of_maps
 from imaging.overlay import overlay
-from imaging.resize import enlarge, seen_box, thumbnail
+from imaging.resize import thumbnail
 from reports.charts import probability_bars
 from ui.inspect.attribution import Shown, View, explainable_layers, small_maps
-from ui.parts.components import MEANING, show_picture
+from ui.parts.components import MEANING, NO_LAYER, cells, lesion_name, named, show_picture
 from ui.parts.image_choice import Chosen
 from ui.services import services
 
@@ -23,71 +23,63 @@ QUICK = (*WEIGHTS, "gradient")
 
 
 def grid_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
-    """A grid the user asks for."""
+    """The grid that is chosen: all classes, methods or layers."""
     options = ["classes", "methods", "layers"] if shown.found.method in WEIGHTS else ["methods", "layers"]
     kind = st.segmented_control("Compare maps of this image", options, key=f"grid-{opened.name}", default=None)
-    if kind == "classes":
-        _classes(opened, chosen, shown, view)
-    elif kind == "methods":
-        _methods(opened, chosen, shown, view)
-    elif kind == "layers":
-        _layers(opened, chosen, shown, view)
+    if kind is not None:
+        {"classes": _classes, "methods": _methods, "layers": _layers}[kind](opened, chosen, shown, view)
 
 
 def difference_panel(one: services.OpenModel, a: Shown, two: services.OpenModel, b: Shown, chosen: Chosen, view: View) -> None:
-    """Where two classifiers differ for the class of the same name: each map by its own scale, the second taken off the first."""
-    names = one.card.codes[a.target], two.card.codes[b.target]
+    """Where two classifiers differ for the same class: the first map minus the second, each relative to its own scale."""
+    name, other = named(one.card.codes[a.target]), named(two.card.codes[b.target])
     st.subheader(f"{one.card.name} minus {two.card.name}", anchor=False)
-    if names[0] != names[1]:
-        st.info(f"The maps are of different classes ({names[0]}, {names[1]}). Choose a class above that both know.")
+    if name != other:
+        st.info(f"The maps are for different classes, {name} and {other}. Choose a class above that both classifiers have.")
         return
     image = thumbnail(chosen.image, 640)
-    large = [_over(o, image, s.heatmap / s.scale if s.scale > 0 else s.heatmap) for o, s in ((one, a), (two, b))]
+    first, second = (o.enlarged(s.heatmap / (s.scale or 1), image.shape[:2]) for o, s in ((one, a), (two, b)))
     left, _ = st.columns(2)
     with left:
-        difference = large[0] - large[1]
-        show_picture(overlay(image, difference, 1.0, view.opacity, signed=True), f"Difference of two heatmaps for {names[0]}")
+        show_picture(overlay(image, first - second, 1.0, view.opacity, signed=True), f"Difference of two heatmaps for {name}")
     st.caption(
-        f"Orange: {one.card.name} finds more for {names[0]} here; blue: {two.card.name} does. Each map counts relative to its own "
+        f"Orange: {one.card.name} sees more evidence for {name} here; blue: {two.card.name} does. Each map is relative to its own "
         "strongest value, because the units of two networks cannot be compared."
     )
 
 
 def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Chosen, view: View) -> None:
-    """Several classifiers of the same classes as one: the mean of their scores, and of their maps of one class."""
+    """Several classifiers with the same classes as one: the mean of their scores, and of their maps for one class."""
     codes = drawn[0][0].card.codes
     if any(set(o.card.codes) != set(codes) or len(set(o.card.codes)) < len(o.card.codes) for o, _ in drawn):
         return
     st.subheader(f"The {len(drawn)} together", anchor=False)
     scores = np.mean([s.found.probabilities[[o.card.codes.index(c) for c in codes]] for o, s in drawn], axis=0)
     decided = int(scores.argmax())
-    named = {o.card.codes[s.target] for o, s in drawn}
+    targets = sorted({o.card.codes[s.target] for o, s in drawn})
     left, right = st.columns(2)
     with left:
-        st.markdown(f"Mean of the scores. Decision: **{codes[decided]}**, score {scores[decided]:.1%}")
-        told = ", ".join(f"{c} {p:.1%}" for c, p in zip(codes, scores, strict=True))
-        explained = codes.index(next(iter(named))) if len(named) == 1 else decided
-        st.altair_chart(probability_bars(codes, scores, decided, explained), width="stretch", alt=f"Mean scores: {told}")
+        st.markdown(f"Mean of the scores. Decision: **{lesion_name(codes[decided])}**, score {scores[decided]:.1%}")
+        values = ", ".join(f"{c} {p:.1%}" for c, p in zip(codes, scores, strict=True))
+        explained = codes.index(targets[0]) if len(targets) == 1 else decided
+        st.altair_chart(probability_bars(codes, scores, decided, explained), width="stretch", alt=f"Mean scores: {values}")
         st.caption(MEANING)
     with right:
-        if len(named) > 1:
-            st.info(f"The maps are of different classes ({', '.join(sorted(named))}). Choose a class above to see their mean.")
+        if len(targets) > 1:
+            st.info(f"The maps are for different classes: {', '.join(named(t) for t in targets)}. Choose a class above to see their mean.")
             return
-        image = thumbnail(chosen.image, 640)
-        mean = mean_of_maps([_over(o, image, s.heatmap) for o, s in drawn])
-        show_picture(
-            overlay(image, mean, _top(np.nan_to_num(mean), view.signed), view.opacity, view.signed), f"Mean heatmap for {next(iter(named))}"
-        )
-        st.caption(f"Mean of the maps for {next(iter(named))}, each relative to its own strongest value.")
+        image, name = thumbnail(chosen.image, 640), named(targets[0])
+        mean = mean_of_maps([o.enlarged(s.heatmap, image.shape[:2]) for o, s in drawn])
+        top = _top(np.nan_to_num(mean), view.signed)
+        show_picture(overlay(image, mean, top, view.opacity, view.signed), f"Mean heatmap for {name}")
+        st.caption(f"Mean of the maps for {name}, each relative to its own strongest value.")
 
 
 def _classes(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
     found = shown.found
-    top = float((np.abs(found.maps) if view.signed else found.maps).max(initial=0))
-    names = opened.card.classes
-    captions = [f"{names[t]}: {found.probabilities[t]:.1%}" for t in found.targets]
-    _draw(opened, chosen, list(found.maps), [top] * len(found.targets), captions, view.signed, view)
-    st.caption("One scale for all classes: a pale map has little to say for its class, whatever the score.")
+    captions = [f"{lesion_name(opened.card.classes[t])}: {found.probabilities[t]:.1%}" for t in found.targets]
+    _draw(opened, chosen, list(found.maps), captions, view, _top(found.maps, view.signed))
+    st.caption("One scale for all classes: a pale map holds little evidence for its class, whatever the score.")
 
 
 def _methods(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
@@ -97,50 +89,39 @@ def _methods(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vie
     if maps is None:
         return
     values = [METHODS[m].evidence(x) if METHODS[m].reads == "sensitivity" else x for m, x in zip(methods, maps, strict=True)]
-    _draw(opened, chosen, values, [_top(v, view.signed) for v in values], [METHODS[m].name for m in methods], view.signed, view)
+    _draw(opened, chosen, values, [METHODS[m].name for m in methods], view)
     st.caption(
-        f"For {opened.card.classes[shown.target]}. Each map has its own scale: methods measure in different units. "
-        "Slower methods are in the list above. Which suits this classifier best is measured on the Classifier page."
+        f"For {named(opened.card.classes[shown.target])}. Each map has its own scale: methods measure in different units. "
+        "Slower methods are in the list above. The Classifier page measures which method suits this classifier best."
     )
 
 
 def _layers(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
     layers = explainable_layers(opened)
     if not layers:
-        st.info("This network shows no layers that keep a picture.")
+        st.info(NO_LAYER)
         return
     method = shown.found.method if shown.found.method in WEIGHTS else "hirescam"
     maps = small_maps(opened, chosen, shown.target, [(method, x.path) for x in layers])
     if maps is None:
         return
     captions = [f"{x.path.split('/')[-1]}, {x.height} × {x.width}" for x in layers]
-    _draw(opened, chosen, maps, [_top(m, view.signed) for m in maps], captions, view.signed, view)
-    st.caption(
-        f"{METHODS[method].name} for {opened.card.classes[shown.target]}, from the first layers to the last. Each map has its own scale."
-    )
+    _draw(opened, chosen, maps, captions, view)
+    name = named(opened.card.classes[shown.target])
+    st.caption(f"{METHODS[method].name} for {name}, from the first layers to the last. Each map has its own scale.")
 
 
 def _draw(
-    opened: services.OpenModel,
-    chosen: Chosen,
-    maps: Sequence[np.ndarray],
-    tops: Sequence[float],
-    captions: Sequence[str],
-    signed: bool,
-    view: View,
+    opened: services.OpenModel, chosen: Chosen, maps: Sequence[np.ndarray], captions: Sequence[str], view: View, scale: float | None = None
 ) -> None:
+    """scale: the value of full colour in all maps; None: each has its own."""
     image = thumbnail(chosen.image, SIDE)
-    for start in range(0, len(maps), COLUMNS):
-        for cell, k in zip(st.columns(COLUMNS), range(start, min(start + COLUMNS, len(maps))), strict=False):
-            with cell:
-                empty = " (empty)" if tops[k] <= 0 or not (maps[k] > 0).any() else ""
-                show_picture(overlay(image, _over(opened, image, maps[k]), tops[k], view.opacity, signed), f"Heatmap, {captions[k]}")
-                st.caption(captions[k] + empty)
-
-
-def _over(opened: services.OpenModel, image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
-    size, card = image.shape[:2], opened.card
-    return enlarge(heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    for cell, heatmap, caption in zip(cells(len(maps), COLUMNS), maps, captions, strict=True):
+        top = _top(heatmap, view.signed) if scale is None else scale
+        with cell:
+            large = opened.enlarged(heatmap, image.shape[:2])
+            show_picture(overlay(image, large, top, view.opacity, view.signed), f"Heatmap, {caption}")
+            st.caption(caption if (heatmap > 0).any() else f"{caption} (empty)")
 
 
 def _top(heatmap: np.ndarray, signed: bool) -> float:

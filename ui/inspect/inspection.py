@@ -17,27 +17,26 @@ from explain.methods import METHODS
 from explain.trust import Evidence, as_row, badge
 from imaging.decode import encode_png_with
 from imaging.overlay import colour_bar, draw_contour, overlay
-from imaging.resize import Box, enlarge, scale_image, seen_box
+from imaging.resize import Box, scale_image, seen_box
 from models.policy import apply_policy
 from reports.charts import probability_bars
 from ui.inspect.attribution import Shown, View
-from ui.parts.components import MEANING
+from ui.parts.components import MEANING, code_key, download, lesion_name, named
 from ui.parts.image_choice import Chosen
 from ui.parts.viewer import read_map
 from ui.services import services
 
 
 def screen_size(image: np.ndarray, side: int = 1100) -> np.ndarray:
-    """The picture at most `side` pixels long: what a screen can show; the original stays on the server."""
+    """The picture, at most `side` pixels long, for the screen; the original stays on the server."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     return image if scale >= 1 else scale_image(image, (round(height * scale), round(width * scale)), "area")
 
 
 def drawn_over(opened: services.OpenModel, image: np.ndarray, shown: Shown, view: View) -> np.ndarray:
-    """The picture under the colours of the map, with its line; sensitivities by their size."""
-    size, card = image.shape[:2], opened.card
-    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    """The picture under the colours of the map, with its contour; sensitivities by their absolute value."""
+    large = opened.enlarged(shown.heatmap, image.shape[:2])
     signed = view.signed or shown.signed_only
     if METHODS[shown.found.method].reads == "sensitivity" and not signed:
         large = np.abs(large)
@@ -48,34 +47,25 @@ def drawn_over(opened: services.OpenModel, image: np.ndarray, shown: Shown, view
 
 
 def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, mask: np.ndarray | None) -> None:
-    """The overlay with its legend, the layer it was read at, and what warns against reading it."""
+    """The overlay with its legend, its layer, and warnings about what it cannot show."""
     card, found = opened.card, shown.found
-    entry = METHODS[found.method]
+    entry, name = METHODS[found.method], named(card.classes[shown.target])
     small = screen_size(chosen.image)
     drawn = drawn_over(opened, small, shown, view)
     if view.outline and mask is not None:
         drawn = draw_contour(drawn, mask)
-    name = card.classes[shown.target]
-    signed = view.signed or shown.signed_only
-    read_map(
-        view.crop(drawn),
-        f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}",
-        shown.heatmap,
-        _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2]),
-        _visible(view),
-        shown.scale,
-        entry.reads,
-        key=f"viewer-{opened.name}",
-    )
-    _legend(signed, entry.reads, shown.contrast is not None)
+    alt = f"{entry.name} heatmap of {chosen.name} for {name} by {card.name}"
+    box = _in_shares(seen_box(small.shape[:2], card.size, card.resize.geometry), small.shape[:2])
+    read_map(view.crop(drawn), alt, shown.heatmap, box, _visible(view), shown.scale, entry.reads, key=f"viewer-{opened.name}")
+    _legend(view.signed or shown.signed_only, entry.reads, shown.contrast is not None)
     height, width = shown.heatmap.shape
-    place = f"at layer `{found.layer.path}`" if found.layer else "on the picture itself"
-    scale = "on one scale for all classes of this image" if len(found.targets) == len(card.classes) else "on a scale of its own"
+    place = f"at layer `{found.layer.path}`" if found.layer else "on the image itself"
+    scale = "on one scale for all classes of this image" if len(found.targets) == len(card.classes) else "on its own scale"
     st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
     if found.gap is not None:
-        st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (1 % is asked for).")
-    explanation = Explanation(found.method, name, found.place, shown.heatmap)
-    _warnings(explanation, opened.card.classes[shown.contrast] if shown.contrast is not None else None)
+        st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (the limit is 1 %).")
+    contrast = None if shown.contrast is None else named(card.classes[shown.contrast])
+    _warnings(Explanation(found.method, name, found.place, shown.heatmap), contrast)
     if mask is not None and shown.contrast is None:
         _inside(opened, shown, mask)
 
@@ -91,28 +81,25 @@ def _legend(signed: bool, reads: str, contrast: bool) -> None:
 
 def _warnings(explanation: Explanation, contrast: str | None) -> None:
     if explanation.empty:
-        rather = f" rather than for {contrast}" if contrast else ""
-        st.warning(
-            f"Empty map: nothing in it speaks for {explanation.target}{rather}. That is a result, not an error.", icon=":material/grid_off:"
-        )
+        rather = f" rather than {contrast}" if contrast else ""
+        st.warning(f"Empty map: no evidence for {explanation.target}{rather}. This is a result, not an error.", icon=":material/grid_off:")
     if explanation.coarse:
-        h, w = explanation.heatmap.shape
+        cells = "{} × {}".format(*explanation.heatmap.shape)
         st.warning(
-            f"Too coarse to read: {h} × {w} cells say hardly more than left or right. Occlusion does not depend on the layer.",
+            f"Too coarse: {cells} cells show little more than left or right. Occlusion does not depend on the layer.",
             icon=":material/grid_view:",
         )
 
 
 def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
-    card, size = opened.card, mask.shape
-    large = enlarge(shown.heatmap, size, seen_box(size, card.size, card.resize.geometry))
+    large = opened.enlarged(shown.heatmap, mask.shape)
     found = localise(METHODS[shown.found.method].evidence(large), mask)
     if found.hit is None:
-        st.caption("Share of the evidence inside the lesion: undefined, the map is empty.")
+        st.caption("Share of the evidence inside the lesion: undefined, because the map is empty.")
         return
     st.caption(
-        f"**{found.share:.0%}** of the evidence for {card.classes[shown.target]} lies inside the lesion's outline, "
-        f"which covers {found.area:.0%} of the picture (what chance would give)."
+        f"**{found.share:.0%}** of the evidence for {named(opened.card.classes[shown.target])} lies inside the lesion's outline, "
+        f"which covers {found.area:.0%} of the image (the share expected by chance)."
     )
 
 
@@ -129,19 +116,20 @@ def _visible(view: View) -> Box:
 
 
 def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: int) -> None:
-    """Bars of all classes, and what a score is, right beside the number."""
+    """Bars of all classes, and what a score means, right beside the number."""
     card = opened.card
     decided = int(probabilities.argmax())
-    st.markdown(f"Decision: **{card.classes[decided]}**, score {probabilities[decided]:.1%}")
-    told = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, probabilities, strict=True))
-    st.altair_chart(probability_bars(card.classes, probabilities, decided, target), width="stretch", alt=f"Scores: {told}")
+    st.markdown(f"Decision: **{lesion_name(card.classes[decided])}**, score {probabilities[decided]:.1%}")
+    values = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, probabilities, strict=True))
+    st.altair_chart(probability_bars(card.classes, probabilities, decided, target), width="stretch", alt=f"Scores: {values}")
+    code_key(card.classes)
     st.caption(f"{MEANING} Decision rule: the highest score. Orange outline: the class explained.")
     if card.output == "multi-label":
-        st.caption("This network scores each class on its own; the scores need not add up to 100 %.")
+        st.caption("This network scores each class separately; the scores need not add up to 100 %.")
     guessed = [g for g in card.guessed if g in ("classes", "scaling", "colour_order", "positive", "output")]
     if guessed:
         st.warning(
-            f"Guessed, not known: {', '.join(guessed).replace('_', ' ')}. The names of the classes and the scores may be wrong; "
+            f"Guessed from the file: {', '.join(guessed).replace('_', ' ')}. The class names and the scores may be wrong; "
             "check them on the Classifier page.",
             icon=":material/help:",
         )
@@ -153,12 +141,12 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
                 st.write(apply_policy(policy, card, probabilities))
             except CardError as error:
                 st.write(str(error))
-            st.caption(f"Set by {policy.operator}. Source: {policy.source}. It is the operator's rule, not advice by LesionLens.")
+            st.caption(f"Set by {policy.operator}. Source: {policy.source}. This is the operator's rule, not advice from LesionLens.")
 
 
 def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, evidence: Evidence | None) -> None:
-    """The overlay, the raw array and the numbers with what is known of the map's trust (None for a difference of classes); version,
-    hashes and parameters in all but the array."""
+    """Overlay, raw array, and numbers with the evidence on the map's trust (None for a difference of classes); all but the array carry
+    version, hashes and parameters."""
     card, found = opened.card, shown.found
     name = card.classes[shown.target] + (f"-not-{card.classes[shown.contrast]}" if shown.contrast is not None else "")
     about = {
@@ -184,31 +172,14 @@ def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vi
     }
     left, middle, right = st.columns(3)
     stem = f"{chosen.name.rsplit('.', 1)[0]}-{opened.name}-{name}-{found.method}"
-    left.download_button(
-        "Overlay (PNG)",
-        lambda: encode_png_with(drawn_over(opened, chosen.image, shown, view), about),
-        f"{stem}.png",
-        "image/png",
-        width="stretch",
-        key=f"png-{opened.name}",
-    )
-    middle.download_button(
-        "Raw map (NPY)",
-        lambda: _npy(shown.heatmap),
-        f"{stem}.npy",
-        "application/octet-stream",
-        width="stretch",
-        key=f"npy-{opened.name}",
-        help="The signed map as a NumPy array, float32, not rescaled.",
-    )
-    right.download_button(
-        "Numbers (JSON)",
-        lambda: json.dumps(plain(content), indent=1),
-        f"{stem}.json",
-        "application/json",
-        width="stretch",
-        key=f"json-{opened.name}",
-    )
+
+    def png() -> bytes:
+        return encode_png_with(drawn_over(opened, chosen.image, shown, view), about)
+
+    help = "The signed map as a NumPy array, float32, not rescaled."
+    download(left, "Overlay (PNG)", png, f"{stem}.png", key=f"png-{opened.name}")
+    download(middle, "Raw map (NPY)", lambda: _npy(shown.heatmap), f"{stem}.npy", key=f"npy-{opened.name}", help=help)
+    download(right, "Numbers (JSON)", lambda: json.dumps(plain(content), indent=1), f"{stem}.json", key=f"json-{opened.name}")
 
 
 def _npy(heatmap: np.ndarray) -> bytes:

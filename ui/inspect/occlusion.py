@@ -1,4 +1,4 @@
-"""The brush: cover a part of the photograph and see what the classifier answers."""
+"""The brush: cover a part of the photograph and see how the scores change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imaging.cover import FILLS, cover, discs
 from imaging.picture import Picture
 from imaging.resize import thumbnail
 from reports.charts import before_after_bars
-from ui.parts.components import show_picture
+from ui.parts.components import code_key, named, show_picture
 from ui.parts.image_choice import Chosen
 from ui.parts.viewer import brush
 from ui.services import services
@@ -18,7 +18,7 @@ SIDE = 700
 
 
 def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
-    """Paint, and the scores before and after."""
+    """The photograph to paint on, and the scores before and after."""
     key = f"strokes-{chosen.picture.sha256}"
     turn = st.session_state.setdefault(f"turn-{key}", 0)
     strokes: list[list[float]] = st.session_state.get(key, [])
@@ -36,20 +36,21 @@ def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
         st.rerun()
     with right:
         if not strokes:
-            st.info("Paint over what you suspect, a pen mark or a ruler, and see whether the scores answer.")
+            st.info("Paint over what you suspect, such as a pen mark or a ruler, and see whether the scores change.")
             return
         covered = discs(chosen.image.shape[:2], strokes)
         changed = cover(chosen.image, covered, fill)
         show_picture(thumbnail(changed, SIDE), f"{chosen.name} with {covered.mean():.0%} of the area covered")
     first, then = services.predict(opened, chosen.picture), services.predict(opened, Picture(changed))
     before, after = first.probabilities, then.probabilities
-    names = opened.card.classes
-    decided, now = int(before.argmax()), int(after.argmax())
-    turned = f"The decision turns from **{names[decided]}** to **{names[now]}**." if now != decided else "The decision stays."
+    classes, decided, now = opened.card.classes, int(before.argmax()), int(after.argmax())
+    name, other = named(classes[decided]), named(classes[now])
+    outcome = f"The decision changes from **{name}** to **{other}**." if now != decided else "The decision does not change."
     st.markdown(
-        f"Covering {covered.mean():.1%} of the area: score of {names[decided]} from {before[decided]:.1%} to {after[decided]:.1%} "
-        f"(logit {first.logits[decided]:.2f} to {then.logits[decided]:.2f}). {turned}"
+        f"Covering {covered.mean():.1%} of the area: score of {name} from {before[decided]:.1%} to {after[decided]:.1%} "
+        f"(logit {first.logits[decided]:.2f} to {then.logits[decided]:.2f}). {outcome}"
     )
-    told = ", ".join(f"{n} {b:.1%} to {a:.1%}" for n, b, a in zip(names, before, after, strict=True))
-    st.altair_chart(before_after_bars(names, np.stack([before, after])), width="stretch", alt=f"Scores before and after: {told}")
-    st.caption("Covering is a change of its own: cover as much clean skin elsewhere before you blame what lies under the brush.")
+    values = ", ".join(f"{c} {b:.1%} to {a:.1%}" for c, b, a in zip(classes, before, after, strict=True))
+    st.altair_chart(before_after_bars(classes, np.stack([before, after])), width="stretch", alt=f"Scores before and after: {values}")
+    code_key(classes)
+    st.caption("Covering is itself a change: cover as much clean skin elsewhere before you blame what lies under the brush.")

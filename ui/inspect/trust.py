@@ -1,4 +1,4 @@
-"""Whether to believe the map on screen: the badge, its reasons, and the measurements behind it on demand."""
+"""Whether to trust the map on screen: the badge, its reasons, and the measurements behind it on demand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from explain.stability import CHANGES, Stability
 from explain.trust import Badge, Evidence, badge
 from reports.charts import faithfulness_curves, sanity_curve
 from ui.inspect.attribution import Shown
+from ui.parts.components import named
 from ui.parts.image_choice import Chosen
-from ui.parts.long_runs import follow, stopped_or_failed
+from ui.parts.long_runs import computed, start_button, under_way
 from ui.services import services
 from ui.worker.jobs.explanations import Examine
 
@@ -30,38 +31,28 @@ COLOURS: dict[str, tuple[Colour, str]] = {
     "don't read": ("red", ":material/block:"),
 }
 MEANS = {
-    "supported": "The tests found nothing against reading this map. It still does not say that these places cause the decision.",
-    "weak": "Read this map with reserve.",
-    "don't read": "This map should not be used to explain the decision.",
+    "supported": "The tests found no reason to distrust this map. It still does not prove that these regions cause the decision.",
+    "weak": "Interpret this map with caution.",
+    "don't read": "Do not use this map to explain the decision.",
 }
 
 
 def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> None:
-    """The badge with its reasons, and a way to run the tests that are missing."""
+    """The badge with its reasons, and a button for the tests that have not been run."""
     with st.container(border=True):
         if shown.contrast is not None:
-            st.caption("Trust is tested for the map of one class; take the other class away above.")
+            st.caption("Trust is tested for the map of a single class; clear the second class above.")
             return
         evidence, job = evidence_so_far(opened, chosen, shown), _examination(opened, chosen, shown)
         _badge(badge(evidence))
-        task = services.task(job)
-        if task is not None and not task.finished:
-            follow(job, "Testing this map")
-        elif task is not None and task.error is not None:
-            stopped_or_failed(job, task.error, "Test it again")
-        elif (
-            task is None
-            and not evidence.explanation.empty
-            and st.button(
-                "Test this map",
-                icon=":material/science:",
-                key=f"test {job.key}",
-                help="Covers and uncovers what the map marks, beside random maps and the image centre, and changes the photograph "
-                f"in ways that do not matter: about {_passes(shown):,} predictions.",
+        if services.task(job) is not None:
+            computed("Testing this map", job, "Test it again")
+        elif not evidence.explanation.empty:
+            note = (
+                "Covers and uncovers the regions the map marks, compared with random maps and the image centre, and makes harmless "
+                f"changes to the photograph: about {_passes(shown):,} predictions."
             )
-        ):
-            services.start(job)
-            st.rerun()
+            start_button(job, "Test this map", "science", note)
 
 
 def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data: Dataset | None) -> None:
@@ -70,13 +61,13 @@ def trust_details(opened: services.OpenModel, chosen: Chosen, shown: Shown, data
         return
     evidence = evidence_so_far(opened, chosen, shown)
     if evidence.faithfulness is not None:
-        with st.expander("Measurements behind the trust in this map", key=f"fold-measured {opened.name}", icon=":material/monitoring:"):
+        with st.expander("Measurements behind this badge", key=f"fold-measured {opened.name}", icon=":material/monitoring:"):
             _measurements(evidence)
     _sanity(opened, shown, evidence.sanity, data)
 
 
 def evidence_so_far(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Evidence:
-    """What is known by now: of the map itself, of its tests if they were run, of the sanity check if it was kept."""
+    """What is known so far: the map itself, its tests if they were run, the sanity check if it was kept."""
     found = shown.found
     sanity = services.sanity(opened, found.method, found.place)
     task = services.task(_examination(opened, chosen, shown))
@@ -87,7 +78,7 @@ def evidence_so_far(opened: services.OpenModel, chosen: Chosen, shown: Shown) ->
 
 
 def _passes(shown: Shown) -> int:
-    """Predictions that testing a map takes: the curves, and the map of the photograph and of each changed one."""
+    """How many predictions it takes to test a map: the curves, and the maps of the photograph and its changed versions."""
     found = shown.found
     return predictions() + (1 + len(CHANGES)) * METHODS[found.method].cost(found.layer.channels if found.layer else 0)
 
@@ -125,32 +116,32 @@ def _measurements(evidence: Evidence) -> None:
 
 def _curves(f: Faithfulness, name: str) -> None:
     st.markdown("**Covering and uncovering what it marks**")
-    told = (
+    areas = (
         f"Insertion minus deletion area: map {f.score:+.3f}, random maps {f.random.mean():+.3f} "
         f"({f.random.min():+.3f} to {f.random.max():+.3f}), image centre {f.centre:+.3f}."
     )
     for place, chart, way in zip(st.columns(2, gap="large"), faithfulness_curves(f), ("covered", "uncovered"), strict=True):
-        place.altair_chart(chart, width="stretch", alt=f"Score of {name} while places are {way}. {told}")
+        place.altair_chart(chart, width="stretch", alt=f"Score of {named(name)} while regions are {way}. {areas}")
     st.caption(
-        f"{told} Covered places are {'blurred' if f.baseline == 'blur' else f.baseline}. A faithful map makes the score fall "
-        "sooner when its strongest places are covered, and rise sooner when they are uncovered. The centre is a control "
+        f"{areas} Covered regions are {'blurred' if f.baseline == 'blur' else f.baseline}. With a faithful map, the score falls "
+        "sooner when its strongest regions are covered, and rises sooner when they are uncovered. The centre is a control "
         "because lesions lie in the middle."
     )
 
 
 def _stability(s: Stability) -> None:
-    st.markdown("**Under changes that do not matter**")
+    st.markdown("**Under harmless changes**")
     rows = [
         {
             "change": words,
             "Spearman": "undefined" if np.isnan(s.correlation[k]) else f"{s.correlation[k]:.2f}",
             "score": f"{100 * s.probability_change[k]:+.1f} points",
-            "decision": "turns" if s.flips[k] else "stays",
+            "decision": "changes" if s.flips[k] else "unchanged",
         }
         for k, (words, _) in CHANGES.items()
     ]
     st.dataframe(rows, hide_index=True, alt="Stability of the map under small changes of the photograph")
-    st.caption("Spearman: whether the places keep their order, 1 is the same order.")
+    st.caption("Spearman: rank correlation with the original map; 1: the same order.")
 
 
 def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, data: Dataset | None) -> None:
@@ -162,37 +153,33 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
         "Sanity check of this method on this classifier",
         key=f"fold-sanity {opened.name}",
         icon=":material/shuffle:",
-        expanded=task is not None,  # while it runs, and to show what came out
+        expanded=task is not None,  # while it runs, and to show the result
     ):
         if sanity is not None:
-            sanity_result(sanity)
-        elif job is not None and task is not None and not task.finished:
-            follow(job, "Scrambling", lambda: services.sanity(opened, found.method, found.place) is not None)
-        elif job is not None and task is not None and task.error is not None:
-            stopped_or_failed(job, task.error, "Run it again")
+            _sanity_result(sanity)
         elif data is None or job is None:
             st.caption("Choose a dataset in the sidebar: the check needs images.")
+        elif under_way(job, "Scrambling", job.path):
+            return
         elif not opened.description.weighted:
-            st.caption("This network shows no layers, so its weights cannot be scrambled.")
+            st.caption("This network has no layers that can be read, so its weights cannot be scrambled.")
         else:
             passes = METHODS[found.method].cost(found.layer.channels if found.layer else 0)
             st.caption(
-                f"Scrambles a copy of the network from the output down and asks whether the maps change, on {IMAGES} images of "
+                f"Scrambles a copy of the network from the output down and tests whether the maps change, on {IMAGES} images of "
                 f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
             )
-            if st.button("Run the sanity check", icon=":material/shuffle:", key=f"sanity {job.key}"):
-                services.start(job)
-                st.rerun()
+            start_button(job, "Run the sanity check", "shuffle")
 
 
-def sanity_result(sanity: Sanity) -> None:
+def _sanity_result(sanity: Sanity) -> None:
     """The check in words and as a curve."""
     verdict = {True: "passed", False: "failed", None: "can't tell"}[sanity.passed]
-    told = f"{verdict}: mean Spearman {sanity.spearman[-1]:.2f} when the whole network is scrambled (under {FAILED} passes)"
-    st.markdown(f"**{METHODS[sanity.method].name}** at `{sanity.layer}`: {told}.")
-    st.altair_chart(sanity_curve(sanity), width="stretch", alt=f"Similarity of the maps by how much is scrambled; {told}")
+    line = f"{verdict}: mean Spearman {sanity.spearman[-1]:.2f} when the whole network is scrambled (below {FAILED} passes)"
+    st.markdown(f"**{METHODS[sanity.method].name}** at `{sanity.layer}`: {line}.")
+    st.altair_chart(sanity_curve(sanity), width="stretch", alt=f"Similarity of the maps by how much is scrambled; {line}")
     undefined = sanity.undefined[-1]
     st.caption(
-        f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is as before; 0: nothing of it is left. "
-        + (f"{undefined:,} pairs are undefined at the end: a map is constant." if undefined else "No pair is undefined at the end.")
+        f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is unchanged; 0: nothing of it is left. Pairs that are undefined "
+        f"at the end because a map is constant: {undefined:,}."
     )

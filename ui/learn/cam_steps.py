@@ -1,4 +1,4 @@
-"""A class activation map in its steps, as pictures, formulas and numbers: the same steps for every method of the family."""
+"""A class activation map step by step, in pictures, formulas and numbers: the same steps for every method of the family."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from explain.cam import Steps
 from explain.methods import METHODS
 from imaging.decode import encode_png
 from imaging.overlay import colour_picture, overlay
-from imaging.resize import enlarge, fit_image, scale_image, seen_box
-from ui.parts.components import show_picture
+from imaging.resize import fit_image, scale_image
+from ui.parts.components import named, show_picture
 from ui.parts.image_choice import Chosen
 from ui.services import services
 from ui.worker.jobs.explanations import CamSteps
@@ -24,50 +24,46 @@ SIDE = 180
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is particular to a method: its weights as a formula and in words, and a caution."""
+    """What is specific to a method: its weights as a formula and in words, and a caveat."""
 
     formula: str
     words: Callable[[Steps], str]
-    caution: str
+    caveat: str
     gradients: bool = True
-
-
-def _cells(steps: Steps) -> int:
-    return steps.heatmap.size
 
 
 LESSONS: dict[str, Lesson] = {
     "grad-cam": Lesson(
         r"w_k = \frac{1}{h\,w} \sum_{ij} G^k_{ij}",
-        lambda s: f"Grad-CAM takes the mean of each gradient picture as the weight of its map: one number instead of {_cells(s)}.",
-        "Where the network flattens its maps, the mean hides that one corner may count for the class and another against it.",
+        lambda s: f"Grad-CAM uses the mean of each gradient map as the weight of its feature map: one number instead of {s.heatmap.size}.",
+        "If the network flattens its feature maps, the mean hides that one corner may be evidence for the class and another against it.",
     ),
     "grad-cam++": Lesson(
         r"w_k = \sum_{ij} \alpha^k_{ij}\,\max(0, G^k_{ij}),\quad "
         r"\alpha^k_{ij} = \frac{(G^k_{ij})^2}{2 (G^k_{ij})^2 + (G^k_{ij})^3 \sum_{ab} A^k_{ab}}",
         lambda s: (
-            "Grad-CAM++ keeps only the gradients that speak for the class and gives more to places where few cells carry a map, "
-            "so that several small findings count as much as one large one."
+            "Grad-CAM++ keeps only positive gradients and gives more weight where few cells of a map are active, so that several small "
+            "findings count as much as one large one."
         ),
-        "Its weights are never negative: a map that speaks against the class cannot be subtracted.",
+        "Its weights are never negative: a map that is evidence against the class cannot be subtracted.",
     ),
     "hirescam": Lesson(
         r"w^k_{ij} = G^k_{ij}",
-        lambda s: f"HiResCAM multiplies cell by cell: every map has {_cells(s)} weights of its own, none is averaged away.",
+        lambda s: f"HiResCAM multiplies cell by cell: every map has {s.heatmap.size} weights of its own; nothing is averaged.",
         "For networks that end with one dense layer it shows exactly what adds up to the logit.",
     ),
     "layercam": Lesson(
         r"w^k_{ij} = \max(0, G^k_{ij})",
         lambda s: (
-            "LayerCAM multiplies cell by cell, like HiResCAM, but drops the cells whose gradient is negative. That keeps early, "
-            "fine layers legible."
+            "LayerCAM multiplies cell by cell, like HiResCAM, but drops the cells with a negative gradient. This keeps the maps of early, "
+            "fine layers readable."
         ),
-        "What speaks against the class is dropped before the sum.",
+        "Evidence against the class is dropped before the sum.",
     ),
     "eigen-cam": Lesson(
         r"A = U \Sigma V^{\top},\quad w_k = V_{k1}",
-        lambda s: "Eigen-CAM asks what all maps have in common: their first principal direction. It uses no gradient.",
-        "It knows no class: the picture is the same whatever the network decides.",
+        lambda s: "Eigen-CAM takes what all maps have in common: their first principal component. It uses no gradients.",
+        "It does not depend on the class: the map is the same for every decision.",
         gradients=False,
     ),
 }
@@ -79,28 +75,28 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     lesson, card, layer = LESSONS[method], opened.card, opened.description.default_layer
     assert layer is not None
     h, w, k = steps.maps.shape
-    name = card.classes[target]
+    name = named(card.classes[target])
     products = (steps.maps * steps.weights).reshape(-1, k)
     strongest = np.argsort(-np.abs(products).sum(axis=0), kind="stable")[:MAPS]
     probabilities = services.predict(opened, chosen.picture).probabilities
 
-    st.caption(f"{METHODS[method].name}: {METHODS[method].paper}. A caution: {lesson.caution}")
+    st.caption(f"{METHODS[method].name}: {METHODS[method].paper}. Caveat: {lesson.caveat}")
     if opened.description.flattens and method == "grad-cam":
         st.warning(opened.description.method_reason, icon=":material/help:")
-    st.subheader("0 · What goes in", anchor=False)
+    st.subheader("0 · The input", anchor=False)
     left, right = st.columns([1, 2])
     with left:
         fitted = fit_image(chosen.image, card.size, card.resize.geometry, card.resize.interpolation)
         show_picture(fitted, "The photograph at the network's input size", lossless=True)
     right.write(
-        f"The photograph is brought to {card.height} × {card.width} pixels ({card.resize.geometry}) and its colours to {card.scaling}. "
-        f"The network answers with a logit for {name}: **{steps.logit:.3f}** (score {probabilities[target]:.1%}). "
-        "The logit is explained, not the score: a score near 0 or 100 % hardly moves any more."
+        f"The photograph is resized to {card.height} × {card.width} pixels ({card.resize.geometry}) and its values scaled to "
+        f"{card.scaling}. The network's logit for {name} is **{steps.logit:.3f}** (score {probabilities[target]:.1%}). "
+        "The logit is explained, not the score: a score near 0 or 100 % hardly changes any more."
     )
     st.subheader("1 · Feature maps", anchor=False)
     st.latex(r"A^k_{ij}")
     st.write(
-        f"The layer `{layer.path}` keeps {k} pictures of {h} × {w} cells. Each lights up where it finds its own pattern. "
+        f"The layer `{layer.path}` has {k} feature maps of {h} × {w} cells. Each is bright where it finds its own pattern. "
         f"The {len(strongest)} that matter most here:"
     )
     top = float(np.abs(steps.maps[..., strongest]).max())
@@ -119,7 +115,7 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
         )
     else:
         st.subheader("2 · No gradients", anchor=False)
-        st.write("This method does not ask what the logit would do.")
+        st.write("This method does not use the gradient of the logit.")
     st.subheader("3 · Weights", anchor=False)
     st.latex(lesson.formula)
     st.write(lesson.words(steps))
@@ -131,11 +127,10 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     left, right = st.columns([1, 2])
     with left:
         _pixels(colour_picture(steps.heatmap, top), f"Weighted sum, from {steps.heatmap.min():.2e} to {steps.heatmap.max():.2e}")
-    against = f" Blue cells speak against {name}." if lesson.gradients else ""
+    against = f" Blue cells are evidence against {name}." if lesson.gradients else ""
     right.write(
-        f"All {k} maps, each times its weight, added up. The sum is signed: it runs from "
-        f"{steps.heatmap.min():+.3e} to {steps.heatmap.max():+.3e}; "
-        f"highest in row {y + 1}, column {x + 1}.{against}"
+        f"The sum of all {k} maps, each times its weight. The sum is signed: it ranges from {steps.heatmap.min():+.3e} to "
+        f"{steps.heatmap.max():+.3e}; highest in row {y + 1}, column {x + 1}.{against}"
     )
     st.subheader("5 · ReLU", anchor=False)
     st.latex(r"\max(0, L_{ij})")
@@ -143,25 +138,24 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     positive = np.clip(steps.heatmap, 0, None)
     with left:
         _pixels(colour_picture(positive, top, signed=False), "Only positive evidence")
-    right.write(f"Only what is positive is kept: {int((steps.heatmap > 0).sum())} of {h * w} cells.")
+    right.write(f"Only positive values are kept: {int((steps.heatmap > 0).sum())} of {h * w} cells.")
     if not (steps.heatmap > 0).any():
-        right.warning("Nothing is left: an empty map. That is a result.")
+        right.warning("Nothing is left: an empty map. This is a result, not an error.")
     st.subheader("6 · Enlarged over the photograph", anchor=False)
     left, right = st.columns([1, 2])
     size = chosen.image.shape[:2]
     with left:
         show_picture(over(opened, chosen, steps.heatmap, top), f"Heatmap for {name} over the photograph")
     right.write(
-        f"{h} × {w} cells become {size[0]} × {size[1]} pixels by linear interpolation. The picture looks sharper than what is known: "
+        f"{h} × {w} cells become {size[0]} × {size[1]} pixels by linear interpolation. The map looks sharper than it is: "
         f"one cell covers {size[0] / h:.0f} × {size[1] / w:.0f} pixels of the photograph."
     )
-    right.write("What it does not say: that this place *causes* the decision. A heatmap is a hint to be tested.")
+    right.write("It does not show that this region *causes* the decision. A heatmap is a hint to be tested.")
 
 
 def over(opened: services.OpenModel, chosen: Chosen, heatmap: np.ndarray, top: float) -> np.ndarray:
     """The photograph under a map."""
-    size, card = chosen.image.shape[:2], opened.card
-    return overlay(chosen.image, enlarge(heatmap, size, seen_box(size, card.size, card.resize.geometry)), top)
+    return overlay(chosen.image, opened.enlarged(heatmap, chosen.image.shape[:2]), top)
 
 
 def _weights(steps: Steps, strongest: np.ndarray) -> None:
@@ -183,7 +177,7 @@ def _weights(steps: Steps, strongest: np.ndarray) -> None:
         [colour_picture(steps.weights[..., c], top) for c in strongest],
         [f"map {c}: adds {float((steps.weights[..., c] * steps.maps[..., c]).sum()):+.3e}" for c in strongest],
     )
-    st.caption("The weights of the maps shown above, cell by cell, and what each map adds to the sum over all cells.")
+    st.caption("The weights of the maps above, cell by cell, and what each map adds to the sum over all cells.")
 
 
 def _row(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> None:
@@ -194,7 +188,7 @@ def _row(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> None:
 
 
 def _pixels(picture: np.ndarray, alt: str) -> None:
-    """Every cell as a square: here nothing is smoothed."""
+    """Every cell as a square, without smoothing."""
     height, width = picture.shape[:2]
     side = max(1, SIDE // max(height, width))
     large = scale_image(picture, (height * side, width * side), "nearest")

@@ -1,15 +1,18 @@
-"""What the user chose, kept in the address so that a link restores it: classifier, dataset, image."""
+"""What the user has chosen (classifier, dataset, image, …), kept in the address so that a link restores it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from datasets.dataset import Dataset
 from ui.parts.components import lesion_name
 from ui.services import services
 
 MODEL, DATASET, IMAGE, TARGET, METHOD, LAYER = "model", "dataset", "image", "target", "method", "layer"
+ALL = "all images"
 
 
 def sidebar() -> None:
@@ -19,30 +22,41 @@ def sidebar() -> None:
     with st.sidebar:
         _select("Classifier", MODEL, models, "demo-honest", "No classifier yet")
         _select("Dataset", DATASET, datasets, "demo", "No dataset yet")
-        st.caption("Research and teaching only. LesionLens is no medical device; a score is not a chance of disease.")
+        st.caption("For research and teaching only. LesionLens is not a medical device; a score is not the probability of a disease.")
         with st.expander("Network process", key="fold-process"):
             pid = services.worker().pid
-            st.caption("Networks run in a process of their own." + ("" if pid else " It starts with the next request."))
-            if st.button("Stop it", disabled=pid is None, help="Ends whatever a network is computing. It starts again by itself."):
+            st.caption("Networks run in a separate process." + ("" if pid else " It starts with the next request."))
+            if st.button("Stop it", disabled=pid is None, help="Ends every computation under way. It restarts when it is needed."):
                 services.worker().stop()
                 st.rerun()
 
 
 def model() -> str | None:
-    """Name of the chosen classifier."""
+    """The name of the chosen classifier."""
     return st.session_state.get(MODEL)
 
 
 def dataset() -> str | None:
-    """Name of the chosen dataset."""
+    """The name of the chosen dataset."""
     return st.session_state.get(DATASET)
 
 
+def splits(data: Dataset) -> list[str]:
+    return sorted(data.table["split"].dropna().unique())
+
+
+def split(data: Dataset, key: str, usual: str | None) -> str | None:
+    """A split of the dataset, or None for all images. usual: what is chosen at first, if the dataset has it."""
+    places = [ALL, *splits(data)]
+    chosen = st.selectbox("Split", places, places.index(usual) if usual in places else 0, key=f"{key}-{data.name}")
+    return None if chosen == ALL else chosen
+
+
 def _select(label: str, key: str, options: list[str], preferred: str, nothing: str) -> None:
-    """A choice whose source of truth is the address, so that every link restores it."""
+    """A choice that follows the address, so that every link restores it."""
     wanted = st.query_params.get(key)
     if wanted is not None and wanted not in options:
-        st.warning(f"The link asks for {label.lower()} “{wanted[:60]}”, which this workspace does not hold.")
+        st.warning(f"The link asks for the {label.lower()} “{wanted[:60]}”, which is not in this workspace.")
     if wanted in options:
         st.session_state[key] = wanted
     elif st.session_state.get(key) not in options:
@@ -50,6 +64,13 @@ def _select(label: str, key: str, options: list[str], preferred: str, nothing: s
     if st.session_state[key] is not None and wanted != st.session_state[key]:
         st.query_params[key] = st.session_state[key]
     st.selectbox(label, options, key=key, placeholder=nothing, disabled=not options, on_change=_to_address, args=(key,))
+
+
+def choose(place: DeltaGenerator, label: str, options: Sequence[str] | Mapping[str, str], chosen: str, **keywords: str | bool) -> str:
+    """A list with one option chosen at first. options: a mapping gives what is shown for each; keywords: of Streamlit's selectbox."""
+    say = options.__getitem__ if isinstance(options, Mapping) else str
+    names = list(options)
+    return place.selectbox(label, names, names.index(chosen), format_func=say, **keywords)  # type: ignore[call-overload, no-any-return]
 
 
 def target(label: str, classes: Sequence[str]) -> str | None:
@@ -60,7 +81,7 @@ def target(label: str, classes: Sequence[str]) -> str | None:
 def optional(
     key: str, label: str, options: Sequence[str], placeholder: str, say: Callable[[str], str] = str, help: str | None = None
 ) -> str | None:
-    """A choice that may be left open. The address holds its plain name, whatever is shown."""
+    """A choice that may be left open. The address holds the option itself, `say` gives what is shown."""
     wanted = st.query_params.get(key)
     if wanted in options:
         st.session_state[key] = wanted

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -20,14 +22,18 @@ from ui.parts import navigation
 from ui.services import services
 
 MEANING = (
-    "A score is what the network's output layer gives, not the chance of a disease. "
-    "LesionLens is no medical device; nothing here is a diagnosis."
+    "A score is the value of the network's output layer, not the probability of a disease. "
+    "LesionLens is not a medical device; nothing here is a diagnosis."
 )
+
+
+NO_LAYER = "This network has no layer with spatial feature maps."
+TYPES = {".csv": "text/csv", ".html": "text/html", ".json": "application/json", ".npy": "application/octet-stream", ".png": "image/png"}
 
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """A user's mistake or a broken file becomes one message; the rest of the page stands."""
+    """Shows a user's mistake or a broken file as one message; the rest of the page is drawn."""
     try:
         yield
     except LesionLensError as error:
@@ -40,7 +46,7 @@ def page_title(title: str, what: str) -> None:
 
 
 def need(chosen: str | None, what: str) -> str:
-    """The chosen name, or an empty state that says how to get one."""
+    """The chosen name; where there is none, the page ends with a note on how to add one."""
     if chosen is None:
         st.info(f"There is no {what} in this workspace yet. Add one on the {'Classifier' if what == 'classifier' else 'Dataset'} page.")
         st.stop()
@@ -48,16 +54,30 @@ def need(chosen: str | None, what: str) -> str:
 
 
 def figure_metric(place: DeltaGenerator, name: str, figure: Figure, meaning: str = "", form: str = ".1%") -> None:
-    """A figure as a tile: its value, below it the interval or why there is none."""
+    """A figure as a tile: its value, and below it the interval or the reason why there is none."""
     value = f"{figure.value:{form}}" if figure.defined else "undefined"
     interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
     place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=meaning or None)
 
 
 def show_picture(image: np.ndarray, alt: str, caption: str | None = None, lossless: bool = False) -> None:
-    """An RGB picture as wide as its column, with an alternative text."""
+    """An RGB picture as wide as its column, with alternative text."""
     content = encode_png(image) if lossless else encode_jpeg(image, 92)
     st.image(content, caption=caption, width="stretch", alt=alt)
+
+
+def download(
+    place: DeltaGenerator,
+    label: str,
+    content: str | bytes | Callable[[], str | bytes],
+    name: str,
+    icon: str = "download",
+    key: str | None = None,
+    help: str | None = None,
+) -> None:
+    """A button that saves a file. content: made only when it is pressed, if a function; the name's suffix gives its type."""
+    kind, icon = TYPES[PurePath(name).suffix], f":material/{icon}:"
+    place.download_button(label, content, name, kind, width="stretch", icon=icon, key=key, help=help)
 
 
 def data_url(jpeg: bytes) -> str:
@@ -65,7 +85,7 @@ def data_url(jpeg: bytes) -> str:
 
 
 def thumbnail_urls(data: Dataset, image_ids: Sequence[str]) -> list[str | None]:
-    """Small pictures for a table's rows; None where there is no readable file."""
+    """Thumbnails for the rows of a table; None where there is no readable file."""
     return [data_url(small) if (small := thumbnail(data, i)) else None for i in image_ids]
 
 
@@ -79,6 +99,16 @@ def lesion_name(code: str) -> str:
     """`mel` → `Melanoma (mel)`, for a label or the start of a line."""
     name = named(code)
     return name if name == code else f"{name[0].upper()}{name[1:]}"
+
+
+def diagnoses_of(data: Dataset, image_ids: Sequence[str]) -> list[str]:
+    """For captions: the diagnosis of each image, in full."""
+    found = [data.row(i)["diagnosis"] for i in image_ids]
+    return ["no diagnosis" if pd.isna(d) else lesion_name(str(d)) for d in found]
+
+
+def images(n: int) -> str:
+    return f"{n:,} image" if n == 1 else f"{n:,} images"
 
 
 def code_key(codes: Sequence[str]) -> None:
@@ -112,7 +142,7 @@ def gallery(
     columns: int = 6,
     datasets: Sequence[str | None] | None = None,
 ) -> None:
-    """Pictures in rows, each with a link to Inspect; datasets: of each, where not all are of the chosen one."""
+    """Pictures in rows, each with a link to Inspect. datasets: the one each belongs to, where that is not the chosen one."""
     chosen = {k: st.session_state[k] for k in ("model", "dataset") if st.session_state.get(k)}
     elsewhere = [{"dataset": name} if name else {} for name in datasets or [None] * len(image_ids)]
     places = cells(len(image_ids), columns)

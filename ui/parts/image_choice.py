@@ -1,4 +1,4 @@
-"""Choosing one image: from the dataset by search, filters and a table of small pictures, or an upload."""
+"""Choosing one image: from the dataset by search, filters and a table of thumbnails, or an upload."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ui.services import services
 PAGE = 20
 MAX_UPLOAD_MB = 60
 Picked = tuple[float, float] | list[str]  # of a column: a range, or values
-MAX_VALUES = 300  # a column with more different values is searched, not listed
+MAX_VALUES = 300  # a column with more distinct values is searched, not listed
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """An image to look at. image_id None: an upload, of which nothing is known."""
+    """An image to look at. image_id: None for an upload."""
 
     picture: Picture
     name: str
@@ -38,26 +38,23 @@ class Chosen:
 
 
 def choose_image(data: Dataset | None) -> Chosen | None:
-    """The chosen image, or None with a hint on screen. The choice is in the address."""
+    """The chosen image, or None where there is none to show. The choice is in the address."""
     with st.expander("Choose an image", key="fold-images", icon=":material/photo_library:"):
         from_data, own = st.tabs(["From the dataset", "Upload"])
         with own:
             uploaded = _upload()
         with from_data:
             if data is None:
-                st.info("No dataset is open.")
+                st.info("No dataset is selected.")
             else:
                 _table(data)
     if uploaded is not None:
-        st.caption(f"Shown: your upload {uploaded.name}. Remove it above to return to the dataset.")
+        st.caption(f"Your upload {uploaded.name} is shown. Remove it above to return to the dataset.")
         return uploaded
-    if data is None or len(data) == 0:
-        return None
-    image_id = _current(data)
-    if image_id is None:
-        return None
-    with show_errors():
-        return Chosen(services.picture(data, image_id), image_id, data, image_id)
+    image_id = _current(data) if data is not None and len(data) else None
+    if data is not None and image_id is not None:
+        with show_errors():
+            return Chosen(services.picture(data, image_id), image_id, data, image_id)
     return None
 
 
@@ -67,12 +64,12 @@ def _current(data: Dataset) -> str | None:
     known = data.table["image_id"]
     if wanted is not None and wanted not in set(known):
         if st.query_params.get(choice.IMAGE):
-            st.warning(f"The dataset {data.name} holds no image “{wanted[:80]}”. The first one is shown.")
+            st.warning(f"The dataset {data.name} has no image “{wanted[:80]}”. The first image is shown instead.")
         wanted = None
     if wanted is None:
         with_file = known[data.table["file"].notna()]
         if with_file.empty:
-            st.info("None of this dataset's rows has a picture file.")
+            st.info("No row of this dataset has an image file.")
             return None
         wanted = str(with_file.iloc[0])
     _set(wanted)
@@ -86,15 +83,12 @@ def _set(image_id: str) -> None:
 
 
 def filter_rows(table: pd.DataFrame, search: str, picked: Mapping[str, Picked]) -> pd.DataFrame:
-    """Rows whose text columns hold the search text and whose columns have the picked values or lie in the range."""
+    """Rows with the search text in one of their text columns, and with the picked values or a value in the picked range."""
     kept = pd.Series(True, table.index)
-    if search.strip():
-        text = search.strip().lower()
-        columns = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
-        hits = pd.Series(False, table.index)
-        for column in columns:
-            hits |= table[column].astype(str).str.lower().str.contains(text, regex=False) & table[column].notna()
-        kept &= hits
+    if text := search.strip().lower():
+        written = table.select_dtypes(exclude="number")
+        hits = written.astype(str).apply(lambda column: column.str.lower().str.contains(text, regex=False)) & written.notna()
+        kept = hits.any(axis=1)
     for column, values in picked.items():
         if isinstance(values, tuple):
             kept &= table[column].between(*values)
@@ -105,13 +99,13 @@ def filter_rows(table: pd.DataFrame, search: str, picked: Mapping[str, Picked]) 
 
 def _table(data: Dataset) -> None:
     left, right = st.columns([2, 3])
-    search = left.text_input("Search", key="search", placeholder="image id, lesion id, site…", bind="query-params")
+    search = left.text_input("Search", key="search", placeholder="image ID, lesion ID, site…", bind="query-params")
     columns = [c for c in data.table.columns if c not in ("file", "image_id", "label") and data.table[c].notna().any()]
     by = right.multiselect("Filter by", columns, key=f"by-{data.name}", placeholder="any column")
     picked = {column: _filter(data.table[column], column) for column in by}
     rows = filter_rows(data.table, search, {k: v for k, v in picked.items() if v is not None})
     if rows.empty:
-        st.info("No image fits. Change the search or the filters.")
+        st.info("No image matches. Change the search or the filters.")
         return
     pages = (len(rows) - 1) // PAGE + 1
     page = st.number_input(f"Page of {pages:,} ({len(rows):,} images)", 1, pages, 1, key=f"page-{data.name}-{len(rows)}")
@@ -130,7 +124,7 @@ def _table(data: Dataset) -> None:
             "age": st.column_config.NumberColumn(format="%d"),
         },
         key=f"rows-{data.name}-{page}-{len(rows)}-{search}",
-        alt="Images that fit the search; select a row to inspect it",
+        alt="Images that match the search; select a row to inspect the image",
     )
     selected = event["selection"]["rows"]
     last = (data.name, page, search, tuple(selected))
@@ -143,11 +137,11 @@ def _filter(values: pd.Series, column: str) -> Picked | None:
     if pd.api.types.is_numeric_dtype(values):
         low, high = float(values.min()), float(values.max())
         return st.slider(column, low, high, (low, high)) if low < high else None
-    different = values.dropna().astype(str)
-    if different.nunique() > MAX_VALUES:
-        st.caption(f"{column} has {different.nunique():,} different values: use the search.")
+    distinct = values.dropna().astype(str)
+    if distinct.nunique() > MAX_VALUES:
+        st.caption(f"{column} has {distinct.nunique():,} distinct values: use the search.")
         return None
-    return st.multiselect(column, sorted(different.unique()), key=f"filter-{column}")
+    return st.multiselect(column, sorted(distinct.unique()), key=f"filter-{column}")
 
 
 def _upload() -> Chosen | None:
@@ -157,12 +151,12 @@ def _upload() -> Chosen | None:
         max_upload_size=MAX_UPLOAD_MB,
         key="upload",
     )
-    st.caption("It stays in memory, for you alone, and is gone when you leave. Location and camera data are dropped.")
+    st.caption("It is kept in memory, for you alone, until you leave. Location and camera data are dropped.")
     if file is None:
         return None
     with show_errors():
         picture = services.uploaded_picture(file.getvalue())
-        if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, as dataset “kept-images”."):
+        if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, in the dataset “kept-images”."):
             kept = services.workspace().keep_image(picture.pixels)
             st.success(f"Kept as {kept} in the dataset “kept-images”.")
         return Chosen(picture, file.name)

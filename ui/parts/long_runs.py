@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 @st.fragment(run_every=1.0)
 def follow(job: LongJob[R], what: str, kept: Callable[[], bool] = lambda: True) -> None:
-    """Show the run of this job until it has ended (and its result is kept), then draw the page anew."""
+    """The progress of this run until it has ended (and its result is kept), then the page anew."""
     task = services.task(job)
     if task is None or task.error is not None or (task.finished and kept()):
         st.rerun()
@@ -31,25 +31,31 @@ def follow(job: LongJob[R], what: str, kept: Callable[[], bool] = lambda: True) 
     if st.button("Stop", icon=":material/stop:", key=f"stop {job.key}"):
         task.cancel()
         st.rerun()
-    st.caption("You can look at other pages meanwhile; this goes on.")
+    st.caption("You can leave this page; the run continues.")
 
 
-def computed(what: str, job: LongJob[R]) -> R | None:
-    """The result of a long job, begun if need be; None while it runs or after it failed (which is then on screen)."""
-    task = services.task(job)
-    if task is not None and task.finished:
-        if task.error is None:
-            return task.result()
-        stopped_or_failed(job, task.error, "Compute it")
-        return None
-    if task is None:
+def start_button(job: LongJob[R], label: str, icon: str, help: str | None = None, disabled: bool = False, primary: bool = False) -> None:
+    """A button that starts the run."""
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    if st.button(label, icon=f":material/{icon}:", key=f"start {job.key}", help=help, disabled=disabled, type=kind):
         services.start(job)
-    follow(job, what)
+        st.rerun()
+
+
+def computed(what: str, job: LongJob[R], again: str = "Compute it") -> R | None:
+    """The result of a long job, started if need be; None while it runs or after it failed (which is then on screen)."""
+    task = services.task(job) or services.start(job)
+    if not task.finished:
+        follow(job, what)
+    elif task.error is not None:
+        stopped_or_failed(job, task.error, again)
+    else:
+        return task.result()
     return None
 
 
 def under_way(job: LongJob[R], what: str, path: Path) -> bool:
-    """Whether the run that leaves a file is going on, or ended without it; either is then on screen."""
+    """Whether the run that writes a file is going on, or ended without it; either is then on screen."""
     task = services.task(job)
     if task is not None and not task.finished:
         follow(job, what, path.exists)
@@ -61,7 +67,7 @@ def under_way(job: LongJob[R], what: str, path: Path) -> bool:
 
 
 def stopped_or_failed(job: LongJob[R], error: LesionLensError, again: str) -> None:
-    """What ended a run, and a way to begin it anew."""
+    """What ended a run, and a button to run it again."""
     st.warning(str(error))
     if st.button(again, key=f"again {job.key}"):
         services.forget_task(job)

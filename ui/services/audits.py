@@ -1,4 +1,4 @@
-"""Audits of the workspace's datasets: where they are kept, their findings and images, and what people said of their markers."""
+"""Audits of the workspace's datasets: where they are kept, what they found, and people's verdicts on the markers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import RecordError
-from data_audit.audit import CHECKS, SPLIT, Asked
+from data_audit.audit import CHECKS, Asked
 from data_audit.audit_file import NAME, Audit, read_audit
 from data_audit.findings import Finding
 from data_audit.review import Verdicts
 from data_audit.scan import mask_file
 from datasets.dataset import Dataset
-from reports.audit_report import NAME as REPORT
 from ui.services import services
 from ui.worker.jobs.datasets import AuditDataset
 
@@ -27,15 +26,15 @@ def folder(data: Dataset) -> Path:
 
 
 def read(data: Dataset) -> Audit | None:
-    """The kept audit, None if the dataset was not audited as it is now, or not with these checks. Raises RecordError where the file is
-    broken or another version wrote it."""
+    """The kept audit, None if the dataset was not audited in its present state with these checks. Raises RecordError where the file is
+    broken or of another version."""
     path = folder(data) / NAME
     audit = _audit(path.parent, data, path.stat().st_mtime_ns) if path.exists() else None
     return audit if audit and audit.about.checks == CHECKS else None
 
 
 def kept(data: Dataset) -> Audit | None:
-    """As `read`, None where it raises: a page that could do without an audit does; the Dataset page says why, and makes a new one."""
+    """As `read`, but None where that raises, for pages that can do without an audit; the Dataset page shows the error."""
     try:
         return read(data)
     except RecordError:
@@ -43,7 +42,7 @@ def kept(data: Dataset) -> Audit | None:
 
 
 def findings(data: Dataset) -> Sequence[Finding] | None:
-    """Of the kept audit, None if there is none."""
+    """The findings of the kept audit, None if there is none."""
     audit = kept(data)
     return audit.findings if audit else None
 
@@ -54,15 +53,9 @@ def images(data: Dataset) -> pd.DataFrame | None:
     return _images(path, path.stat().st_mtime_ns) if kept(data) and path.exists() else None
 
 
-def report(data: Dataset) -> bytes | None:
-    """The kept report, None if there is none."""
-    path = folder(data) / REPORT
-    return path.read_bytes() if path.exists() else None
-
-
-def split(data: Dataset) -> bytes | None:
-    """The kept new split, None if there is none."""
-    path = folder(data) / SPLIT
+def file(data: Dataset, name: str) -> bytes | None:
+    """What an audit has written under this name (`REPORT`, `SPLIT`), None if there is nothing."""
+    path = folder(data) / name
     return path.read_bytes() if path.exists() else None
 
 
@@ -72,12 +65,12 @@ def mask(data: Dataset, image_id: str) -> Path:
 
 
 def verdicts() -> Verdicts:
-    """What people said about marker flags, one file for the workspace."""
+    """People's verdicts on marker flags, one file for the workspace."""
     return Verdicts(services.workspace().verdicts)
 
 
 def run(data: Dataset, asked: Asked = ALONE) -> AuditDataset:
-    """The job that audits it; whoever asks for what, one audit of a dataset at a time."""
+    """The job that audits it; one audit of a dataset runs at a time, whatever is asked for."""
     return AuditDataset(data, folder(data), asked)
 
 

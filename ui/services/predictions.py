@@ -1,4 +1,4 @@
-"""Predictions of the workspace: made in the worker, kept by hash, put together, and judged."""
+"""Predictions of the workspace: made in the worker, kept by hash, combined and evaluated."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ui.worker.jobs.datasets import PredictDataset
 
 @dataclass(frozen=True)
 class PredictionSet:
-    """Predictions of a dataset as they are judged and explained. members: the classifiers behind them, each with its weight; views:
-    whether several views of each image were put together."""
+    """Predictions for a dataset, as they are evaluated and explained. members: the classifiers they come from, each with its weight;
+    views: whether several views of each image were combined."""
 
     name: str
     table: PredictionTable
@@ -35,7 +35,7 @@ class PredictionSet:
 
     @property
     def alone(self) -> bool:
-        """Whether one classifier answered, to each picture as it is."""
+        """Whether they are one classifier's, for each image as it is."""
         return len(self.members) == 1 and not self.views
 
 
@@ -64,15 +64,13 @@ def kept(opened: services.OpenModel, data: Dataset, views: bool = False) -> Pred
 
 
 def alone(opened: services.OpenModel, data: Dataset) -> PredictionSet | None:
-    """The classifier's own answers; None where it was not run over the dataset."""
+    """The classifier's own predictions; None where it was not run over the dataset."""
     table = kept(opened, data)
-    if table is None:
-        return None
-    return PredictionSet(opened.name, table, (opened,), (1.0,), False)
+    return None if table is None else PredictionSet(opened.name, table, (opened,), (1.0,), False)
 
 
 def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USUAL) -> Assessment:
-    """Evaluation of a prediction set; raises PredictionsError."""
+    """The evaluation of a prediction set; raises PredictionsError."""
     return _judged(made.table, data, split, how)
 
 

@@ -1,4 +1,4 @@
-"""Everything pages ask for: the workspace, the worker, and what is cached between reruns.
+"""What pages ask for: the workspace, the worker, and what is cached between reruns.
 
 Caches are keyed by file hashes and parameters, shared by all sessions, and bounded.
 """
@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 
 from core.atomic import write_bytes
 from core.digest import digest
+from core.errors import WorkspaceError
 from core.version import __version__
 from datasets.dataset import Dataset
 from evaluation.evaluate import How
 from explain.sanity import Sanity, read_sanity
 from imaging.decode import decode, encode_jpeg
 from imaging.picture import Picture
+from imaging.resize import enlarge, seen_box
 from imaging.resize import thumbnail as shrink
 from models.card import ModelCard, card_path, make_card, read_card
 from models.files import FileFacts
@@ -40,7 +43,7 @@ from workspace import Workspace
 
 R = TypeVar("R")
 THUMBNAIL = 128
-MAX_ENDED = 64  # results of ended runs that are kept in memory
+MAX_ENDED = 64  # finished runs whose results stay in memory
 
 
 @st.cache_resource(max_entries=1)
@@ -50,7 +53,7 @@ def workspace() -> Workspace:
 
 @st.cache_resource(max_entries=1)
 def worker() -> Worker:
-    """The one process that runs networks, for all sessions; it starts behind the first page."""
+    """The one process that runs networks, for all sessions; it starts while the first page is drawn."""
     one = Worker()
     threading.Thread(target=one.start, daemon=True).start()
     return one
@@ -58,7 +61,7 @@ def worker() -> Worker:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A classifier of the workspace: its file, its card, and what the opened network is like."""
+    """A classifier of the workspace: its file, its card, and a description of the opened network."""
 
     name: str
     facts: FileFacts
@@ -69,15 +72,18 @@ class OpenModel:
     def card(self) -> ModelCard:
         return self.spec.card
 
+    def enlarged(self, heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """A map (h, w) over a photograph of this size, (H, W): on the part of it that the network saw, NaN elsewhere."""
+        return enlarge(heatmap, size, seen_box(size, self.card.size, self.card.resize.geometry))
+
 
 def model(name: str) -> OpenModel:
     """Check the file, try it once in a throw-away process, then open it in the worker.
 
-    Raises ModelFileError, CardError or WorkspaceError in words.
+    Raises ModelFileError, CardError or WorkspaceError.
     """
-    space = workspace()
-    path = space.named_model(name)
-    facts = space.facts(path)
+    path = workspace().named_model(name)
+    facts = workspace().facts(path)
     beside = card_path(path)
     stamp = beside.stat().st_mtime_ns if beside.exists() else 0
     return _opened(name, facts.sha256, stamp, facts)
@@ -94,7 +100,7 @@ def _opened(name: str, sha256: str, card_stamp: int, _facts: FileFacts) -> OpenM
 
 
 def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
-    """The card the network lets one guess; kept, so that a file is tried once and not at every start."""
+    """The card that can be guessed from the network; kept, so that a file is tried once and not at every start."""
     kept = workspace().root / "trials" / f"{facts.sha256}.json"
     if kept.exists():
         return make_card(json.loads(kept.read_text()))
@@ -105,13 +111,9 @@ def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
 
 def dataset(name: str) -> Dataset:
     """A dataset of the workspace by name; raises DatasetError or WorkspaceError."""
-    space = workspace()
-    if name not in space.dataset_names():
-        from core.errors import WorkspaceError
-
-        raise WorkspaceError(f"holds no dataset {name!r}.", "This workspace", "Choose another in the sidebar.")
-    path = space.dataset_path(name)
-    return _opened_dataset(name, _stamp(path))
+    if name not in workspace().dataset_names():
+        raise WorkspaceError(f"has no dataset {name!r}.", "This workspace", "Choose another in the sidebar.")
+    return _opened_dataset(name, _stamp(workspace().dataset_path(name)))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
@@ -121,11 +123,10 @@ def _opened_dataset(name: str, stamp: int) -> Dataset:
 
 def _stamp(path: Path) -> int:
     """Changes when a file is added to the folder or a table in it is written."""
-    tops = [path, *path.iterdir()] if path.is_dir() else [path]
-    return max(p.stat().st_mtime_ns for p in tops)
+    return max(p.stat().st_mtime_ns for p in ([path, *path.iterdir()] if path.is_dir() else [path]))
 
 
-# records that caches of the server go by
+# how Streamlit's caches tell these records apart
 KNOWN_BY: dict[str | type[Any], Callable[[Any], Any]] = dict.fromkeys((Dataset, PredictionTable, How, Assessment), digest)
 
 
@@ -137,7 +138,7 @@ def thumbnail(data: Dataset, image_id: str, side: int = THUMBNAIL) -> bytes:
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=KNOWN_BY)
 def picture(data: Dataset, image_id: str) -> Picture:
-    """The decoded picture, one and the same for all sessions; raises ImageError."""
+    """The decoded picture, one object for all sessions; raises ImageError."""
     return Picture(data.read(image_id))
 
 
@@ -148,7 +149,7 @@ def uploaded_picture(content: bytes) -> Picture:
 
 
 def ask(job: QuickJob[R]) -> R:
-    """The worker's answer; the last few of its kind are kept, by the job's key, for all sessions."""
+    """The worker's answer; the latest answers of each kind of job are kept, by the job's key, for all sessions."""
     kept = _answers().setdefault(type(job), Answers(job.kept))
     if (known := kept.get(job.key)) is not None:
         return known[0]
@@ -159,14 +160,14 @@ def ask(job: QuickJob[R]) -> R:
 
 
 class Answers:
-    """The last so many answers of one kind of job, by their keys."""
+    """The latest answers of one kind of job, by their keys. most: how many."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
     def get(self, key: str) -> tuple[Any] | None:
-        """The answer, which may be None itself; None if it is not kept."""
+        """The answer, which may itself be None, in a tuple; None if it is not kept."""
         with self._lock:
             if key not in self._kept:
                 return None
@@ -190,16 +191,13 @@ def predict(opened: OpenModel, picture: Picture) -> Scores:
     return ask(Predict(opened.spec, picture))
 
 
-# --- long runs, shared by all sessions and found again after a reload ---------------------------------
-
-
 @st.cache_resource(max_entries=1)
 def _tasks() -> dict[str, Task[Any]]:
     return {}
 
 
 def task(job: LongJob[R]) -> Task[R] | None:
-    """The run of this job, or of another that writes to the same place, if one is under way or has just ended."""
+    """The run of this job, or of another that writes to the same place, if one is under way or has just ended; all sessions share it."""
     return _tasks().get(job.slot)
 
 
@@ -208,7 +206,7 @@ def forget_task(job: LongJob[R]) -> None:
 
 
 def start(job: LongJob[R]) -> Task[R]:
-    """Begin a long job; several sessions share one run, and its result stays for a while."""
+    """Start a long job, or join the run that is under way; its result stays for a while."""
     running = task(job)
     if running is not None and not running.finished:
         return running
@@ -225,7 +223,7 @@ def sanity(opened: OpenModel, method: str, place: str) -> Sanity | None:
 
 
 def sanity_check(opened: OpenModel, data: Dataset, method: str, layer: str | None, place: str) -> CheckSanity:
-    """The job that scrambles a copy of the network and sees what its maps do, on images of the dataset."""
+    """The job that scrambles a copy of the network and compares its maps, on images of the dataset."""
     about = {
         "lesionlens_version": __version__,
         "model_sha256": opened.facts.sha256,
@@ -248,15 +246,12 @@ def card_check(opened: OpenModel, data: Dataset) -> CheckCard:
     return CheckCard(opened.spec, data.root, sample, tuple(data.groups[sample.index].astype(str)))
 
 
-# --- the operator's policy -----------------------------------------------------------------------------
-
-
 def policy(opened: OpenModel) -> Policy | None:
-    """The policy switched on for this very classifier, or None."""
+    """The operator's policy that is switched on for this very network file, or None."""
     path = workspace().policy_path(opened.facts.sha256)
     return read_policy(path) if path.exists() else None
 
 
 def is_local() -> bool:
-    """Whether only this machine can reach the server; only then may a browser name folders on it."""
+    """Whether the server can be reached from this machine only; only then may a browser name folders on it."""
     return st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")

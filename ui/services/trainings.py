@@ -1,4 +1,4 @@
-"""The trainings of the workspace: each a folder beside its network."""
+"""The trainings of the workspace, each a folder beside its network."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from training.launch import last_words
 from ui.services import services
 
 TRAININGS, NEW = PARTS = ("Trainings", "New training")
-CHOSEN, GO_TO = "training-chosen", "training-go-to"  # session keys: which training is looked at; the part to show next
+CHOSEN, GO_TO = "training-chosen", "training-go-to"  # session keys: the training on screen; the part to show next
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training as it stands now. asked: None while its process gets ready; result: None until it is finished."""
+    """One training as it stands now. asked: None until its process has started; result: None until it is finished."""
 
     name: str
     folder: Folder
@@ -47,16 +47,16 @@ class TrainingRun:
 
     @property
     def message(self) -> str:
-        """Why it is not finished, where it ended without being."""
-        if self.asked is None:  # its process never came so far as to begin
+        """Why it ended without being finished."""
+        if self.asked is None:  # its process ended before the training began
             return last_words(self.folder)
         if self.status == "cut off":
-            return "Its process ended before the training did. It goes on from the last whole epoch."
+            return "Its process ended before the training was finished. It can continue from the last complete epoch."
         return self.state.message if self.state else ""
 
 
 def names() -> list[str]:
-    """Names of the networks that are or were trained here, the latest first."""
+    """Names of the networks that are or were trained here, the most recent first."""
     models = services.workspace().models
     if not models.is_dir():
         return []

@@ -1,4 +1,4 @@
-"""The Shortcuts page: the experiment over a dataset, its verdicts, what to fix first, and what to do about it."""
+"""The Shortcuts page: the experiment over a dataset, its verdicts, what to fix first, and how to repair it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.errors import ImageError
 from core.markers import marker_name
 from core.version import __version__
 from datasets.dataset import Dataset
@@ -18,39 +17,29 @@ from shortcuts.crossed import Crossed, crossed
 from shortcuts.drawing import INSERTED
 from shortcuts.plan import Plan
 from shortcuts.study import NAME, Study, read_study
-from ui.parts import navigation
-from ui.parts.components import gallery
-from ui.parts.long_runs import under_way
+from ui.parts import choice, navigation
+from ui.parts.components import diagnoses_of, download, gallery, thumbnail
+from ui.parts.long_runs import start_button, under_way
 from ui.services import audits, services
 from ui.shortcuts.repair import repair_panel
 from ui.shortcuts.verdicts import judged_marker
 from ui.worker.jobs.shortcuts import RunShortcuts
 
-ALL = "all images"
 SHOWN = 6
 
 
 def lab(opened: services.OpenModel, data: Dataset) -> None:
-    """What to try, the run, its verdicts and the way out."""
-    splits = [ALL, *sorted(data.table["split"].dropna().unique())]
+    """What to test, the run, its verdicts and repairs."""
     one, two, three = st.columns([2, 1, 1])
-    markers = one.multiselect(
-        "Markers", list(INSERTED), default=list(INSERTED), format_func=marker_name, key="lab-markers", help="Each is one experiment."
-    )
-    chosen = two.selectbox("Split", splits, index=splits.index("test") if "test" in splits else 0, key=f"lab-split-{data.name}")
-    images = three.number_input(
-        "Images",
-        40,
-        5000,
-        300,
-        20,
-        key="lab-images",
-        help="At random; half as many again that bear each marker, where the dataset's own masks or labels say so.",
-    )
+    every, note = list(INSERTED), "Each marker is one experiment."
+    markers = one.multiselect("Markers", every, default=every, format_func=marker_name, key="lab-markers", help=note)
+    with two:
+        split = choice.split(data, "lab-split", "test")
+    note = "Drawn at random; and half as many again with each marker, where the dataset has marker masks or labels."
+    images = three.number_input("Images", 40, 5000, 300, 20, key="lab-images", help=note)
     if not markers:
         st.info("Choose at least one marker.")
         return
-    split = None if chosen == ALL else str(chosen)
     doses = st.toggle("Other sizes and strengths as well", key="lab-doses")
     again = st.toggle("Count false alarms: every control is drawn twice", key="lab-again")
     plan = Plan(tuple(markers), int(images), doses=doses, again=again)
@@ -61,12 +50,10 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
         return
     if not path.exists():
         st.caption(
-            "Each photograph goes through the network with and without each marker, and with a control beside it: as much clean skin "
-            "changed, or a change as strong that is no marker. A run that was stopped goes on."
+            "Each photograph goes through the network with and without each marker, and with a control: an equal area of clean skin "
+            "changed, or an equally strong change that is not a marker. A run that was stopped continues where it stopped."
         )
-        if st.button("Test the markers", type="primary", icon=":material/science:"):
-            services.start(job)
-            st.rerun()
+        start_button(job, "Test the markers", "science", primary=True)
         return
     study = kept_study(path)
     _first(data, study)
@@ -77,47 +64,46 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
 
 
 def result_folder(opened: services.OpenModel, data: Dataset, split: str | None, plan: Plan) -> Path:
-    """Where a run is kept: one folder for each classifier, dataset, split and plan."""
+    """Where the results of a run are: one folder for each classifier, dataset, split and plan."""
     asked = hashlib.sha256(repr((__version__, split, plan)).encode()).hexdigest()[:10]
     result = services.workspace().result_path(opened.spec.sha256, opened.card.sha256, data.sha256)
     return result.parent / f"shortcuts-{asked}"
 
 
 def kept_study(path: Path) -> Study:
-    """What `shortcuts.json` holds; raises RecordError."""
+    """The content of `shortcuts.json`; raises RecordError."""
     return _study(path, path.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _study(path: Path, stamp: int) -> Study:  # noqa: ARG001 (the cache goes by it)
+def _study(path: Path, stamp: int) -> Study:  # noqa: ARG001 (a key of the cache)
     return read_study(path)
 
 
 def _first(data: Dataset, study: Study) -> None:
-    """All verdicts; joined with the audit where there is one."""
+    """All verdicts, with the findings of the audit if there is one."""
     findings = audits.findings(data)
     st.subheader("What to fix first" if findings is not None else "Verdicts", anchor=False)
     rows = crossed({m: of.verdict for m, of in study.verdicts.items()}, findings or [])
     shown = {"marker": [marker_name(c.marker) for c in rows], "the classifier": [c.verdict for c in rows]}
     if findings is not None:
-        shown["in the data"] = ["goes with the diagnosis" if c.in_data else "no finding" for c in rows]
-    st.dataframe(
-        pd.DataFrame(shown), hide_index=True, alt="Markers by whether the classifier uses them and whether they go with the diagnosis"
-    )
+        shown["in the data"] = ["associated with the diagnosis" if c.in_data else "no finding" for c in rows]
+    alt = "Markers by whether the classifier uses them and whether they are associated with the diagnosis"
+    st.dataframe(pd.DataFrame(shown), hide_index=True, alt=alt)
     if findings is not None:
         for advice in dict.fromkeys(c.advice for c in rows):
             st.markdown(f"- **{', '.join(marker_name(c.marker) for c in rows if c.advice == advice)}**: {advice}")
-    if findings is None:
-        st.caption("Audit the dataset to see which of them go with the diagnosis in these data.")
+    else:
+        st.caption("Audit the dataset to see which of them are associated with the diagnosis in these data.")
         st.page_link(navigation.page("dataset"), label="Audit it on the Dataset page", icon=":material/fact_check:")
     for c in rows:
         if c.in_data and c.verdict == "used":
             _images(data, c)
     rule = study.rule
     st.caption(
-        f"{study.images:,} photographs were tried. Used: the marker's effect less its control's is sure (95 %, adjusted for all "
-        f"tests), goes further than the control's, and moves a probability by at least {rule.moves:.2f} or turns at least "
-        f"{rule.flips:.0%} more decisions. Fewer than {rule.lesions} lesions tell nothing."
+        f"{study.images:,} photographs were tested. Used: the marker's effect minus its control's is significant (95 %, adjusted for all "
+        f"tests), exceeds the control's, and changes a probability by at least {rule.moves:.2f} or at least {rule.flips:.0%} more "
+        f"decisions. With fewer than {rule.lesions} lesions the verdict is “can't tell”."
     )
     if study.false_alarms is not None:
         st.caption(alarms_in_words(study.false_alarms))
@@ -125,27 +111,12 @@ def _first(data: Dataset, study: Study) -> None:
 
 def _images(data: Dataset, c: Crossed) -> None:
     ids = [i for i in c.image_ids if i in set(data.table["image_id"])][:SHOWN]
-    pictures: list[bytes | None] = []
-    for image_id in ids:
-        try:
-            pictures.append(services.thumbnail(data, image_id, 256))
-        except ImageError:
-            pictures.append(None)
-    st.markdown(f"Images that bear **{marker_name(c.marker)}**")
-    gallery(ids, [str(data.row(i)["diagnosis"]) for i in ids], pictures, SHOWN)
+    st.markdown(f"Images with **{marker_name(c.marker)}**")
+    gallery(ids, diagnoses_of(data, ids), [thumbnail(data, i, 256) for i in ids], SHOWN)
 
 
 def _downloads(opened: services.OpenModel, data: Dataset, study: Study, folder: Path) -> None:
     one, two = st.columns(2)
     name = f"{opened.name}-{data.name}-shortcuts"
-    one.download_button(
-        "Report (HTML)",
-        lambda: shortcut_html(study, audits.findings(data), folder).encode(),
-        f"{name}.html",
-        "text/html",
-        icon=":material/description:",
-        width="stretch",
-    )
-    two.download_button(
-        "shortcuts.json", (folder / NAME).read_bytes(), f"{name}.json", "application/json", icon=":material/data_object:", width="stretch"
-    )
+    download(one, "Report (HTML)", lambda: shortcut_html(study, audits.findings(data), folder), f"{name}.html", "description")
+    download(two, "shortcuts.json", (folder / NAME).read_bytes(), f"{name}.json", "data_object")

@@ -1,4 +1,4 @@
-"""One marker's verdict on screen, and what it rests on."""
+"""One marker's verdict on screen, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from core.markers import marker_name
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from reports.shortcut_report import caption
 from shortcuts.study import Apart, Example, MarkerStudy, Study
+from ui.parts.components import cells, named
 
 ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
 
 
 def judged_marker(marker: str, of: MarkerStudy, study: Study, folder: Path) -> None:
-    """folder: of the study, in which the examples lie."""
+    """folder: of the study, with its examples."""
     with st.expander(f"{marker_name(marker).capitalize()}: {of.verdict}", key=f"fold-judged {marker}", icon=ICONS[of.verdict]):
         st.markdown(of.why[:1].upper() + of.why[1:])
         if of.agreement:
@@ -27,12 +28,12 @@ def judged_marker(marker: str, of: MarkerStudy, study: Study, folder: Path) -> N
         if drawn is not None:
             st.altair_chart(drawn[0], width="stretch", alt=f"Effects of {marker_name(marker)}: {drawn[1]}")
         if of.flips:
-            st.dataframe(_flips(of), hide_index=True, alt=f"Decisions that turn with {marker_name(marker)}")
-            st.dataframe(_rates(of), hide_index=True, alt=f"Sensitivity and specificity for {of.table_of} with and without it")
-            st.caption(f"Sensitivity and specificity of deciding for {of.table_of} on the same photographs.")
+            st.dataframe(_flips(of), hide_index=True, alt=f"Decisions that change with {marker_name(marker)}")
+            st.dataframe(_rates(of), hide_index=True, alt=f"Sensitivity and specificity for {named(of.table_of)} with and without it")
+            st.caption(f"Sensitivity and specificity of deciding for {named(of.table_of)} on the same photographs.")
         _power(of)
         if of.attention.defined:
-            st.caption(f"Share of the evidence for the decision on the marker, less its share of the area: {of.attention:+.1%}.")
+            st.caption(f"Share of the evidence for the decision that lies on the marker, minus its share of the area: {of.attention:+.1%}.")
         doses = [d for d in study.doses if d.marker == marker]
         if doses:
             chart, words = dose_chart(doses)
@@ -44,7 +45,7 @@ def judged_marker(marker: str, of: MarkerStudy, study: Study, folder: Path) -> N
 
 
 def _rates(of: MarkerStudy) -> pd.DataFrame:
-    """Sensitivity and specificity on the same photographs, a row a direction and change."""
+    """Sensitivity and specificity on the same photographs, one row per direction and change."""
     return pd.DataFrame(
         [
             {
@@ -61,38 +62,37 @@ def _rates(of: MarkerStudy) -> pd.DataFrame:
 
 def _examples(examples: Sequence[Example], folder: Path) -> None:
     shown = [(caption(e), folder / e.file) for e in examples if (folder / e.file).is_file()]
-    for start in range(0, len(shown), 2):
-        for column, (words, path) in zip(st.columns(2), shown[start : start + 2], strict=False):
-            column.image(path.read_bytes(), caption=words, width="stretch", alt=words)
+    for cell, (words, path) in zip(cells(len(shown), 2), shown, strict=True):
+        cell.image(path.read_bytes(), caption=words, width="stretch", alt=words)
     if shown:
-        st.caption("Photographs on which the effect was nearest to the median one.")
+        st.caption("Photographs on which the effect was closest to the median.")
 
 
 def _power(of: MarkerStudy) -> None:
-    """How many lesions would be needed, where the intervals are too wide."""
+    """How many lesions would be needed, if the intervals are too wide."""
     needed = [e for e in of.effects if e.needed > e.lesions]
     if of.verdict == "can't tell" and needed:
         most = max(needed, key=lambda e: e.needed)
         st.caption(
-            f"With {most.lesions:,} lesions, the widest interval ({most.target}, {DIRECTIONS[most.direction]}) is "
-            f"{most.within[0]:+.2f} to {most.within[1]:+.2f} at 90 %. About {most.needed:,.0f} lesions would bring it inside "
-            "the margins, if mean and spread stay as they are."
+            f"With {most.lesions:,} lesions, the widest interval ({named(most.target)}, {DIRECTIONS[most.direction]}) is "
+            f"{most.within[0]:+.2f} to {most.within[1]:+.2f} at 90 %. About {most.needed:,.0f} lesions would bring it within "
+            "the margins, if mean and spread remain the same."
         )
 
 
 def _on_lesion(apart: Apart) -> str:
     effect = apart.effect
     return (
-        f"Apart, {DIRECTIONS[apart.direction]} on {effect.images:,} images where it lies on the lesion, which changes the lesion "
-        f"as well: P({effect.target}) with − without {effect.change.cell('+.2f')}, control {effect.control.cell('+.2f')}; "
-        f"{apart.flips.change.cell('.0%')} of the decisions turn."
+        f"Analysed separately: {DIRECTIONS[apart.direction]} where it lies on the lesion and so changes the lesion as well "
+        f"(images: {effect.images:,}): P({effect.target}) with − without {effect.change.cell('+.2f')}, control "
+        f"{effect.control.cell('+.2f')}; {apart.flips.change.cell('.0%')} of the decisions change."
     )
 
 
 def _flips(of: MarkerStudy) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "decisions that turn": [DIRECTIONS[f.direction] for f in of.flips],
+            "decisions that change": [DIRECTIONS[f.direction] for f in of.flips],
             "images": [f.images for f in of.flips],
             "lesions": [f.lesions for f in of.flips],
             "marker": [f.change.cell(".1%") for f in of.flips],

@@ -1,9 +1,8 @@
-"""Trainings there are: one watched, all compared."""
+"""The trainings of the workspace: one with its progress and curves, all compared."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -20,26 +19,26 @@ from training.samples import leak_in_words
 from training.schedule import chosen_epoch, overfitting
 from training.space import FIELDS
 from ui.parts import choice, navigation
-from ui.parts.components import figure_metric
+from ui.parts.components import download, figure_metric
 from ui.parts.long_runs import duration
 from ui.services import services, trainings
 from ui.services.trainings import CHOSEN, TrainingRun
 
-SECONDS = 2.0  # between two looks at a training under way
+SECONDS = 2.0  # between updates of a training under way
 FEW = 300  # images for validation
 FIGURES = {
     "Accuracy": "The share of decisions that are right.",
     "Majority baseline": "The accuracy of always deciding for the commonest class.",
-    "Balanced accuracy": "The mean of the sensitivities: every class counts alike, rare or not.",
+    "Balanced accuracy": "The mean of the sensitivities: rare classes count as much as common ones.",
 }
 
 
 def runs() -> None:
-    """One training with its curves, then all of them beside each other."""
+    """One training with its curves, then all of them side by side."""
     names = trainings.names()
     if not names:
         st.info(
-            "Nothing has been trained in this workspace yet. Begin under “New training”, or with "
+            "Nothing has been trained in this workspace yet. Start under “New training”, or with "
             "`python cli.py train PRESET --dataset NAME --out NAME`."
         )
         return
@@ -61,32 +60,31 @@ def _to_address() -> None:
 
 @st.fragment(run_every=SECONDS)
 def _watch(name: str) -> None:
-    """A training under way: how far, its curves, a way to stop it."""
+    """A training under way: progress, curves, and a way to stop it."""
     one = trainings.look(name)
     if not one.under_way or one.state is None:
         st.rerun()
         return
     state = one.state
     share = state.done / state.total if state.total else 0.0
-    left = _left(one)
-    st.progress(min(share, 1.0), text=f"{state.doing[:1].upper()}{state.doing[1:]}{left}")
+    st.progress(min(share, 1.0), text=f"{state.doing[:1].upper()}{state.doing[1:]}{_left(one)}")
     if one.folder.stopping:
-        st.caption("It stops after the batch under way.")
+        st.caption("It stops after the current batch.")
     elif st.button("Stop", icon=":material/stop:", key=f"stop-training-{name}"):
         one.folder.ask_to_stop()
         st.rerun()
-    st.caption("It runs in a process of its own: you may close this page and come back.")
+    st.caption("It runs in a separate process: you may close this page and come back.")
     _curves(one)
 
 
 def _left(one: TrainingRun) -> str:
-    """Time left, by the pace of the last epochs."""
+    """The time left, by the pace of the last epochs."""
     if not one.history or one.recipe is None or one.state is None:
         return ""
     recent = [e.seconds for e in one.history[-3:] if e.phase == one.history[-1].phase]
     to_go = one.recipe.epochs - len(one.history)
     seconds = sum(recent) / len(recent) * to_go
-    return f", about {duration(seconds)} left" + (", if it is not stopped early" if one.recipe.early_stopping else "")
+    return f", about {duration(seconds)} left" + (", unless it stops early" if one.recipe.early_stopping else "")
 
 
 def _ended(one: TrainingRun) -> None:
@@ -99,9 +97,8 @@ def _ended(one: TrainingRun) -> None:
         st.warning(one.message or "It was stopped.", icon=":material/pause:")
     if one.asked is None or one.recipe is None:
         return
-    known = one.asked.dataset in services.workspace().dataset_names()
-    if not known:
-        st.caption(f"Its dataset {one.asked.dataset} is not in this workspace; it can go on only where it was begun.")
+    if one.asked.dataset not in services.workspace().dataset_names():
+        st.caption(f"Its dataset {one.asked.dataset} is not in this workspace; it can continue only where it was started.")
     elif st.button("Go on", type="primary", icon=":material/play_arrow:"):
         try:
             launch(one.asked.preset, one.recipe, one.asked.dataset, trainings.network(one.name), services.workspace().root)
@@ -122,59 +119,38 @@ def _finished(one: TrainingRun) -> None:
     where = split_name(trained.dataset, one.name)
     there = where if where in services.workspace().dataset_names() else trained.dataset
     left, right = st.columns(2)
-    left.page_link(
-        navigation.page("evaluate"),
-        label="Evaluate it on its test images",
-        icon=":material/grid_on:",
-        query_params={choice.MODEL: one.name, choice.DATASET: there},
-    )
-    right.page_link(
-        navigation.page("shortcuts"),
-        label="Does it use markers?",
-        icon=":material/science:",
-        query_params={choice.MODEL: one.name, choice.DATASET: there},
-    )
+    link = {choice.MODEL: one.name, choice.DATASET: there}
+    left.page_link(navigation.page("evaluate"), label="Evaluate it on its test images", icon=":material/grid_on:", query_params=link)
+    right.page_link(navigation.page("shortcuts"), label="Does it use markers?", icon=":material/science:", query_params=link)
 
 
 def _curves(one: TrainingRun) -> None:
-    """Loss, accuracy and balanced accuracy by epoch, and what they say."""
+    """Loss, accuracy and balanced accuracy by epoch, and what they show."""
     if not one.history or one.recipe is None:
         return
     chosen = chosen_epoch(one.recipe, one.history) if one.result is not None else None
     st.markdown(overfitting(one.history))
     rows = [asdict(e) for e in one.history]
     for curve in CURVES:
-        chart, told = curve_chart(rows, curve, chosen.epoch if chosen else None)
+        chart, caption = curve_chart(rows, curve, chosen.epoch if chosen else None)
         st.altair_chart(chart, width="stretch", key=f"curve-{one.name}-{curve}")
-        st.caption(f"{told[:1].upper()}{told[1:]}.")
-    if (validated := _validated(one)) and validated < FEW:
-        st.caption(f"There are only {validated:,} images for validation: the curves jump by chance.")
+        st.caption(f"{caption[:1].upper()}{caption[1:]}.")
+    split = read_split(one.folder.split).values() if one.folder.split.exists() else []
+    validated = sum(s == "val" for s in split)
+    if 0 < validated < FEW:
+        st.caption(f"Few images for validation ({validated:,}): the curves vary by chance.")
     if chosen is not None:
         how = "the lowest validation loss" if one.recipe.keep == "best" else "the last"
         st.caption(f"The dashed line is epoch {chosen.epoch}, whose weights the classifier has: {how} of its phase.")
-    st.caption(
-        "Both curves are measured after each epoch, without augmentation and dropout, on as many training images as there are for "
-        "validation."
-    )
+    st.caption("Both curves are measured after each epoch, without augmentation or dropout, on as many training as validation images.")
     about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked.dataset if one.asked else ""}
-    st.download_button(
-        "Curves (CSV)",
-        lambda: safe_csv(pd.DataFrame(rows), about).encode(),
-        f"{one.name}-curves.csv",
-        "text/csv",
-        icon=":material/download:",
-        key=f"curves-csv-{one.name}",
-    )
-
-
-def _validated(one: TrainingRun) -> int:
-    """Images for validation, 0 where that is not written down yet."""
-    return sum(s == "val" for s in read_split(one.folder.split).values()) if one.folder.split.exists() else 0
+    csv, key = f"{one.name}-curves.csv", f"curves-csv-{one.name}"
+    download(st.columns(3)[0], "Curves (CSV)", lambda: safe_csv(pd.DataFrame(rows), about), csv, key=key)
 
 
 def _compare(names: list[str]) -> None:
     st.subheader("All trainings", anchor=False)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str | int]] = []
     for name in names:
         try:
             one = trainings.look(name)
@@ -202,23 +178,23 @@ def _compare(names: list[str]) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Trainings with their settings and figures")
     if sum(one["status"] == "finished" for one in rows) > 1:
         st.caption(
-            "Test images of different splits differ, so a difference between trainings is sure only where the intervals are far apart. "
-            "On the same test images, compare them on the Evaluate page."
+            "Different splits have different test images, so a difference between trainings is certain only where the intervals are far "
+            "apart. On the same test images, compare them on the Evaluate page."
         )
 
 
 def _changed(one: TrainingRun) -> list[str]:
-    """Settings that are not the preset's."""
+    """Settings that differ from the preset's."""
     if one.asked is None or one.recipe is None or one.asked.preset not in PRESETS:
         return []
     usual = PRESETS[one.asked.preset].recipe
-    told = [f"{f} {getattr(one.recipe, f)}" for f in FIELDS if getattr(one.recipe, f) != getattr(usual, f)]
+    settings = [f"{f} {getattr(one.recipe, f)}" for f in FIELDS if getattr(one.recipe, f) != getattr(usual, f)]
     if one.recipe.images:
-        told.append(f"{one.recipe.images:,} images")
+        settings.append(f"{one.recipe.images:,} images")
     if one.recipe.augmentation != usual.augmentation:
-        told.append("augmentation " + (" ".join(f"{k}={v:g}" for k, v in one.recipe.augmentation.items()) or "none"))
-    if [p.epochs for p in one.recipe.phases] != [p.epochs for p in usual.phases]:
-        told.append("epochs " + "+".join(str(p.epochs) for p in one.recipe.phases))
-    if [p.rate for p in one.recipe.phases] != [p.rate for p in usual.phases]:
-        told.append("rate " + "+".join(f"{p.rate:g}" for p in one.recipe.phases))
-    return told
+        settings.append("augmentation " + (" ".join(f"{k}={v:g}" for k, v in one.recipe.augmentation.items()) or "none"))
+    for field in ("epochs", "rate"):
+        values = [getattr(p, field) for p in one.recipe.phases]
+        if values != [getattr(p, field) for p in usual.phases]:
+            settings.append(f"{field} " + "+".join(f"{v:g}" for v in values))
+    return settings

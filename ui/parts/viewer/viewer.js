@@ -5,14 +5,14 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".viewer");
   const picture = root.querySelector("img");
   const canvas = root.querySelector("canvas");
-  const told = root.querySelector(".told");
+  const readout = root.querySelector(".readout");
   const first = data.paint
-    ? "Draw over the picture; with the keyboard: arrow keys move, space covers."
-    : "Point at the picture to read a value; with the keyboard: arrow keys.";
+    ? "Draw over the picture; on the keyboard, arrow keys move and the space bar paints."
+    : "Point at the picture to read a value; on the keyboard, use the arrow keys.";
   picture.src = data.picture;
   picture.alt = data.alt;
   canvas.setAttribute("aria-label", data.alt + ". " + first);
-  if (!told.textContent) told.textContent = first;
+  if (!readout.textContent) readout.textContent = first;
 
   let strokes = data.strokes || [];
   let cursor = root.cursor || { x: 0.5, y: 0.5 };
@@ -85,7 +85,7 @@ export default function ({ data, parentElement, setStateValue }) {
         drawing = p;
         cover(p);
       }
-    } else if (!data.paint) told.textContent = read(p);
+    } else if (!data.paint) readout.textContent = read(p);
   };
   canvas.onpointerup = () => {
     if (drawing) {
@@ -94,7 +94,7 @@ export default function ({ data, parentElement, setStateValue }) {
     }
   };
   canvas.onpointerleave = () => {
-    if (!drawing && !data.paint) told.textContent = first;
+    if (!drawing && !data.paint) readout.textContent = first;
   };
   canvas.onkeydown = (event) => {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -105,7 +105,7 @@ export default function ({ data, parentElement, setStateValue }) {
         y: Math.min(0.99, Math.max(0.01, cursor.y + move[1] * 0.04)),
       };
       root.cursor = cursor;
-      if (!data.paint) told.textContent = read(cursor);
+      if (!data.paint) readout.textContent = read(cursor);
       draw();
     } else if (data.paint && event.key === " ") {
       event.preventDefault();
