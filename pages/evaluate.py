@@ -54,16 +54,7 @@ SECTIONS = {
     "Comparison": lambda: comparison(made, data, assessment, split),
     "Unlike these": lambda: unlike(opened, data),
 }
-section = st.segmented_control(
-    "Part of the evaluation",
-    list(SECTIONS),
-    default="Class by class",
-    key="section",
-    bind="query-params",
-    width="stretch",
-    label_visibility="collapsed",
-)
-SECTIONS[section or "Class by class"]()
+SECTIONS[choice.part("Part of the evaluation", list(SECTIONS), "Class by class", "section")]()
 st.subheader("Download", anchor=False)
 first, second, third, fourth = st.columns(4)
 name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"

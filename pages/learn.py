@@ -12,14 +12,7 @@ from ui.parts.image_choice import choose_image
 from ui.services import services
 
 page_title("Learn", "How a heatmap is made, how reliable it is, and how a shortcut is detected, with the actual numbers.")
-lesson = st.segmented_control(
-    "Lesson",
-    ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY],
-    default="Step by step",
-    key="lesson",
-    label_visibility="collapsed",
-    bind="query-params",
-)
+lesson = choice.part("Lesson", ["Step by step", "By depth", "Scrambled", "What the class looks like", STORY], "Step by step", "lesson")
 if lesson == STORY:
     story()
     st.stop()
@@ -41,4 +34,4 @@ else:
     if lesson == "What the class looks like":
         ideal(opened, index)
     else:
-        {"By depth": by_depth, "Scrambled": scrambling}.get(lesson or "", cam_steps)(opened, chosen, index, method)
+        {"By depth": by_depth, "Scrambled": scrambling}.get(lesson, cam_steps)(opened, chosen, index, method)

@@ -12,16 +12,7 @@ from ui.training.runs import runs
 page_title("Training", "Train a published system on this dataset, watch what it learns, and compare trainings.")
 if GO_TO in st.session_state:
     st.session_state["part"] = st.session_state.pop(GO_TO)
-part = st.segmented_control(
-    "Part",
-    PARTS,
-    default=None if "part" in st.session_state else TRAININGS,
-    key="part",
-    bind="query-params",
-    width="stretch",
-    label_visibility="collapsed",
-)
-if part == NEW:
+if choice.part("Part", PARTS, TRAININGS, "part") == NEW:
     new_training(services.dataset(need(choice.dataset(), "dataset")))
 else:
     runs()

@@ -1,1 +1,1 @@
-"""Everything Streamlit that is not a page: services, components, session keys, the sign-in gate."""
+"""Everything of the user interface that is not a page script."""

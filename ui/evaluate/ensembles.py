@@ -98,25 +98,15 @@ def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
 
 
 def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
+    note, say = "Fitted weights: a mean weighted by held-out images. Majority: the share that decide for a class.", WAY_NAMES.__getitem__
     way = st.segmented_control(
-        "combined by",
-        list(WAYS),
-        default="mean",
-        format_func=WAY_NAMES.__getitem__,
-        key="ensemble-way",
-        disabled=not several,
-        help="Mean of the scores; mean with weights fitted on held-out images; or the share of classifiers that decide for a class.",
+        "combined by", list(WAYS), default="mean", format_func=say, key="ensemble-way", disabled=not several, help=note
     )
     if way != "weighted" or not several:
         return way or "mean", None
-    places = [*splits, ALL]
-    return "weighted", st.selectbox(
-        "Weights fitted on",
-        places,
-        index=places.index("val") if "val" in places else 0,
-        key="weights-split",
-        help="Choose images that no member was trained on and that you do not evaluate on.",
-    )
+    places, note = [*splits, ALL], "Choose images that no member was trained on and that you do not evaluate on."
+    usual = places.index("val") if "val" in places else 0
+    return "weighted", st.selectbox("Weights fitted on", places, usual, key="weights-split", help=note)
 
 
 def _weights(tables: Sequence[PredictionTable], data: Dataset, fitted_on: str | None) -> np.ndarray:

@@ -30,25 +30,15 @@ def how_judged(classes: Sequence[str]) -> How:
     """The decision rule, β and a prevalence, as chosen."""
     with st.expander("Settings: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
         one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
-        rule = (
-            one.segmented_control(
-                "Decide for",
-                list(RULES),
-                default="argmax",
-                format_func=RULE_NAMES.__getitem__,
-                key="rule",
-                bind="query-params",
-                width="stretch",
-                help="The class with the highest score; or, as in the ISIC challenge, every class that scores above 0.5: none, one or "
-                "several.",
-            )
-            or "argmax"
+        say, note = RULE_NAMES.__getitem__, "The second rule is the ISIC challenge's: every class above 0.5, so none, one or several."
+        rule = one.segmented_control(
+            "Decide for", list(RULES), default="argmax", format_func=say, key="rule", bind="query-params", width="stretch", help=note
         )
         beta = two.number_input("β of F-β", 0.1, 10.0, BETA, 0.1, key="beta", help="How much more weight sensitivity has than PPV.")
         name = three.selectbox("Prevalence of", classes, None, format_func=lesion_name, key="prevalence-of", placeholder="choose a class")
         note = "In the population you have in mind. The table then shows PPV and NPV for it."
         share = four.number_input("in percent", 0.01, 99.99, 2.0, 0.5, key="prevalence", disabled=name is None, help=note)
-    return How(RULES[rule], float(beta), prevalence={name: share / 100} if name else {})
+    return How(RULES[rule or "argmax"], float(beta), prevalence={name: share / 100} if name else {})
 
 
 def headline(assessment: Assessment) -> None:
@@ -99,17 +89,14 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
     """The matrix; the cell that is clicked or chosen below it, as (diagnosis, decision)."""
     e = assessment.evaluation
     st.subheader("Confusion matrix", anchor=False)
-    percent = (
-        st.segmented_control("Numbers", ["counts", "row percent"], default="counts", key="numbers", label_visibility="collapsed")
-        == "row percent"
-    )
-    worst = _commonest_mistake(assessment)
-    alt = f"Confusion matrix of {len(e.classes)} classes. " + (
-        f"Commonest mistake: {named(worst[0])} decided as {named(worst[1])}, {images(worst[2])}." if worst else ""
-    )
-    event = st.altair_chart(
-        confusion_heatmap(e.matrix, e.classes, percent), width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt
-    )
+    numbers = ["counts", "row percent"]
+    shown = st.segmented_control("Numbers", numbers, default="counts", key="numbers", label_visibility="collapsed")
+    percent, worst = shown == "row percent", _commonest_mistake(assessment)
+    alt = f"Confusion matrix of {len(e.classes)} classes."
+    if worst:
+        alt += f" Commonest mistake: {named(worst[0])} decided as {named(worst[1])}, {images(worst[2])}."
+    chart = confusion_heatmap(e.matrix, e.classes, percent)
+    event = st.altair_chart(chart, width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt)
     cells = event["selection"].get("cell") or []
     clicked = (cells[0]["diagnosis"], cells[0]["decision"]) if cells else None
     if clicked is not None and st.session_state.get("last-cell") != clicked:
@@ -127,14 +114,8 @@ def class_figures(assessment: Assessment) -> None:
     """One figure for all classes as points with intervals."""
     frame = class_table(assessment.evaluation)
     st.subheader("Class by class", anchor=False)
-    name = st.selectbox(
-        "Figure",
-        [m.key for m in OF_A_CLASS if m.key in frame],
-        format_func=lambda n: BY_KEY[n].name,
-        key="figure",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    known, say = [m.key for m in OF_A_CLASS if m.key in frame], lambda n: BY_KEY[n].name
+    name = st.selectbox("Figure", known, format_func=say, key="figure", label_visibility="collapsed", bind="query-params")
     values = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
     st.altair_chart(figures_by_class(frame, name, BY_KEY[name].name), width="stretch", alt=f"{BY_KEY[name].name} by class: {values}")
     st.caption(f"{BY_KEY[name].explained} Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -77,24 +78,16 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
     with one:
         target = choice.target("Class to explain", classes)
     with two:
-        contrast = choice.optional(
-            "contrast",
-            "… and not",
-            [c for c in classes if c != target],
-            "nothing: the class alone",
-            lesion_name,
-            help="Shows the evidence for the first class rather than this one: the difference of their maps.",
-        )
+        note = "Shows the evidence for the first class rather than this one: the difference of their maps."
+        others = [c for c in classes if c != target]
+        contrast = choice.optional("contrast", "… and not", others, "nothing: the class alone", lesion_name, note)
     with one:
-        default = METHODS[opened.description.default_method].name
-        method = choice.optional(
-            choice.METHOD,
-            "Method",
-            list(METHODS),
-            f"{default} (default)",
-            lambda m: _method_label(m, unsupported_by(opened.description.layers, m)),
-            help=_method_help(opened),
-        )
+        usual, missing = METHODS[opened.description.default_method].name, _unsupported(opened)
+        note = f"{opened.description.method_reason} The Classifier page lists all methods with their cost."
+        if missing:
+            note += f" Not for this network: {' '.join(f'{METHODS[m].name}: {reason}' for m, reason in missing.items())}"
+        say = partial(_method_label, missing=missing)
+        method = choice.optional(choice.METHOD, "Method", list(METHODS), f"{usual} (default)", say, note)
     with two:
         layer = _layer_choice(opened, method or opened.description.default_method)
     with st.expander("How it is shown", key="fold-view", icon=":material/tune:"):
@@ -147,18 +140,16 @@ def method_table(opened: services.OpenModel) -> None:
     )
 
 
-def _method_label(key: str, reason: str) -> str:
-    if reason:
+def _unsupported(opened: services.OpenModel) -> dict[str, str]:
+    """Method → why it cannot be used with this network."""
+    return {m: reason for m in METHODS if (reason := unsupported_by(opened.description.layers, m))}
+
+
+def _method_label(key: str, missing: Collection[str]) -> str:
+    if key in missing:
         return f"{METHODS[key].name} · not for this network"
     passes = METHODS[key].passes
-    slow = f" · {passes:,} passes" if passes > 3 else " · slow" if passes == 0 else ""
-    return METHODS[key].name + slow
-
-
-def _method_help(opened: services.OpenModel) -> str:
-    missing = [f"{METHODS[m].name}: {r}" for m in METHODS if (r := unsupported_by(opened.description.layers, m))]
-    unsupported = f" Not for this network: {' '.join(missing)}" if missing else ""
-    return f"{opened.description.method_reason} The Classifier page lists all methods with their cost.{unsupported}"
+    return METHODS[key].name + (f" · {passes:,} passes" if passes > 3 else " · slow" if passes == 0 else "")
 
 
 def _layer_choice(opened: services.OpenModel, method: str) -> str | None:
@@ -169,32 +160,17 @@ def _layer_choice(opened: services.OpenModel, method: str) -> str | None:
         return None
 
     def say(path: str) -> str:
-        x = layers[path]
-        return f"{path.rsplit('/', maxsplit=1)[-1]} · {x.height} × {x.width}"
+        return f"{path.rsplit('/', maxsplit=1)[-1]} · {layers[path].height} × {layers[path].width}"
 
-    return choice.optional(
-        choice.LAYER,
-        "Layer",
-        list(layers),
-        f"{say(default.path)} (default)",
-        say,
-        help="The default is the last layer of at least 5 × 5 cells that computes something. Early layers are finer but less specific.",
-    )
+    note = "The default is the last layer of at least 5 × 5 cells that computes something. Early layers are finer but less specific."
+    return choice.optional(choice.LAYER, "Layer", list(layers), f"{say(default.path)} (default)", say, note)
 
 
 def _view(masked: bool) -> View:
     one, two, three = st.columns(3)
     opacity = one.slider("Opacity", 0, 100, 60, 5, format="%d %%", key="opacity")
-    contour = two.slider(
-        "Contour",
-        0,
-        95,
-        0,
-        5,
-        format="%d %%",
-        key="contour",
-        help="A line where the map reaches this share of full colour; 0 % for no line.",
-    )
+    note = "A line where the map reaches this share of full colour; 0 % for no line."
+    contour = two.slider("Contour", 0, 95, 0, 5, format="%d %%", key="contour", help=note)
     zoom = three.slider("Zoom", 1.0, 4.0, 1.0, 0.5, format="%.1f×", key="zoom")
     x = y = 0.5
     if zoom > 1:

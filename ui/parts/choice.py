@@ -73,6 +73,15 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str] | Mapping[s
     return place.selectbox(label, names, names.index(chosen), format_func=say, **keywords)  # type: ignore[call-overload, no-any-return]
 
 
+def part(label: str, options: Sequence[str], usual: str, key: str) -> str:
+    """Which part of a page is shown; it is in the address."""
+    default = None if key in st.session_state else usual
+    chosen = st.segmented_control(
+        label, options, default=default, key=key, bind="query-params", width="stretch", label_visibility="collapsed"
+    )
+    return chosen or usual
+
+
 def target(label: str, classes: Sequence[str]) -> str | None:
     """The class to explain, or None for the decision."""
     return optional(TARGET, label, classes, "the decision", lesion_name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ from workspace import Workspace
 
 R = TypeVar("R")
 THUMBNAIL = 128
+ANSWERS = threading.Lock()  # held while the kept answers are looked up or changed
 MAX_ENDED = 64  # finished runs whose results stay in memory
 
 
@@ -150,40 +151,24 @@ def uploaded_picture(content: bytes) -> Picture:
 
 def ask(job: QuickJob[R]) -> R:
     """The worker's answer; the latest answers of each kind of job are kept, by the job's key, for all sessions."""
-    kept = _answers().setdefault(type(job), Answers(job.kept))
-    if (known := kept.get(job.key)) is not None:
-        return known[0]
+    kept, key = _answers()[type(job)], job.key
+    with ANSWERS:
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]  # type: ignore[no-any-return]  # the job's own type
     with st.spinner(job.waiting) if job.waiting else nullcontext():
         answer = worker().ask(job)
-    kept.put(job.key, answer)
+    with ANSWERS:
+        kept[key] = answer
+        while len(kept) > job.kept:
+            kept.popitem(last=False)
     return answer
 
 
-class Answers:
-    """The latest answers of one kind of job, by their keys. most: how many."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._kept: OrderedDict[str, Any] = OrderedDict()
-
-    def get(self, key: str) -> tuple[Any] | None:
-        """The answer, which may itself be None, in a tuple; None if it is not kept."""
-        with self._lock:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return (self._kept[key],)
-
-    def put(self, key: str, answer: Any) -> None:
-        with self._lock:
-            self._kept[key] = answer
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-
-
 @st.cache_resource(max_entries=1)
-def _answers() -> dict[type[QuickJob[Any]], Answers]:
-    return {}
+def _answers() -> defaultdict[type[QuickJob[Any]], OrderedDict[str, Any]]:
+    """Kind of job → key → answer, the latest last."""
+    return defaultdict(OrderedDict)
 
 
 def predict(opened: OpenModel, picture: Picture) -> Scores:
@@ -224,14 +209,13 @@ def sanity(opened: OpenModel, method: str, place: str) -> Sanity | None:
 
 def sanity_check(opened: OpenModel, data: Dataset, method: str, layer: str | None, place: str) -> CheckSanity:
     """The job that scrambles a copy of the network and compares its maps, on images of the dataset."""
-    about = {
-        "lesionlens_version": __version__,
-        "model_sha256": opened.facts.sha256,
-        "card_sha256": opened.card.sha256,
-        "dataset": data.name,
-        "dataset_sha256": data.sha256,
-    }
+    about = about_data(data) | {"model_sha256": opened.facts.sha256, "card_sha256": opened.card.sha256}
     return CheckSanity(opened.spec, data, method, layer, _sanity_path(opened, method, place), about)
+
+
+def about_data(data: Dataset) -> dict[str, str]:
+    """Provenance for a file made from a dataset, by column or key."""
+    return {"lesionlens_version": __version__, "dataset": data.name, "dataset_sha256": data.sha256}
 
 
 def _sanity_path(opened: OpenModel, method: str, place: str) -> Path:

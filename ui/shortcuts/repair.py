@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from core.exports import safe_csv
 from core.markers import MARKERS, marker_name
-from core.version import __version__
 from datasets.dataset import Dataset
 from shortcuts.filling import FILLINGS
 from shortcuts.repair.cleaned import ABOUT, HOWS, Asked
@@ -117,5 +117,5 @@ def _trap(data: Dataset, markers: list[str]) -> None:
 
 
 def _download(frame: pd.DataFrame, data: Dataset, what: str) -> None:
-    about = {"lesionlens_version": __version__, "dataset": data.name, "dataset_sha256": data.sha256}
-    download(st.columns(3)[0], f"{what}.csv", lambda: safe_csv(frame, about), f"{data.name}-{what}.csv")
+    content = partial(safe_csv, frame, services.about_data(data))
+    download(st.columns(3)[0], f"{what}.csv", content, f"{data.name}-{what}.csv")

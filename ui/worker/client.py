@@ -1,4 +1,4 @@
-"""The server's side of the worker: start it, ask it, watch it, and start it again when it died."""
+"""The server's side of the worker: start it, ask it, watch it, and restart it when it has died."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
 
 
 def memory_limit() -> int:
-    """Resident bytes above which the worker is ended: LESIONLENS_WORKER_MEMORY_MB, else 70 % of the machine's."""
+    """Resident bytes above which the worker is stopped: LESIONLENS_WORKER_MEMORY_MB, else 70 % of the machine's memory."""
     megabytes = os.environ.get("LESIONLENS_WORKER_MEMORY_MB")
     return int(megabytes) * 2**20 if megabytes else int(psutil.virtual_memory().total * 0.7)
 
 
 @dataclass
 class Task(Generic[R]):
-    """One job under way. progress: (done, total); wait for `result`, or look at `finished`."""
+    """One job under way. progress: (done, total). Wait for `result`, or poll `finished`."""
 
     number: int
     worker: Worker
@@ -54,21 +54,22 @@ class Task(Generic[R]):
         return self._event.is_set()
 
     def result(self, timeout: float | None = None) -> R:
-        """The job's result; raises its error, or WorkerError when it takes longer than timeout seconds."""
+        """The job's result; raises its error, or WorkerError if it takes longer than `timeout` seconds."""
         if not self._event.wait(timeout):
             self.cancel()
-            raise WorkerError(f"The network took over {timeout:.0f} seconds.", todo="Stop the worker in the sidebar and try again.")
+            todo = "Stop the network process in the sidebar and try again."
+            raise WorkerError(f"The network took more than {timeout:.0f} seconds.", todo=todo)
         if self.error is not None:
             raise self.error
         return self._result  # type: ignore[return-value]  # None only where R is None
 
     def cancel(self) -> None:
-        """End a long run after its current step."""
+        """Stop a long run after its current step."""
         self.worker._tasks.pop(self.number, None)
         self.worker._send((CANCEL, self.number, b""))
-        self._settle(error=Cancelled("The run was stopped; what was done is kept."))
+        self._finish(error=Cancelled("The run was stopped; what was done is kept."))
 
-    def _settle(self, result: R | None = None, error: LesionLensError | None = None) -> None:
+    def _finish(self, result: R | None = None, error: LesionLensError | None = None) -> None:
         if not self._event.is_set():
             self._result, self.error = result, error
             self._event.set()
@@ -89,14 +90,14 @@ class Worker:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start the process, if it does not run, and let it import TensorFlow."""
+        """Start the process, if it is not running, and have it import TensorFlow."""
         with self._lock:
             if self.pid is None:
                 self._launch()
                 self._submit(WarmUp())
 
     def submit(self, job: Job[R]) -> Task[R]:
-        """Hand over a job; returns at once. Raises what keeps the job from being sent."""
+        """Send a job; returns at once. Raises whatever prevents it from being sent."""
         with self._lock:
             self.start()
             return self._submit(job)
@@ -106,7 +107,7 @@ class Worker:
         return self.submit(job).result(QUICK_SECONDS)
 
     def stop(self, reason: str = "The worker was stopped.") -> None:
-        """End the process; whatever was under way fails with the reason. The next job starts it again."""
+        """End the process; whatever was under way fails with the reason. The next job restarts it."""
         with self._lock:
             process, self._process, self._connection = self._process, None, None
             tasks, self._tasks = self._tasks, {}
@@ -114,7 +115,7 @@ class Worker:
             process.kill()
             process.wait(10)
         for task in tasks.values():
-            task._settle(error=WorkerError(reason, todo="It starts again by itself with the next request."))
+            task._finish(error=WorkerError(reason, todo="It restarts with the next request."))
 
     def _launch(self) -> None:
         key = secrets.token_bytes(32)
@@ -128,7 +129,7 @@ class Worker:
             waiting.join(START_SECONDS)
             if not accepted:
                 process.kill()
-                raise WorkerError("The process that runs networks did not start.", todo="Start LesionLens again.")
+                raise WorkerError("The process that runs networks did not start.", todo="Restart LesionLens.")
         self._process, self._connection = process, accepted[0]
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
@@ -154,13 +155,11 @@ class Worker:
             while True:
                 kind, number, content = connection.recv()
                 task = self._tasks.get(number)
-                if task is None:
-                    continue
-                if kind == PROGRESS:
+                if task is not None and kind == PROGRESS:
                     task.progress = content
-                    continue
-                self._tasks.pop(number, None)
-                _settle(task, kind, content)
+                elif task is not None:
+                    self._tasks.pop(number, None)
+                    _finish(task, kind, content)
         except (EOFError, OSError):
             if self._process is process:
                 self.stop(_ended(process))
@@ -173,18 +172,18 @@ class Worker:
             except psutil.NoSuchProcess:
                 return
             if resident > limit and self._process is process:
-                self.stop(f"The network took over {limit / 2**30:.1f} GB of memory and was stopped.")
+                self.stop(f"The network used more than {limit / 2**30:.1f} GB of memory and was stopped.")
                 return
             time.sleep(WATCH_SECONDS)
 
 
-def _settle(task: Task[Any], kind: str, content: bytes) -> None:
+def _finish(task: Task[Any], kind: str, content: bytes) -> None:
     try:
         answer = ForkingPickler.loads(content)
     except Exception as error:
-        task._settle(error=WorkerError(f"The answer could not be read ({type(error).__name__}: {error})."))
+        task._finish(error=WorkerError(f"The answer could not be read ({type(error).__name__}: {error})."))
     else:
-        task._settle(result=answer) if kind == DONE else task._settle(error=answer)
+        task._finish(result=answer) if kind == DONE else task._finish(error=answer)
 
 
 def _ended(process: subprocess.Popen) -> str:
@@ -196,5 +195,5 @@ def _ended(process: subprocess.Popen) -> str:
     if code >= 0:
         return f"The process that runs networks ended by itself (exit code {code})."
     name = signal.Signals(-code).name
-    how = "crashed" if name in CRASHES else "was killed from outside, as the system does when memory runs out"
+    how = "crashed" if name in CRASHES else "was killed from outside, as happens when the system runs out of memory"
     return f"The process that runs networks {how} ({name})."

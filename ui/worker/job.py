@@ -1,6 +1,6 @@
-"""What the worker can be asked for: a record a job, with a `run` that says what comes back.
+"""What the worker can be asked for: one record per job, whose `run` gives the result.
 
-All an answer depends on is in the fields, so the key it is kept under follows from them.
+Everything a result depends on is in the fields, so the key it is kept under follows from them.
 """
 
 from __future__ import annotations
@@ -18,34 +18,36 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Job(ABC, Generic[R]):
-    """A frozen dataclass; its fields go to the worker's process, and what `run` gives comes back."""
+    """A frozen dataclass: its fields are sent to the worker's process, and the result of `run` comes back."""
 
     @cached_property
     def key(self) -> str:
-        """Differs wherever a field does."""
+        """A digest of the fields."""
         return digest(self)
 
 
 @dataclass(frozen=True, eq=False)
 class QuickJob(Job[R]):
-    """Done at once, between the steps of long ones. kept: how many answers of its kind are; waiting: what the page says meanwhile."""
+    """Done at once, between the steps of long jobs. kept: how many results of its kind are kept; waiting: what the page shows meanwhile."""
 
     kept: ClassVar[int] = 32
     waiting: ClassVar[str] = ""
 
     @abstractmethod
     def run(self) -> R:
-        """The answer; runs in the worker's process."""
+        """The result; runs in the worker's process."""
 
 
 @dataclass(frozen=True, eq=False)
 class LongJob(Job[R]):
-    """Done in steps that tell how far it is, and may be stopped between two of them."""
+    """Done in steps that report progress; it can be stopped between two of them. writes: the field that says where to, if it writes."""
+
+    writes: ClassVar[str] = ""
 
     @property
     def slot(self) -> str:
-        """Only one run of a slot is under way: of the same job, or of all that write to one place."""
-        return self.key
+        """Only one run per slot is under way: of the same job, or of all jobs that write to the same place."""
+        return str(getattr(self, self.writes)) if self.writes else self.key
 
     @abstractmethod
     def run(self) -> Run[R]:

@@ -1,4 +1,4 @@
-"""The networks the worker has open, the last few that were asked for."""
+"""The networks the worker has open: those used last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _open: OrderedDict[tuple[str, str], Classifier] = OrderedDict()
 
 
 def opened(spec: ModelSpec) -> Classifier:
-    """The classifier; opened if it is not."""
+    """The classifier, opened if it is not open yet."""
     from models.classifier import open_classifier
 
     key = (spec.sha256, spec.card.model_dump_json())
@@ -31,7 +31,7 @@ def opened(spec: ModelSpec) -> Classifier:
 
 @dataclass(frozen=True, eq=False)
 class WarmUp(QuickJob[None]):
-    """Import TensorFlow while nobody waits for it."""
+    """Imports TensorFlow before anybody waits for it."""
 
     def run(self) -> None:
         from models.network import import_tensorflow

@@ -1,8 +1,8 @@
 """The worker's loop: `python -m ui.worker.process ADDRESS`, started by `ui.worker.client`.
 
-Quick jobs come first, in order; in between, the long runs move on by one step in turn. A second thread
-only listens, so that a cancelled or quick job is seen while a batch is computed. Whatever a job raises,
-and whatever of it cannot be sent, goes to the one who asked; the loop goes on.
+Quick jobs come first, in order; in between, the long runs advance by one step in turn. A second thread only listens, so
+that a cancelled or quick job is noticed while a batch is computed. Whatever a job raises, or cannot send, is reported as
+that job's error; the loop continues.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from core.runs import Run
 from ui.worker.job import LongJob, QuickJob
 
 KEY_VARIABLE = "LESIONLENS_WORKER_KEY"
-# what crosses: (kind, number of the job, content), a job and its result pickled by themselves, so that one that
-# cannot be read is that job's failure and nobody else's
+# messages: (kind, number of the job, content); a job and its result are pickled separately, so that one that cannot be
+# read fails that job alone
 JOB, CANCEL = "job", "cancel"
 DONE, FAILED, PROGRESS = "done", "failed", "progress"
 
 
 class Loop:
-    """Jobs that wait and runs under way, by their numbers."""
+    """Waiting jobs and runs under way, by their numbers."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -42,7 +42,7 @@ class Loop:
         return not (self._quick or self._runs)
 
     def take(self, kind: str, number: int, content: bytes) -> None:
-        """A message of the server's."""
+        """Takes a message from the server."""
         try:
             if kind == CANCEL:
                 self._quick.pop(number, None)
@@ -58,27 +58,23 @@ class Loop:
             self._fail(number, error)
 
     def step(self) -> None:
-        """The oldest quick job, else one step of the run whose turn it is."""
-        if self._quick:
-            number = next(iter(self._quick))
-            job = self._quick.pop(number)
-            try:
-                self._send(DONE, number, bytes(ForkingPickler.dumps(job.run())))
-            except BaseException as error:
-                self._fail(number, error)
-            return
-        number = next(iter(self._runs))
-        run = self._runs.pop(number)
+        """Does the oldest quick job, else one step of the run whose turn it is."""
+        number = next(iter(self._quick or self._runs))
         try:
-            self._send(PROGRESS, number, next(run))
-            self._runs[number] = run  # behind the others
-        except StopIteration as end:
+            if number in self._quick:
+                self._done(number, self._quick.pop(number).run())
+                return
+            run = self._runs.pop(number)
             try:
-                self._send(DONE, number, bytes(ForkingPickler.dumps(end.value)))
-            except BaseException as error:
-                self._fail(number, error)
+                self._send(PROGRESS, number, next(run))
+                self._runs[number] = run  # behind the others
+            except StopIteration as end:
+                self._done(number, end.value)
         except BaseException as error:
             self._fail(number, error)
+
+    def _done(self, number: int, result: object) -> None:
+        self._send(DONE, number, bytes(ForkingPickler.dumps(result)))
 
     def _send(self, kind: str, number: int, content: object) -> None:
         self._connection.send((kind, number, content))
@@ -108,7 +104,7 @@ def _listen(connection: Connection, inbox: queue.Queue[tuple[str, int, bytes]]) 
 
 
 def portable(error: BaseException) -> LesionLensError:
-    """Errors a user can cause pass as they are; any other is told with the place it came from."""
+    """Errors a user can cause are passed on; any other becomes a WorkerError that names where it was raised."""
     if isinstance(error, LesionLensError):
         return error
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""What goes to the worker and comes back."""
+"""Records that are sent to the worker or come back from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Description:
-    """What an opened network is like."""
+    """What the opened network shows about itself."""
 
     layers: tuple[LayerInfo, ...]
     default_layer: LayerInfo | None
@@ -31,12 +31,12 @@ class Description:
     method_reason: str
     activation: str
     flattens: bool
-    weighted: tuple[str, ...]  # layers that have learned something, from the output down
+    weighted: tuple[str, ...]  # layers with learned weights, from the output down
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one picture, float (C,) each."""
+    """The scores of one picture, float (C,) each."""
 
     probabilities: np.ndarray
     logits: np.ndarray
@@ -44,8 +44,8 @@ class Scores:
 
 @dataclass(frozen=True)
 class Inspection:
-    """One image under one classifier. maps: float32 (T, h, w) signed, of the classes `targets`, all on one scale;
-    layer: None where the method works on the picture itself; gap: how far Integrated Gradients are from adding up."""
+    """One image under one classifier. maps: float32 (T, h, w), signed, of the classes `targets`, all on one scale; layer: None for a
+    method that works on the image itself; gap: by how much Integrated Gradients fail to add up."""
 
     probabilities: np.ndarray
     logits: np.ndarray

@@ -1,4 +1,4 @@
-"""Jobs with whole datasets: predictions, audits, and what they look like to a network."""
+"""Jobs on whole datasets: predictions, audits, and references of what they look like to a network."""
 
 from __future__ import annotations
 
@@ -28,16 +28,13 @@ _references: dict[tuple[Path, int], Reference] = {}
 
 @dataclass(frozen=True, eq=False)
 class PredictDataset(LongJob[PredictionTable]):
-    """Scores of all images; what is done by then is kept. views: several of each image, put together."""
+    """Scores of all images; what is done is kept if the run is stopped. views: the mean over several views of each image."""
 
     spec: ModelSpec
     data: Dataset
     kept: Path
     views: bool = False
-
-    @property
-    def slot(self) -> str:
-        return str(self.kept)
+    writes: ClassVar[str] = "kept"
 
     def run(self) -> Run[PredictionTable]:
         from models.run import about_run, predict_dataset
@@ -54,7 +51,7 @@ class PredictDataset(LongJob[PredictionTable]):
 
 @dataclass(frozen=True, eq=False)
 class CheckCard(LongJob["CardCheck"]):
-    """Which card fits labelled images. sample: rows of a dataset below root; groups: the lesion of each."""
+    """Which card fits labelled images. sample: rows of a dataset with its root folder; groups: the lesion of each."""
 
     spec: ModelSpec
     root: Path
@@ -74,10 +71,7 @@ class AuditDataset(LongJob[None]):
     data: Dataset
     folder: Path
     asked: Asked
-
-    @property
-    def slot(self) -> str:
-        return str(self.folder)
+    writes: ClassVar[str] = "folder"
 
     def run(self) -> Run[None]:
         from data_audit.audit import audit_dataset
@@ -89,16 +83,13 @@ class AuditDataset(LongJob[None]):
 
 @dataclass(frozen=True, eq=False)
 class FitReference(LongJob[None]):
-    """What a dataset, or one split, looks like to the network; kept at path."""
+    """The reference of what a dataset, or one split, looks like to the network; kept at path."""
 
     spec: ModelSpec
     data: Dataset
     split: str | None
     path: Path
-
-    @property
-    def slot(self) -> str:
-        return str(self.path)
+    writes: ClassVar[str] = "path"
 
     def run(self) -> Run[None]:
         from studies.familiarity import kept_reference
@@ -133,7 +124,7 @@ class LookFamiliar(QuickJob["Familiarity | None"]):
 
 @dataclass(frozen=True, eq=False)
 class JudgeKinds(LongJob["tuple[Reference, list[Kind]]"]):
-    """The reference of a dataset or split, and how well it tells other kinds of images and other datasets from its own."""
+    """The reference of a dataset or split, and how well it separates other kinds of images and other datasets from its own."""
 
     spec: ModelSpec
     data: Dataset

@@ -1,4 +1,4 @@
-"""Jobs with one network and some images: scores, maps, and what is measured about them."""
+"""Jobs with one network and some images: scores, maps, and measurements of the maps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Describe(QuickJob[Description]):
-    """What an opened network is like. Raises ModelFileError or CardError."""
+    """Description of the opened network. Raises ModelFileError or CardError."""
 
     spec: ModelSpec
 
@@ -99,7 +99,7 @@ class Attribute(LongJob[Inspection]):
 
 @dataclass(frozen=True, eq=False)
 class Examine(LongJob["Evidence"]):
-    """`Evidence` about one map, the sanity check aside. data, image_id: where the picture's masks are, if it is of a dataset."""
+    """`Evidence` about one map, without the sanity check. data, image_id: the source of the picture's masks, if it is of a dataset."""
 
     spec: ModelSpec
     picture: Picture
@@ -128,10 +128,7 @@ class CheckSanity(LongJob["Sanity"]):
     layer: str | None
     path: Path
     about: Mapping[str, str]
-
-    @property
-    def slot(self) -> str:
-        return str(self.path)
+    writes: ClassVar[str] = "path"
 
     def run(self) -> Run[Sanity]:
         from explain.sanity import check_sanity, sanity_images, write_sanity
@@ -146,7 +143,7 @@ class CheckSanity(LongJob["Sanity"]):
 
 @dataclass(frozen=True, eq=False)
 class CompareMethods(LongJob["list[MethodScore]"]):
-    """Methods measured on a sample of a dataset. sanity: the checks that are kept, by method."""
+    """Methods compared on a sample of a dataset. sanity: the kept checks, by method."""
 
     spec: ModelSpec
     data: Dataset
@@ -165,8 +162,8 @@ class CompareMethods(LongJob["list[MethodScore]"]):
 
 @dataclass(frozen=True, eq=False)
 class ExplainImages(QuickJob["np.ndarray | None"]):
-    """Maps float32 (N, h, w) of one class for readable images of a dataset; None for a network without layers. views: put together
-    from several views of each image."""
+    """Maps float32 (N, h, w) of one class for readable images of a dataset; None for a network without layers. views: the mean over
+    several views of each image."""
 
     spec: ModelSpec
     data: Dataset
@@ -231,7 +228,7 @@ class MapGrid(LongJob[list[np.ndarray]]):
 
 @dataclass(frozen=True, eq=False)
 class CamSteps(QuickJob["Steps"]):
-    """Everything a CAM computes on its way."""
+    """All intermediate results of a CAM."""
 
     spec: ModelSpec
     picture: Picture
@@ -250,7 +247,7 @@ class CamSteps(QuickJob["Steps"]):
 
 @dataclass(frozen=True, eq=False)
 class Scramble(LongJob[list[Scrambled]]):
-    """The map and score of one class as more and more of a copy of the network is scrambled; the first is untouched."""
+    """The map and score of one class as more and more of a copy of the network is scrambled; the first is of the intact network."""
 
     spec: ModelSpec
     picture: Picture
@@ -276,7 +273,7 @@ class Scramble(LongJob[list[Scrambled]]):
 
 @dataclass(frozen=True, eq=False)
 class DrawIdeal(LongJob["Ideal"]):
-    """What a class looks like to the network."""
+    """The image that maximises a class's logit."""
 
     spec: ModelSpec
     target: int

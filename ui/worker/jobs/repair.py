@@ -1,9 +1,10 @@
-"""Jobs against shortcuts: copies, weights and traps, long because pictures may have to be looked through."""
+"""Jobs against shortcuts: copies, weights and trap splits; long, because images may have to be searched for markers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -17,7 +18,7 @@ from ui.worker.job import LongJob
 
 @dataclass(frozen=True, eq=False)
 class CleanCopy(LongJob[None]):
-    """A cleaned copy, made beside the folder and moved there when it is whole."""
+    """A cleaned copy, made beside the folder and moved there when it is complete."""
 
     data: Dataset
     asked: Asked
@@ -25,10 +26,7 @@ class CleanCopy(LongJob[None]):
     folder: Path
     seen: Path
     verdicts: Path
-
-    @property
-    def slot(self) -> str:
-        return str(self.folder)
+    writes: ClassVar[str] = "folder"
 
     def run(self) -> Run[None]:
         from shortcuts.repair.cleaned import clean
@@ -41,7 +39,7 @@ class CleanCopy(LongJob[None]):
 
 @dataclass(frozen=True, eq=False)
 class WeighImages(LongJob[tuple[pd.DataFrame, tuple[str, ...]]]):
-    """Weights of every image, and what they cannot break."""
+    """A weight for every image, and the combinations that no image shows."""
 
     data: Dataset
     markers: tuple[str, ...]
@@ -58,7 +56,7 @@ class WeighImages(LongJob[tuple[pd.DataFrame, tuple[str, ...]]]):
 
 @dataclass(frozen=True, eq=False)
 class LayTrap(LongJob[tuple[pd.DataFrame, tuple[Odds, ...]]]):
-    """A trap split of every image, and the odds on its sides."""
+    """A trap split of all images, and the odds ratios on its two sides."""
 
     data: Dataset
     markers: tuple[str, ...]

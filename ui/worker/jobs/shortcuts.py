@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OutlinePicture(QuickJob[Outlined]):
-    """Lesion and markers of a photograph: by the dataset's masks where it is of one that has them, else found in the picture."""
+    """Lesion and markers of a photograph: by the dataset's masks if there are any, else by detection."""
 
     picture: Picture
     data: Dataset | None
@@ -65,7 +65,7 @@ class TryMarker(QuickJob["Answer | Impossible"]):
 
 @dataclass(frozen=True, eq=False)
 class EvidenceOnMarkers(QuickJob[dict[str, float]]):
-    """Share of the evidence on each marker that is there."""
+    """Share of the evidence on each marker that is present."""
 
     spec: ModelSpec
     subject: Subject
@@ -79,7 +79,7 @@ class EvidenceOnMarkers(QuickJob[dict[str, float]]):
 
 @dataclass(frozen=True, eq=False)
 class TryPainted(QuickJob["Answer | Impossible"]):
-    """One photograph with and without what somebody painted. painted: bool (H, W) over the subject's picture."""
+    """One photograph with and without a painted mark. painted: bool (H, W) over the subject's picture."""
 
     spec: ModelSpec
     subject: Subject
@@ -100,7 +100,7 @@ class TryPainted(QuickJob["Answer | Impossible"]):
 
 @dataclass(frozen=True, eq=False)
 class TryWhatIf(QuickJob["WhatIf"]):
-    """One photograph changed in ways that have no control."""
+    """One photograph with changes that have no control."""
 
     spec: ModelSpec
     outlined: Outlined
@@ -117,17 +117,14 @@ class TryWhatIf(QuickJob["WhatIf"]):
 
 @dataclass(frozen=True, eq=False)
 class RunShortcuts(LongJob[None]):
-    """Markers tried over a dataset; `shortcuts.json` and `trials.parquet` in the folder."""
+    """The shortcut experiment over a dataset; writes `shortcuts.json` and `trials.parquet` into the folder."""
 
     spec: ModelSpec
     data: Dataset
     split: str | None
     plan: Plan
     folder: Path
-
-    @property
-    def slot(self) -> str:
-        return str(self.folder)
+    writes: ClassVar[str] = "folder"
 
     def run(self) -> Run[None]:
         from models.run import about_run

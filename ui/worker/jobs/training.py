@@ -1,4 +1,4 @@
-"""What augmentation makes of pictures, for the training form."""
+"""Augmented images, for the training form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.worker.job import QuickJob
 
 @dataclass(frozen=True, eq=False)
 class Augment(QuickJob[np.ndarray]):
-    """Pictures as epochs may show them: uint8 (N, views, H, W, 3) at the network's size."""
+    """Images as epochs may show them: uint8 (N, views, H, W, 3) at the network's input size."""
 
     preset: str
     recipe: Recipe
