@@ -38,11 +38,8 @@ def facts(chosen: Chosen) -> None:
     markers = chosen.data.markers(chosen.image_id)
     if markers:
         shown["markers"] = ", ".join(f"{marker_name(m)} ({mask.mean():.1%} of the area)" for m, mask in markers.items())
-    st.dataframe(
-        {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]},
-        hide_index=True,
-        alt="The dataset's entries for this image",
-    )
+    table = {"fact": [str(k).replace("_", " ") for k in shown], "value": [str(v) for v in shown.values()]}
+    st.dataframe(table, hide_index=True, alt="The dataset's entries for this image")
 
 
 def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view: View, mask: np.ndarray | None) -> Shown | None:
@@ -63,8 +60,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view:
         probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.picture).probabilities
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:
-        evidence = evidence_so_far(opened, chosen, shown) if shown.contrast is None else None
-        downloads(opened, chosen, shown, view, evidence)
+        downloads(opened, chosen, shown, view, evidence_so_far(opened, chosen, shown) if shown.contrast is None else None)
         trust_details(opened, chosen, shown, data)
         grid_panel(opened, chosen, shown, view)
     return shown
@@ -74,13 +70,8 @@ chosen = choose_image(data)
 if chosen is None:
     st.info("Choose an image above, or upload one.")
     st.stop()
-also = st.multiselect(
-    "Compare with",
-    [m for m in services.workspace().model_names() if m != name],
-    key="also",
-    placeholder="other classifiers",
-    bind="query-params",
-)
+others = [m for m in services.workspace().model_names() if m != name]
+also = st.multiselect("Compare with", others, key="also", placeholder="other classifiers", bind="query-params")
 mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
 with show_errors():
     warn_if_unlike(services.model(name), chosen, choice.dataset())
@@ -96,15 +87,8 @@ if len(drawn) > 1:
     together_panel(drawn, chosen, view)
 if len(drawn) == 2:
     difference_panel(*drawn[0], *drawn[1], chosen, view)
-with (
-    st.expander(
-        "Is it like the images the classifier was trained on?",
-        key=f"fold-familiar {chosen.data is None}",  # open at first for an upload
-        icon=":material/compare:",
-        expanded=chosen.data is None,
-    ),
-    show_errors(),
-):
+upload, title = chosen.data is None, "Is it like the images the classifier was trained on?"
+with st.expander(title, key=f"fold-familiar {upload}", icon=":material/compare:", expanded=upload), show_errors():
     familiar_panel(services.model(name), chosen, choice.dataset())
 with st.expander("Test a shortcut: take a marker away, or put one in", key="fold-shortcut", icon=":material/science:"), show_errors():
     shortcut_panel(services.model(name), chosen, mask)

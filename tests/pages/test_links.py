@@ -83,3 +83,13 @@ class TestAddingADataset:
         ]
         assert by_key(page, "dataset") == "second copy" and "second copy" in served.dataset_names()
         assert any(b.label in ("Audit it", "Audit it again") for b in page.button)
+
+
+def test_a_part_of_a_page_is_opened_by_its_link_and_by_a_press(served: Workspace) -> None:
+    page = open_page("evaluate", model="demo-honest", dataset="tiny", section="Groups")
+    assert [s.key for s in page.selectbox if s.key == "group-by"] and not page.exception
+    parts = next(group for group in page.get("button_group") if group.label == "Part of the evaluation")
+    parts.set_value("Calibration").run()
+    assert by_key(page, "section") == "Calibration" and page.selectbox(key="calibration-class").value
+    page.run()
+    assert by_key(page, "section") == "Calibration" and not page.exception

@@ -21,12 +21,8 @@ MAX_MB = 200
 def add_model() -> None:
     """Upload a network file; it is checked before it is kept."""
     with st.expander("Add a classifier", key="fold-add", icon=":material/add:"):
-        file = st.file_uploader(
-            f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)",
-            [s.lstrip(".") for s in MODEL_SUFFIXES],
-            max_upload_size=MAX_MB,
-            key="model-upload",
-        )
+        label, kinds = f"A trained network ({', '.join(MODEL_SUFFIXES)}; up to {MAX_MB} MB)", [s.lstrip(".") for s in MODEL_SUFFIXES]
+        file = st.file_uploader(label, kinds, max_upload_size=MAX_MB, key="model-upload")
         st.caption("Put larger files and SavedModel folders into the models folder of the workspace. Code inside a file is never run.")
         if file is not None and st.button("Check and keep it", type="primary"):
             with show_errors():

@@ -103,13 +103,9 @@ def _second(data: Dataset) -> Dataset | None:
 
 
 def _fractions() -> str:
-    chosen = st.selectbox(
-        "Make a clean new split (training/validation/test, in percent)",
-        [NOTHING, *SPLITS],
-        key="audit-split",
-        accept_new_options=True,
-        help="Images of the same lesion or patient and identical photographs stay together; the classes have similar shares in each split.",
-    )
+    label = "Make a clean new split (training/validation/test, in percent)"
+    note = "Images of one lesion or patient and identical photographs stay together; the classes have similar shares in each split."
+    chosen = st.selectbox(label, [NOTHING, *SPLITS], key="audit-split", accept_new_options=True, help=note)
     if chosen in (None, NOTHING):
         return ""
     try:

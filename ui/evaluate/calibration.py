@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from evaluation.calibration import CORRECTIONS, brier, calibration_error, reliability
@@ -19,7 +20,6 @@ NONE = "nothing"
 
 def calibration(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
     """of: the assessment of another split, which a correction is fitted on."""
-    e = assessment.evaluation
     others = [s for s in splits if s != split]
     one, two, three = st.columns([1.2, 2, 2], vertical_alignment="bottom")
     name = class_choice(one, "Class", assessment, "calibration-class")
@@ -27,20 +27,19 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         return
     way = two.selectbox("Correct the scores by", [NONE, *CORRECTIONS], key="correction", disabled=not others)
     where = three.selectbox("fitted on split", others, key="fitted-on", disabled=way == NONE) if others else None
-    rows, classes = assessment.rows, list(e.classes)
+    rows, classes = assessment.rows, list(assessment.evaluation.classes)
     scores, positive = rows[classes].to_numpy(float), (rows["diagnosis"] == name).to_numpy()
     groups, k = rows["group"].to_numpy(), classes.index(name)
-    corrected = _corrected(scores, of(where), classes, way) if way != NONE and where else None
-    shown = {"as they are": scores[:, k]} | ({"corrected": corrected[:, k]} if corrected is not None else {})
+    shown = {"as they are": scores[:, k]}
+    if way != NONE and where:
+        shown["corrected"] = _corrected(scores, of(where).rows, classes, way)[:, k]
     left, right = st.columns(2, gap="large")
     with left:
         bins = {which: reliability(s, positive, groups) for which, s in shown.items()}
         worst = max(bins["as they are"], key=lambda b: abs(b.share.value - b.score))
-        st.altair_chart(
-            reliability_chart(bins["as they are"], bins.get("corrected")),
-            width="stretch",
-            alt=f"Reliability of the scores for {named(name)}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}",
-        )
+        chart = reliability_chart(bins["as they are"], bins.get("corrected"))
+        alt = f"Reliability of the scores for {named(name)}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}"
+        st.altair_chart(chart, width="stretch", alt=alt)
         for which, s in shown.items():
             parts = brier(s, positive)
             st.markdown(
@@ -58,7 +57,7 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
             "treat all": treat_all(positive),
             "treat nobody": np.zeros(len(THRESHOLDS)),
         }
-        if corrected is not None:
+        if "corrected" in shown:
             curves["by the corrected score"] = net_benefit(shown["corrected"], positive)
         best = THRESHOLDS[curves["by the score"] > np.maximum(curves["treat all"], 0)]
         span = f"better than both from {best.min():.0%} to {best.max():.0%}" if len(best) else "nowhere better than both"
@@ -69,7 +68,7 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         )
 
 
-def _corrected(scores: np.ndarray, source: Assessment, classes: Sequence[str], way: str) -> np.ndarray:
-    rows = source.rows
+def _corrected(scores: np.ndarray, rows: pd.DataFrame, classes: Sequence[str], way: str) -> np.ndarray:
+    """Scores (N, C) by a correction fitted on the rows of another assessment."""
     true = np.array([classes.index(d) for d in rows["diagnosis"]])
     return CORRECTIONS[way](rows[list(classes)].to_numpy(float), true)(scores)

@@ -17,6 +17,10 @@ from ui.parts.long_runs import follow
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
+NINE = (
+    "Test-time augmentation after Steppan & Hanke 2020: the image itself (weight 0.4) and eight views, cropped at the corners of the image "
+    "enlarged by 5 %, and mirrored. Takes nine times as long."
+)
 WAY_NAMES = {"mean": "mean", "weighted": "fitted weights", "majority": "majority"}
 
 
@@ -31,31 +35,20 @@ class Recipe:
     prior: str | None = None
 
 
-PLAIN = Recipe()
-
-
 def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
     """The controls; at first, the classifier alone on the images as they are."""
     others = [n for n in services.workspace().model_names() if n != name]
-    with st.expander(
-        "Better predictions from the same networks: views, several classifiers, prior", key="fold-recipe", icon=":material/join:"
-    ):
+    title = "Better predictions from the same networks: views, several classifiers, prior"
+    with st.expander(title, key="fold-recipe", icon=":material/join:"):
         one, two = st.columns(2)
         also = one.multiselect("Together with", others, key="ensemble", placeholder="other classifiers", bind="query-params")
         with two:
             way, fitted_on = _way(bool(also), splits)
-        views = one.toggle(
-            "Nine views of each image",
-            key="views",
-            bind="query-params",
-            help="Test-time augmentation after Steppan & Hanke 2020: the image itself (weight 0.4) and eight views, cropped at the "
-            "corners of the image enlarged by 5 %, and mirrored. Takes nine times as long.",
-        )
-        prior = None
-        help = "Steppan & Hanke 2020: raises rare classes. The scores then no longer reflect how common a diagnosis is."
-        if two.toggle("Divide by prevalence in training", key="prior", help=help):
+        views = one.toggle("Nine views of each image", key="views", bind="query-params", help=NINE)
+        prior, note = None, "Steppan & Hanke 2020: raises rare classes. The scores then no longer reflect how common a diagnosis is."
+        if two.toggle("Divide by prevalence in training", key="prior", help=note):
             places = [*splits, ALL]
-            prior = two.selectbox("Trained on", places, index=places.index("train") if "train" in places else 0, key="prior-split")
+            prior = two.selectbox("Trained on", places, places.index("train") if "train" in places else 0, key="prior-split")
     return Recipe(tuple(also), way, fitted_on, views, prior)
 
 
@@ -77,12 +70,13 @@ def combined(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> Predi
         joined = put_together(known, recipe.way, weights if recipe.way == "weighted" else None)
     if recipe.prior is not None:
         joined = correct_prior(joined, shares(joined, data, None if recipe.prior == ALL else recipe.prior))
-    return PredictionSet(_name(members, recipe), joined, tuple(members), tuple(weights.tolist()), recipe.views)
+    name = " + ".join(m.name for m in members) + (" views" if recipe.views else "") + (" prior" if recipe.prior else "")
+    return PredictionSet(name, joined, tuple(members), tuple(weights.tolist()), recipe.views)
 
 
 def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
     """What is evaluated, where it is not the classifier alone."""
-    if recipe == PLAIN:
+    if recipe == Recipe():
         return
     words = []
     if len(made.members) > 1:
@@ -117,11 +111,6 @@ def _weights(tables: Sequence[PredictionTable], data: Dataset, fitted_on: str | 
     return fit_weights(members, np.array([classes.index(d) for d in rows["diagnosis"]]))
 
 
-def _name(members: Sequence[services.OpenModel], recipe: Recipe) -> str:
-    name = " + ".join(m.name for m in members)
-    return name + (" views" if recipe.views else "") + (" prior" if recipe.prior else "")
-
-
 def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) -> None:
     """Where a classifier has no predictions of this kind yet: a button that runs it, or the progress."""
     job = predictions.run(member, data, views)
@@ -131,7 +120,7 @@ def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) 
         return
     with_views = " with nine views of each image" if views else ""
     st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({len(data):,} images){with_views}.")
-    if task is not None and task.error is not None:
+    if task is not None:
         st.warning(str(task.error))
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):
         predictions.start(member, data, views)

@@ -47,15 +47,9 @@ def headline(assessment: Assessment) -> None:
     one, two, three = st.columns(3)
     accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
     figure_metric(one, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
-    two.metric(
-        "Majority baseline",
-        f"{e.majority_baseline:.1%}",
-        f"always {named(e.majority_class)}",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help="Accuracy of always deciding for the commonest diagnosis, without looking at any image.",
-    )
+    note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {named(e.majority_class)}"
+    baseline = f"{e.majority_baseline:.1%}"
+    two.metric("Majority baseline", baseline, always, delta_color="off", delta_arrow="off", border=True, help=note)
     figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
     mean_auc = ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes present: {BY_KEY['auc'].meaning}.", BY_KEY["auc"].form)
     further = [(m.name, e[m.key], m.explained, m.form) for m in HEADLINE if m not in (accuracy, balanced)]

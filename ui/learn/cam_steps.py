@@ -168,7 +168,7 @@ def _weights(steps: Steps, strongest: np.ndarray) -> None:
                 "weight × mean": [f"{steps.weights[c] * steps.maps[..., c].mean():+.3e}" for c in strongest],
             },
             hide_index=True,
-            alt="Weights of the maps shown",
+            alt="Weights of the maps above",
         )
         st.caption(f"{int((steps.weights > 0).sum())} of {len(steps.weights)} weights are positive.")
         return

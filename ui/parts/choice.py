@@ -75,9 +75,9 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str] | Mapping[s
 
 def part(label: str, options: Sequence[str], usual: str, key: str) -> str:
     """Which part of a page is shown; it is in the address."""
-    default = None if key in st.session_state else usual
+    at_first = None if key in st.session_state else usual
     chosen = st.segmented_control(
-        label, options, default=default, key=key, bind="query-params", width="stretch", label_visibility="collapsed"
+        label, options, default=at_first, key=key, bind="query-params", width="stretch", label_visibility="collapsed"
     )
     return chosen or usual
 
@@ -88,16 +88,16 @@ def target(label: str, classes: Sequence[str]) -> str | None:
 
 
 def optional(
-    key: str, label: str, options: Sequence[str], placeholder: str, say: Callable[[str], str] = str, help: str | None = None
+    key: str, label: str, options: Sequence[str], nothing: str, say: Callable[[str], str] = str, help: str | None = None
 ) -> str | None:
-    """A choice that may be left open. The address holds the option itself, `say` gives what is shown."""
+    """A choice that may be left open. The address holds the option itself, `say` gives what is shown; nothing: shown for None."""
     wanted = st.query_params.get(key)
     if wanted in options:
         st.session_state[key] = wanted
     elif st.session_state.get(key) not in options:
         st.session_state[key] = None
     return st.selectbox(
-        label, options, index=None, key=key, placeholder=placeholder, format_func=say, on_change=_to_address, args=(key,), help=help
+        label, options, index=None, key=key, placeholder=nothing, format_func=say, on_change=_to_address, args=(key,), help=help
     )
 
 

@@ -112,6 +112,7 @@ def _table(data: Dataset) -> None:
     shown = rows.iloc[(page - 1) * PAGE : page * PAGE]
     frame = shown[["image_id", "diagnosis", "age", "sex", "site", "split", "lesion_id"]].dropna(axis=1, how="all")
     frame.insert(0, "picture", thumbnail_urls(data, shown["image_id"].tolist()))
+    form = {"picture": st.column_config.ImageColumn("picture", width="small"), "age": st.column_config.NumberColumn(format="%d")}
     event = st.dataframe(
         frame,
         hide_index=True,
@@ -119,10 +120,7 @@ def _table(data: Dataset) -> None:
         height=330,
         on_select="rerun",
         selection_mode="single-row",
-        column_config={
-            "picture": st.column_config.ImageColumn("picture", width="small"),
-            "age": st.column_config.NumberColumn(format="%d"),
-        },
+        column_config=form,
         key=f"rows-{data.name}-{page}-{len(rows)}-{search}",
         alt="Images that match the search; select a row to inspect the image",
     )
@@ -145,12 +143,8 @@ def _filter(values: pd.Series, column: str) -> Picked | None:
 
 
 def _upload() -> Chosen | None:
-    file = st.file_uploader(
-        f"A dermoscopy photograph (JPEG, PNG, TIFF, BMP, WebP, HEIC; up to {MAX_UPLOAD_MB} MB)",
-        [s.lstrip(".") for s in SUFFIXES],
-        max_upload_size=MAX_UPLOAD_MB,
-        key="upload",
-    )
+    label = f"A dermoscopy photograph (JPEG, PNG, TIFF, BMP, WebP, HEIC; up to {MAX_UPLOAD_MB} MB)"
+    file = st.file_uploader(label, [s.lstrip(".") for s in SUFFIXES], max_upload_size=MAX_UPLOAD_MB, key="upload")
     st.caption("It is kept in memory, for you alone, until you leave. Location and camera data are dropped.")
     if file is None:
         return None

@@ -31,7 +31,7 @@ def judged_marker(marker: str, of: MarkerStudy, study: Study, folder: Path) -> N
             st.dataframe(_flips(of), hide_index=True, alt=f"Decisions that change with {marker_name(marker)}")
             st.dataframe(_rates(of), hide_index=True, alt=f"Sensitivity and specificity for {named(of.table_of)} with and without it")
             st.caption(f"Sensitivity and specificity of deciding for {named(of.table_of)} on the same photographs.")
-        _power(of)
+        _needed(of)
         if of.attention.defined:
             st.caption(f"Share of the evidence for the decision that lies on the marker, minus its share of the area: {of.attention:+.1%}.")
         doses = [d for d in study.doses if d.marker == marker]
@@ -68,7 +68,7 @@ def _examples(examples: Sequence[Example], folder: Path) -> None:
         st.caption("Photographs on which the effect was closest to the median.")
 
 
-def _power(of: MarkerStudy) -> None:
+def _needed(of: MarkerStudy) -> None:
     """How many lesions would be needed, if the intervals are too wide."""
     needed = [e for e in of.effects if e.needed > e.lesions]
     if of.verdict == "can't tell" and needed:

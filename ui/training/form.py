@@ -63,14 +63,10 @@ def _split(preset: Preset, data: Dataset) -> Recipe:
     seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train-seed", help="Of the split, the initial weights and everything random.")
     classes = list(preset.recipe.classes)
     if not preset.sigmoid:
-        classes = st.multiselect(
-            "Classes, in output order",
-            list(dict.fromkeys([*classes, *data.classes])),
-            default=[c for c in classes if c in data.classes or c not in diagnoses.LONG_NAMES],
-            format_func=lesion_name,
-            key=f"train-classes-{preset.name}",
-            placeholder="all diagnoses of the dataset",
-        )
+        possible, key = list(dict.fromkeys([*classes, *data.classes])), f"train-classes-{preset.name}"
+        usual_classes = [c for c in classes if c in data.classes or c not in diagnoses.LONG_NAMES]
+        label, nothing = "Classes, in output order", "all diagnoses of the dataset"
+        classes = st.multiselect(label, possible, usual_classes, format_func=lesion_name, key=key, placeholder=nothing)
     split = {"by": by, "fractions": parse_shares(shares)}
     return changed(preset.recipe, split=split, seed=int(seed), classes=tuple(classes))
 
