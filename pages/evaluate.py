@@ -9,7 +9,7 @@ from studies.assess import QUICK, Assessment, as_json, class_table
 from ui.evaluate.calibration import calibration
 from ui.evaluate.comparison import comparison
 from ui.evaluate.ensembles import choose_recipe, combined, recipe_line, run_missing
-from ui.evaluate.evaluation import class_by_class, headline, how_judged
+from ui.evaluate.evaluation import class_by_class, evaluation_settings, headline
 from ui.evaluate.groups import by_groups
 from ui.evaluate.report import report_html
 from ui.evaluate.thresholds import operating_point
@@ -31,35 +31,35 @@ splits, split = choice.splits(data), None
 if splits:
     note = "None selected: all images. Evaluate a classifier on images it was not trained on."
     split = st.segmented_control("Split", splits, default=TEST if TEST in splits else None, key="split", bind="query-params", help=note)
-how = how_judged(list(dict.fromkeys(opened.card.codes)))
+how = evaluation_settings(list(dict.fromkeys(opened.card.codes)))
 recipe = choose_recipe(opened.name, splits)
 
 
-made = combined(opened, data, recipe) or st.stop()  # a classifier may have to be run first
-recipe_line(made, recipe)
-assessment = predictions.judged(made, data, split, how)
+predicted = combined(opened, data, recipe) or st.stop()  # a classifier may have to be run first
+recipe_line(predicted, recipe)
+assessment = predictions.assessment(predicted, data, split, how)
 headline(assessment)
 
 
-def of(other: str | None) -> Assessment:
+def on_split(other: str | None) -> Assessment:
     """The assessment of the same predictions on another split, for what is chosen or fitted there."""
-    return predictions.judged(made, data, other, QUICK)
+    return predictions.assessment(predicted, data, other, QUICK)
 
 
 SECTIONS = {
-    "Class by class": lambda: class_by_class(made, data, assessment),
-    "Thresholds": lambda: operating_point(assessment, splits, split, of),
-    "Calibration": lambda: calibration(assessment, splits, split, of),
+    "Class by class": lambda: class_by_class(predicted, data, assessment),
+    "Thresholds": lambda: operating_point(assessment, splits, split, on_split),
+    "Calibration": lambda: calibration(assessment, splits, split, on_split),
     "Groups": lambda: by_groups(assessment, data),
-    "Comparison": lambda: comparison(made, data, assessment, split),
+    "Comparison": lambda: comparison(predicted, data, assessment, split),
     "Unlike these": lambda: unlike(opened, data),
 }
 SECTIONS[choice.part("Part of the evaluation", list(SECTIONS), "Class by class", "section")]()
 st.subheader("Download", anchor=False)
 first, second, third, fourth = st.columns(4)
-name = f"{made.name.replace(' ', '')}-{data.name}-{split or 'all'}"
+name = f"{predicted.name.replace(' ', '')}-{data.name}-{split or 'all'}"
 download(first, "evaluation.json", lambda: json.dumps(as_json(assessment), indent=1), f"{name}.json")
 download(second, "Classes (CSV)", lambda: safe_csv(class_table(assessment.evaluation), assessment.about), f"{name}-classes.csv")
-download(third, "Predictions (CSV)", lambda: safe_csv(made.table.frame(), made.table.about), f"{name}-predictions.csv")
-download(fourth, "Report (HTML)", lambda: report_html(made, data, assessment), f"{name}.html", "description")
+download(third, "Predictions (CSV)", lambda: safe_csv(predicted.table.frame(), predicted.table.about), f"{name}-predictions.csv")
+download(fourth, "Report (HTML)", lambda: report_html(predicted, data, assessment), f"{name}.html", "description")
 st.caption(MEANING)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.markers import marker_name
 from imaging.overlay import draw_contour
-from ui.inspect.attribution import Shown, View, Wish, attribution, controls
+from ui.inspect.attribution import Request, Shown, View, attribution, controls
 from ui.inspect.familiarity import familiar_panel, warn_if_unlike
 from ui.inspect.grids import difference_panel, grid_panel, together_panel
 from ui.inspect.inspection import downloads, heatmap_panel, score_panel, screen_size
@@ -42,12 +42,12 @@ def facts(chosen: Chosen) -> None:
     st.dataframe(table, hide_index=True, alt="The dataset's entries for this image")
 
 
-def one_classifier(opened: services.OpenModel, chosen: Chosen, wish: Wish, view: View, mask: np.ndarray | None) -> Shown | None:
+def one_classifier(opened: services.OpenModel, chosen: Chosen, request: Request, view: View, mask: np.ndarray | None) -> Shown | None:
     """Original and heatmap side by side, scores below."""
     st.subheader(opened.card.name, anchor=False)
     left, right = st.columns(2)
     with right:
-        shown = attribution(opened, chosen, wish)
+        shown = attribution(opened, chosen, request)
         if shown is not None:
             heatmap_panel(opened, chosen, shown, view, mask)
             trust_panel(opened, chosen, shown)
@@ -75,12 +75,12 @@ also = st.multiselect("Compare with", others, key="also", placeholder="other cla
 mask = chosen.data.mask(chosen.image_id) if chosen.data and chosen.image_id else None
 with show_errors():
     warn_if_unlike(services.model(name), chosen, choice.dataset())
-wish, view = controls(services.model(name), mask is not None)
+request, view = controls(services.model(name), mask is not None)
 drawn: list[tuple[services.OpenModel, Shown]] = []
 for each in [name, *also]:
     with show_errors():
         opened = services.model(each)
-        shown = one_classifier(opened, chosen, wish, view, mask)
+        shown = one_classifier(opened, chosen, request, view, mask)
         if shown is not None:
             drawn.append((opened, shown))
 if len(drawn) > 1:

@@ -70,13 +70,13 @@ def findings_panel(data: Dataset) -> None:
 def _ask(data: Dataset, label: str) -> None:
     """The options of an audit, and the button that starts it."""
     with st.expander("Options: doubtful labels, a second dataset, a clean split", key="fold-ask", icon=":material/add:"):
-        judged, against, fractions = _judged(data), _second(data), _fractions()
+        predicted, against, fractions = _predicted(data), _second(data), _fractions()
     if st.button(label, type="primary", icon=":material/fact_check:"):
-        services.start(audits.run(data, Asked(judged, against, fractions, verdicts=services.workspace().verdicts)))
+        services.start(audits.run(data, Asked(predicted, against, fractions, verdicts=services.workspace().verdicts)))
         st.rerun()
 
 
-def _judged(data: Dataset) -> pd.DataFrame | None:
+def _predicted(data: Dataset) -> pd.DataFrame | None:
     """Kept predictions of the chosen classifier, for labels that may be wrong."""
     name = choice.model()
     note = "Only if it was not trained on these images. Run it over them on the Evaluate page first."
@@ -88,7 +88,7 @@ def _judged(data: Dataset) -> pd.DataFrame | None:
         if made is None:
             st.warning("There are no predictions for these images yet; make them on the Evaluate page. The audit runs without them.")
             return None
-        return predictions.judged(made, data, None, QUICK).rows
+        return predictions.assessment(made, data, None, QUICK).rows
     except LesionLensError as error:
         st.warning(f"{error} The audit runs without predictions.")
         return None

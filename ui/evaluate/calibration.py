@@ -18,8 +18,8 @@ from ui.parts.components import named
 NONE = "nothing"
 
 
-def calibration(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
-    """of: the assessment of another split, which a correction is fitted on."""
+def calibration(assessment: Assessment, splits: Sequence[str], split: str | None, on_split: Callable[[str | None], Assessment]) -> None:
+    """on_split: the assessment of another split, which a correction is fitted on."""
     others = [s for s in splits if s != split]
     one, two, three = st.columns([1.2, 2, 2], vertical_alignment="bottom")
     name = class_choice(one, "Class", assessment, "calibration-class")
@@ -32,7 +32,7 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
     groups, k = rows["group"].to_numpy(), classes.index(name)
     shown = {"as they are": scores[:, k]}
     if way != NONE and where:
-        shown["corrected"] = _corrected(scores, of(where).rows, classes, way)[:, k]
+        shown["corrected"] = _corrected(scores, on_split(where).rows, classes, way)[:, k]
     left, right = st.columns(2, gap="large")
     with left:
         bins = {which: reliability(s, positive, groups) for which, s in shown.items()}

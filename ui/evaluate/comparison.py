@@ -34,9 +34,9 @@ class Disagreement:
     scores: tuple[float, float]
 
 
-def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
+def comparison(predicted: PredictionSet, data: Dataset, assessment: Assessment, split: str | None) -> None:
     """Another classifier of the workspace, or one of an ensemble's members; its predictions are made here where they are missing."""
-    others = [n for n in services.workspace().model_names() if not judged.alone or n != judged.first.name]
+    others = [n for n in services.workspace().model_names() if not predicted.alone or n != predicted.first.name]
     if not others:
         st.caption("There is no other classifier in this workspace. Add one on the Classifier page.")
         return
@@ -49,16 +49,16 @@ def comparison(judged: PredictionSet, data: Dataset, assessment: Assessment, spl
         if made is None:
             run_missing(other, data)
             return
-        second = predictions.judged(made, data, split, assessment.how)
+        second = predictions.assessment(made, data, split, assessment.how)
         found = _compared(assessment, second)
     except LesionLensError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    _differences(found, judged.name, name, assessment)
-    _disagreements(judged, made, data, assessment, second)
+    _differences(found, predicted.name, name, assessment)
+    _disagreements(predicted, made, data, assessment, second)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Comparing…", hash_funcs=services.KNOWN_BY)
+@st.cache_resource(max_entries=16, show_spinner="Comparing…", hash_funcs=services.HASH_FUNCS)
 def _compared(first: Assessment, second: Assessment) -> Comparison:
     return compared(first, second)
 
@@ -88,7 +88,7 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         st.caption("Differences with 95 % intervals; both are resampled together, by lesion. An interval that excludes 0 is a difference.")
 
 
-def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:
+def _disagreements(predicted: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:
     """Images the two decide differently, with the heatmap of each for its own decision."""
     apart = disagreements(one.rows, two.rows)
     if not apart:
@@ -100,7 +100,7 @@ def _disagreements(judged: PredictionSet, other: PredictionSet, data: Dataset, o
     here = apart[(page - 1) * SHOWN : page * SHOWN]
     for cell, one_image in zip(cells(len(here), 2, "medium"), here, strict=True):
         with cell:
-            _pair(judged, other, data, one_image)
+            _pair(predicted, other, data, one_image)
 
 
 def disagreements(first: pd.DataFrame, second: pd.DataFrame) -> list[Disagreement]:
@@ -114,9 +114,9 @@ def disagreements(first: pd.DataFrame, second: pd.DataFrame) -> list[Disagreemen
     return sorted(found, key=lambda d: -min(d.scores))
 
 
-def _pair(judged: PredictionSet, other: PredictionSet, data: Dataset, image: Disagreement) -> None:
+def _pair(predicted: PredictionSet, other: PredictionSet, data: Dataset, image: Disagreement) -> None:
     st.caption(f"{image.image_id} · diagnosis **{lesion_name(image.diagnosis)}**")
-    for column, model, decided, score in zip(st.columns(2), (judged, other), image.decisions, image.scores, strict=True):
+    for column, model, decided, score in zip(st.columns(2), (predicted, other), image.decisions, image.scores, strict=True):
         with column:
             picture = decided_pictures(model, data, [image.image_id], decided, maps_on=True)[0]
             decision = f"{model.name}: {lesion_name(decided)} {score:.0%}" + (" ✓" if decided == image.diagnosis else "")

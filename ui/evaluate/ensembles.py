@@ -53,8 +53,7 @@ def choose_recipe(name: str, splits: Sequence[str]) -> Recipe:
 
 
 def combined(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> PredictionSet | None:
-    """The predictions of a recipe; None where a member has to be run first, which is then on screen. Raises LesionLensError where the
-    members do not fit together."""
+    """The predictions of a recipe; None, with a button on screen, where a member has to be run first. Raises LesionLensError."""
     members = [opened, *(services.model(n) for n in recipe.also)]
     tables = [predictions.kept(m, data, recipe.views) for m in members]
     for member, table in zip(members, tables, strict=True):
@@ -74,15 +73,15 @@ def combined(opened: services.OpenModel, data: Dataset, recipe: Recipe) -> Predi
     return PredictionSet(name, joined, tuple(members), tuple(weights.tolist()), recipe.views)
 
 
-def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
+def recipe_line(predicted: PredictionSet, recipe: Recipe) -> None:
     """What is evaluated, where it is not the classifier alone."""
     if recipe == Recipe():
         return
-    words = []
-    if len(made.members) > 1:
-        who = [f"{m.name} ({w:.2f})" if recipe.way == "weighted" else m.name for m, w in zip(made.members, made.weights, strict=True)]
-        words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(who)}")
-        if recipe.way == "weighted":
+    words, weighted = [], recipe.way == "weighted"
+    if len(predicted.members) > 1:
+        pairs = zip(predicted.members, predicted.weights, strict=True)
+        words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(f'{m.name} ({w:.2f})' if weighted else m.name for m, w in pairs)}")
+        if weighted:
             words.append(f"weights fitted on {recipe.fitted_on}: evaluate on other images")
     if recipe.views:
         words.append("nine views of each image")
@@ -92,7 +91,8 @@ def recipe_line(made: PredictionSet, recipe: Recipe) -> None:
 
 
 def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
-    note, say = "Fitted weights: a mean weighted by held-out images. Majority: the share that decide for a class.", WAY_NAMES.__getitem__
+    note = "Fitted weights: a mean whose weights are fitted on held-out images. Majority: the share of classifiers that decide for a class."
+    say = WAY_NAMES.__getitem__
     way = st.segmented_control(
         "combined by", list(WAYS), default="mean", format_func=say, key="ensemble-way", disabled=not several, help=note
     )

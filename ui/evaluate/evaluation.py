@@ -26,7 +26,7 @@ TOGETHER = (
 RULE_NAMES = {"argmax": "highest score", "half": "score above 0.5"}
 
 
-def how_judged(classes: Sequence[str]) -> How:
+def evaluation_settings(classes: Sequence[str]) -> How:
     """The decision rule, β and a prevalence, as chosen."""
     with st.expander("Settings: decision rule, F-β, prevalence elsewhere", key="fold-how", icon=":material/tune:"):
         one, two, three, four = st.columns([2, 1, 1.4, 1.4], vertical_alignment="bottom")
@@ -67,7 +67,7 @@ def headline(assessment: Assessment) -> None:
         st.info(f"The dataset's labels were mapped to the classifier's classes: {mapping}.", icon=":material/swap_horiz:")
 
 
-def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment) -> None:
+def class_by_class(predicted: PredictionSet, data: Dataset, assessment: Assessment) -> None:
     """The matrix beside one figure of all classes, the table of all figures, and the images of a chosen cell."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -76,7 +76,7 @@ def class_by_class(judged: PredictionSet, data: Dataset, assessment: Assessment)
         class_figures(assessment)
     figure_table(assessment)
     if picked is not None:
-        cell_gallery(judged, data, assessment, *picked)
+        cell_gallery(predicted, data, assessment, *picked)
 
 
 def confusion(assessment: Assessment) -> tuple[str, str] | None:
@@ -146,7 +146,7 @@ def figure_table(assessment: Assessment) -> None:
     )
 
 
-def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
+def cell_gallery(predicted: PredictionSet, data: Dataset, assessment: Assessment, diagnosed: str, decided: str) -> None:
     """The images of one cell, the most confident first, with heatmaps of the decision."""
     rows = assessment.rows
     cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
@@ -161,13 +161,13 @@ def cell_gallery(judged: PredictionSet, data: Dataset, assessment: Assessment, d
     shown = cell.iloc[(page - 1) * CELL_IMAGES : page * CELL_IMAGES]
     ids = shown["image_id"].tolist()
     captions = [f"{decided} {score:.0%}" for score in shown[decided]]
-    gallery(ids, captions, decided_pictures(judged, data, ids, decided, maps_on))
+    gallery(ids, captions, decided_pictures(predicted, data, ids, decided, maps_on))
     st.caption(
         "Sorted by the score of the decision. Each heatmap has its own colour scale; open an image to compare classes."
-        + ("" if judged.alone else TOGETHER)
+        + ("" if predicted.alone else TOGETHER)
     )
-    if judged.alone:
-        mean_heatmap(judged.first, data, cell["image_id"].tolist(), decided)
+    if predicted.alone:
+        mean_heatmap(predicted.first, data, cell["image_id"].tolist(), decided)
 
 
 def _commonest_mistake(assessment: Assessment) -> tuple[str, str, int] | None:

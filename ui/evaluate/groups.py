@@ -60,7 +60,7 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         st.caption("Audit the dataset to group by detected markers and by skin tone as well.")
 
 
-@st.cache_data(max_entries=4, show_spinner="Reading marker masks…", hash_funcs=services.KNOWN_BY)
+@st.cache_data(max_entries=4, show_spinner="Reading marker masks…", hash_funcs=services.HASH_FUNCS)
 def _masked(data: Dataset) -> dict[str, np.ndarray]:
     return known_markers(data)[0]
 

@@ -68,7 +68,7 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
             st.markdown(f"Mean inside the line **{within:+.2f}**, outside **{around:+.2f}** (1 is each image's strongest value).")
 
 
-def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list[np.ndarray | None]:
+def decided_pictures(predicted: PredictionSet, data: Dataset, ids: Sequence[str], decided: str, maps_on: bool) -> list[np.ndarray | None]:
     """Thumbnails, with the heatmap of one class over them if wanted and possible; None for an image that cannot be read.
 
     For several classifiers it is the mean of their maps, with the weights of their scores.
@@ -77,8 +77,8 @@ def decided_pictures(judged: PredictionSet, data: Dataset, ids: Sequence[str], d
     for image_id in ids:
         with suppress(ImageError):
             small[image_id] = thumbnail(services.picture(data, image_id).pixels, 320)
-    of_members = [_maps(m, judged.views, data, small, decided) for m in judged.members] if maps_on and small else []
-    known = [(maps, w) for maps, w in zip(of_members, judged.weights, strict=False) if maps is not None]
+    of_members = [_maps(m, predicted.views, data, small, decided) for m in predicted.members] if maps_on and small else []
+    known = [(maps, w) for maps, w in zip(of_members, predicted.weights, strict=False) if maps is not None]
     pictures = dict(small)
     for k, (image_id, image) in enumerate(small.items()):
         if known:

@@ -13,12 +13,12 @@ from ui.services import audits
 from ui.services.predictions import PredictionSet
 
 
-def report_html(judged: PredictionSet, data: Dataset, assessment: Assessment) -> str:
+def report_html(predicted: PredictionSet, data: Dataset, assessment: Assessment) -> str:
     """The report, with the classifier's card, the findings of an audit if there is one, and the maps of the worst mistakes."""
     overlays: dict[str, np.ndarray] = {}
     for decided, rows in worst_mistakes(assessment.rows).groupby("decision"):
         ids = rows["image_id"].tolist()
-        pictures = decided_pictures(judged, data, ids, str(decided), maps_on=True)
+        pictures = decided_pictures(predicted, data, ids, str(decided), maps_on=True)
         overlays |= {i: p for i, p in zip(ids, pictures, strict=True) if p is not None}
-    card = judged.first.card.model_dump(mode="json") if len(judged.members) == 1 else None
+    card = predicted.first.card.model_dump(mode="json") if len(predicted.members) == 1 else None
     return evaluation_html(data, plain(as_json(assessment)), assessment.rows, audits.findings(data), card, overlays)

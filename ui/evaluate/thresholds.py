@@ -22,8 +22,8 @@ from ui.services import services
 HERE = "these images"
 
 
-def operating_point(assessment: Assessment, splits: Sequence[str], split: str | None, of: Callable[[str | None], Assessment]) -> None:
-    """of: the assessment of another split, for a threshold that is chosen there."""
+def operating_point(assessment: Assessment, splits: Sequence[str], split: str | None, on_split: Callable[[str | None], Assessment]) -> None:
+    """on_split: the assessment of another split, for a threshold that is chosen there."""
     one, two, three, four = st.columns([1.2, 2.4, 1.4, 1.4], vertical_alignment="bottom")
     name = class_choice(one, "Class against the rest", assessment, "curve-class")
     if name is None:
@@ -34,7 +34,7 @@ def operating_point(assessment: Assessment, splits: Sequence[str], split: str | 
         number = three.number_input(way.asks[0].upper() + way.asks[1:], way.low, way.high, way.usual, key=f"number-{way_name}")
     places = [HERE, *[s for s in splits if s != split]]
     where = four.selectbox("Chosen on", places, key="chosen-on", help="Choose it on other images than those you evaluate on.")
-    chosen = _threshold(assessment if where == HERE else of(where), name, way_name, float(number))
+    chosen = _threshold(assessment if where == HERE else on_split(where), name, way_name, float(number))
     if chosen is None:
         st.warning(f"There are no images of {named(name)} in split {where} to choose on.")
         return
@@ -135,7 +135,7 @@ def _side(assessment: Assessment, name: str) -> tuple[np.ndarray, np.ndarray, np
     return rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), rows["group"].to_numpy()
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=services.KNOWN_BY)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=services.HASH_FUNCS)
 def _computed(assessment: Assessment, name: str) -> tuple[Curve, Curve]:
     scores, positive, groups = _side(assessment, name)
     ranked = rank(scores, positive, groups, int(groups.max()) + 1)

@@ -44,9 +44,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be explained. target: a class, None for the decision; contrast: another class or None; method, layer: None for the
-    default."""
+class Request:
+    """What is to be explained. target: None for the decision; contrast: another class or None; method, layer: None for the default."""
 
     target: str | None
     contrast: str | None
@@ -71,7 +70,7 @@ class Shown:
         return self.contrast is not None
 
 
-def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
+def controls(opened: services.OpenModel, masked: bool) -> tuple[Request, View]:
     """Class, method and layer to explain with, and how to show it."""
     classes = opened.card.classes
     one, two = st.columns(2)
@@ -92,23 +91,23 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Wish, View]:
         layer = _layer_choice(opened, method or opened.description.default_method)
     with st.expander("How it is shown", key="fold-view", icon=":material/tune:"):
         view = _view(masked)
-    return Wish(target, contrast, method, layer), view
+    return Request(target, contrast, method, layer), view
 
 
-def attribution(opened: services.OpenModel, chosen: Chosen, wish: Wish) -> Shown | None:
+def attribution(opened: services.OpenModel, chosen: Chosen, request: Request) -> Shown | None:
     """The map asked for; None while it is computed, with its progress on screen."""
-    method = wish.method or opened.description.default_method
+    method = request.method or opened.description.default_method
     reason = unsupported_by(opened.description.layers, method)
     if reason:
         fallback = opened.description.default_method
         st.info(f"{METHODS[method].name} cannot be used here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:")
         method = fallback
-    layer = wish.layer if wish.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
+    layer = request.layer if request.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
     classes = opened.card.classes
     found = services.ask(InspectPicture(opened.spec, chosen.picture, method, layer)) if method in WEIGHTS else None
     probabilities = (found or services.predict(opened, chosen.picture)).probabilities
-    target = classes.index(wish.target) if wish.target in classes else int(probabilities.argmax())
-    other = classes.index(wish.contrast) if wish.contrast in classes and wish.contrast != classes[target] else None
+    target = classes.index(request.target) if request.target in classes else int(probabilities.argmax())
+    other = classes.index(request.contrast) if request.contrast in classes and request.contrast != classes[target] else None
     if found is None:
         found = computed(METHODS[method].name, Attribute(opened.spec, chosen.picture, target, method, layer))
     if found is not None and other is not None and other not in found.targets:

@@ -25,14 +25,12 @@ WEAK = "This network has no layer whose features can be compared; its scores alo
 
 
 def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None) -> None:
-    """How far one image is from a dataset's images in the classifier's features, with the nearest of them. name: the dataset chosen at
-    first."""
+    """How far one image is from a dataset's images in the classifier's features. name: the dataset chosen at first."""
     names = services.workspace().dataset_names()
     if not names:
         st.caption("There is no dataset in this workspace to compare with.")
         return
-    left, right = st.columns(2)
-    usual = names.index(name) if name in names else 0
+    (left, right), usual = st.columns(2), names.index(name) if name in names else 0
     note = "The dataset that stands for the images the classifier was trained on."
     data = services.dataset(left.selectbox("Fitted on", names, usual, key="fitted-on", help=note))
     with right:

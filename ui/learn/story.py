@@ -42,8 +42,7 @@ GUESS, GUESSING = "story-guess", "story-guessing"
 
 @dataclass(frozen=True)
 class Cast:
-    """The two classifiers by their letters, the dataset, and its test images. rows: image_id, diagnosis, ink; inked: the melanomas with
-    ink."""
+    """The classifiers by their letters, and the test images. rows: image_id, diagnosis, ink; inked: the melanomas with ink."""
 
     models: dict[str, services.OpenModel]
     data: Dataset
@@ -89,7 +88,7 @@ def _figures(cast: Cast) -> None:
     for letter, opened in cast.models.items():
         made = predictions.alone(opened, cast.data)
         assert made is not None
-        found = predictions.judged(made, cast.data, SPLIT).evaluation
+        found = predictions.assessment(made, cast.data, SPLIT).evaluation
         accuracies.append(found["accuracy"])
         of_class = next(c for c in found.per_class if c.name == CLASS)
         values = found["accuracy"], of_class["sensitivity"], of_class["specificity"]
@@ -246,7 +245,7 @@ def _cast(data: Dataset) -> Cast:
     return Cast({letter: services.model(name) for letter, name in NAMES.items()}, data, rows, tuple(marked))
 
 
-@st.cache_data(max_entries=2, show_spinner="Looking for ink…", hash_funcs=services.KNOWN_BY)
+@st.cache_data(max_entries=2, show_spinner="Looking for ink…", hash_funcs=services.HASH_FUNCS)
 def known_ink(data: Dataset) -> np.ndarray:
     """bool (N,): which images have ink, by the dataset's masks."""
     return known_markers(data)[0].get(MARKER, np.zeros(len(data), bool))

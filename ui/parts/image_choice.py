@@ -13,7 +13,7 @@ from datasets.dataset import Dataset
 from imaging.decode import SUFFIXES
 from imaging.picture import Picture
 from ui.parts import choice
-from ui.parts.components import show_errors, thumbnail_urls
+from ui.parts.components import code_key, show_errors, thumbnail_urls
 from ui.services import services
 
 PAGE = 20
@@ -124,6 +124,7 @@ def _table(data: Dataset) -> None:
         key=f"rows-{data.name}-{page}-{len(rows)}-{search}",
         alt="Images that match the search; select a row to inspect the image",
     )
+    code_key(sorted(shown["diagnosis"].dropna().unique()))
     selected = event["selection"]["rows"]
     last = (data.name, page, search, tuple(selected))
     if selected and st.session_state.get("last-row") != last:

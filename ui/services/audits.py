@@ -74,7 +74,7 @@ def run(data: Dataset, asked: Asked = ALONE) -> AuditDataset:
     return AuditDataset(data, folder(data), asked)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=services.KNOWN_BY)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=services.HASH_FUNCS)
 def _audit(folder: Path, data: Dataset, stamp: int) -> Audit:
     return read_audit(folder, data)
 

@@ -69,9 +69,9 @@ def alone(opened: services.OpenModel, data: Dataset) -> PredictionSet | None:
     return None if table is None else PredictionSet(opened.name, table, (opened,), (1.0,), False)
 
 
-def judged(made: PredictionSet, data: Dataset, split: str | None, how: How = USUAL) -> Assessment:
+def assessment(predicted: PredictionSet, data: Dataset, split: str | None, how: How = USUAL) -> Assessment:
     """The evaluation of a prediction set; raises PredictionsError."""
-    return _judged(made.table, data, split, how)
+    return _assessment(predicted.table, data, split, how)
 
 
 def _keep(begun: Task[PredictionTable], path: Path) -> None:
@@ -88,6 +88,6 @@ def _read(path: str, stamp: int) -> PredictionTable:
     return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Evaluating…", hash_funcs=services.KNOWN_BY)
-def _judged(table: PredictionTable, data: Dataset, split: str | None, how: How) -> Assessment:
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…", hash_funcs=services.HASH_FUNCS)
+def _assessment(table: PredictionTable, data: Dataset, split: str | None, how: How) -> Assessment:
     return assess(table, data, split=split, how=how)

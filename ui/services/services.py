@@ -128,16 +128,16 @@ def _stamp(path: Path) -> int:
 
 
 # how Streamlit's caches tell these records apart
-KNOWN_BY: dict[str | type[Any], Callable[[Any], Any]] = dict.fromkeys((Dataset, PredictionTable, How, Assessment), digest)
+HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = dict.fromkeys((Dataset, PredictionTable, How, Assessment), digest)
 
 
-@st.cache_data(max_entries=20_000, show_spinner=False, hash_funcs=KNOWN_BY)
+@st.cache_data(max_entries=20_000, show_spinner=False, hash_funcs=HASH_FUNCS)
 def thumbnail(data: Dataset, image_id: str, side: int = THUMBNAIL) -> bytes:
     """A small JPEG; raises ImageError."""
     return encode_jpeg(shrink(data.read(image_id), side), 82)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=KNOWN_BY)
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def picture(data: Dataset, image_id: str) -> Picture:
     """The decoded picture, one object for all sessions; raises ImageError."""
     return Picture(data.read(image_id))

@@ -22,7 +22,7 @@ from ui.parts.components import diagnoses_of, download, gallery, thumbnail
 from ui.parts.long_runs import start_button, under_way
 from ui.services import audits, services
 from ui.shortcuts.repair import repair_panel
-from ui.shortcuts.verdicts import judged_marker
+from ui.shortcuts.verdicts import marker_verdict
 from ui.worker.jobs.shortcuts import RunShortcuts
 
 SHOWN = 6
@@ -58,7 +58,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     study = kept_study(path)
     _first(data, study)
     for marker, of in study.verdicts.items():
-        judged_marker(marker, of, study, folder)
+        marker_verdict(marker, of, study, folder)
     _downloads(opened, data, study, folder)
     repair_panel(data, [m for m, of in study.verdicts.items() if of.verdict == "used"])
 

@@ -17,7 +17,7 @@ from ui.parts.components import cells, named
 ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
 
 
-def judged_marker(marker: str, of: MarkerStudy, study: Study, folder: Path) -> None:
+def marker_verdict(marker: str, of: MarkerStudy, study: Study, folder: Path) -> None:
     """folder: of the study, with its examples."""
     with st.expander(f"{marker_name(marker).capitalize()}: {of.verdict}", key=f"fold-judged {marker}", icon=ICONS[of.verdict]):
         st.markdown(of.why[:1].upper() + of.why[1:])

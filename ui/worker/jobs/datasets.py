@@ -28,7 +28,7 @@ _references: dict[tuple[Path, int], Reference] = {}
 
 @dataclass(frozen=True, eq=False)
 class PredictDataset(LongJob[PredictionTable]):
-    """Scores of all images; what is done is kept if the run is stopped. views: the mean over several views of each image."""
+    """Scores of all images; what is done is kept if the run is stopped. views: combined from several views of each image."""
 
     spec: ModelSpec
     data: Dataset

@@ -162,8 +162,8 @@ class CompareMethods(LongJob["list[MethodScore]"]):
 
 @dataclass(frozen=True, eq=False)
 class ExplainImages(QuickJob["np.ndarray | None"]):
-    """Maps float32 (N, h, w) of one class for readable images of a dataset; None for a network without layers. views: the mean over
-    several views of each image."""
+    """Maps float32 (N, h, w) of one class for readable images of a dataset; None for a network without layers. views: combined
+    from several views of each image."""
 
     spec: ModelSpec
     data: Dataset
