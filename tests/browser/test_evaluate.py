@@ -91,7 +91,7 @@ def test_a_second_classifier_is_run_and_compared(page: Page, server: Server) -> 
     line = page.get_by_text(re.compile("demo-shortcut.* minus .*demo-honest"))
     run_where_missing(page, line)
     expect(line).to_be_visible()
-    expect(page.get_by_text(re.compile(r"They decide (\d+ images differently|every image alike)"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"They decide (\d+ images? differently|every image alike)"))).to_be_visible()
 
 
 def test_two_classifiers_are_judged_and_explained_as_one(page: Page, server: Server) -> None:

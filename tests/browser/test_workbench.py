@@ -54,7 +54,7 @@ def test_choosing_another_image_by_search_and_row(page: Page, server: Server, sm
     unfold(page, "Choose an image")
     page.get_by_role("textbox", name="Search").fill(wanted)
     page.get_by_role("textbox", name="Search").press("Enter")
-    expect(page.get_by_text("Page of 1 (1 images)")).to_be_visible()
+    expect(page.get_by_text("Page of 1 (1 image)")).to_be_visible()
     ready(page)
     shown = page.get_by_role("img", name=f"Photograph {wanted}")
     click_until(page, page.get_by_test_id("stDataFrame").first, (12, 35 + 28), shown)

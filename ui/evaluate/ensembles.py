@@ -13,6 +13,7 @@ from models.combine import WAYS, aligned, correct_prior, fit_weights, put_togeth
 from models.predictions import PredictionTable, by_code
 from studies.assess import QUICK, assess, shares
 from ui.parts.choice import ALL
+from ui.parts.components import images
 from ui.parts.long_runs import follow
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
@@ -119,7 +120,7 @@ def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) 
         follow(job, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
         return
     with_views = " with nine views of each image" if views else ""
-    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({len(data):,} images){with_views}.")
+    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({images(len(data))}){with_views}.")
     if task is not None:
         st.warning(str(task.error))
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):

@@ -57,7 +57,7 @@ def headline(assessment: Assessment) -> None:
         figure_metric(column, *tile)
     others = "".join(f" {m.name}: {e[m.key]:{m.form}}." for m in OF_ALL if not m.headline and m.key in e.figures)
     st.caption(
-        f"{e.n_images:,} images of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "
+        f"{images(e.n_images)} of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:

@@ -58,9 +58,9 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
         show_picture(draw_contour(large, outline), f"Mean heatmap for {named(decided)}, centred on the lesion", lossless=True)
     with right:
         st.caption(
-            f"Mean of {found.images:,} maps ({METHODS[found.method].name} for {named(decided)}) of {of:,} images, each relative to its own "
-            "strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions reach the "
-            "line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the images."
+            f"Mean of the maps of {found.images:,} of {of:,} images ({METHODS[found.method].name} for {named(decided)}), each relative to "
+            "its own strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions "
+            "reach the line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the images."
         )
         inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)
         if (inside & seen).any() and (~inside & seen).any():
