@@ -75,7 +75,8 @@ def long_name(code: str) -> str:
 
 def full_name(code: str) -> str:
     """`mel` -> `melanoma (mel)`; a name without a long form is returned unchanged."""
-    return f"{LONG_NAMES[code]} ({code})" if LONG_NAMES.get(code, code) != code else code
+    long = long_name(code.lower())
+    return code if long == code.lower() else f"{long} ({code})"
 
 
 def malignancy(code: str) -> str | None:

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from core.diagnoses import full_name
 from explain.methods import METHODS
 from ui.learn.cam_steps import LESSONS, cam_steps
 from ui.learn.experiments import by_depth, ideal, scrambling
 from ui.learn.story import STORY, story
 from ui.parts import choice
-from ui.parts.components import NO_LAYER, named, need, page_title
+from ui.parts.components import NO_LAYER, need, page_title
 from ui.parts.image_choice import choose_image
 from ui.services import services
 
@@ -27,7 +28,7 @@ else:
     decided = opened.card.classes[int(probabilities.argmax())]
     one, two = st.columns(2)
     with one:
-        target = choice.target(f"Class to explain (decision: {named(decided)})", opened.card.classes)
+        target = choice.target(f"Class to explain (decision: {full_name(decided)})", opened.card.classes)
     with two:
         method = choice.optional(choice.METHOD, "Method", list(LESSONS), "Grad-CAM", lambda m: METHODS[m].name) or "grad-cam"
     index = opened.card.classes.index(target or decided)

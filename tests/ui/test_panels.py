@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.diagnoses import full_name
 from core.errors import Cancelled
 from data_audit.review import Verdicts
 from datasets.dataset import Dataset
@@ -225,7 +226,7 @@ def test_two_classifiers_disagree_the_surest_first(assessed: Assessment, data: D
     ],
 )
 def test_a_diagnosis_is_named_in_full(code: str, sentence: str, label: str) -> None:
-    assert (components.named(code), components.lesion_name(code)) == (sentence, label)
+    assert (full_name(code), components.lesion_name(code)) == (sentence, label)
 
 
 # --- shared parts ---------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import LesionLensError, WorkspaceError
+from core.wording import count
 from datasets.layouts import NAMES
 from ui.parts import choice
-from ui.parts.components import images
 from ui.services import services
 
 PATH, NAME, ADDED = "add-path", "add-name", "dataset-added"
@@ -54,7 +54,9 @@ def _add(path: str, name: str) -> None:
         raise WorkspaceError("is not an absolute path.", path, f"Enter an absolute path, such as {Path.home() / 'data'}.")
     with st.spinner("Reading its table and the list of its files…"):
         data = services.workspace().add_dataset(name, found)
-    st.session_state[ADDED] = f"Added {name}: {images(len(data))}, {NAMES.get(data.layout, data.layout)}. It is now the selected dataset."
+    st.session_state[ADDED] = (
+        f"Added {name}: {count(len(data), 'image')}, {NAMES.get(data.layout, data.layout)}. It is now the selected dataset."
+    )
     st.query_params[choice.DATASET] = name
     st.query_params.pop(choice.IMAGE, None)
     st.session_state.pop(choice.IMAGE, None)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
 from data_audit.balancing import as_python, balancing
 from data_audit.composition import UNKNOWN, age_by_class, cross_table, imbalance, missing_values, site_by_sex_percent
 from datasets.dataset import Dataset
 from reports.charts import age_boxes, age_histogram, filtered_bars, stacked_share
-from ui.parts.components import code_key, diagnoses_of, gallery, named, thumbnail
+from ui.parts.components import code_key, diagnoses_of, gallery, thumbnail
 
 BARS = {"diagnosis": "Diagnosis", "sex": "Sex", "site": "Site", "confirmation": "Confirmed by", "split": "Split"}
 AGE_STEP = 10
@@ -27,7 +28,7 @@ def headline(data: Dataset) -> None:
     ratio = "undefined" if np.isnan(classes.ratio) else f"{classes.ratio:.1f} : 1"
     three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis for each image of the rarest.")
     baseline = "undefined" if np.isnan(classes.majority_baseline) else f"{classes.majority_baseline:.1%}"
-    commonest = named(classes.majority_class) if classes.majority_class else "the commonest diagnosis"
+    commonest = full_name(classes.majority_class) if classes.majority_class else "the commonest diagnosis"
     four.metric("Baseline", baseline, border=True, help=f"Majority baseline: accuracy of always deciding for {commonest}.")
     several = int((data.groups.value_counts() > 1).sum())
     if data.n_lesions is not None and several:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError, RecordError
+from core.wording import count
 from data_audit.audit import SPLIT, Asked
 from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
@@ -17,7 +18,7 @@ from datasets.dataset import Dataset
 from reports.audit_report import NAME as REPORT
 from studies.assess import QUICK
 from ui.parts import choice, navigation
-from ui.parts.components import download, gallery, images, thumbnail
+from ui.parts.components import download, gallery, thumbnail
 from ui.parts.long_runs import follow, stopped_or_failed
 from ui.services import audits, predictions, services
 
@@ -138,7 +139,7 @@ def _finding(data: Dataset, finding: Finding, number: int, against: str | None) 
                 st.caption(finding.remedy)
             if marker:
                 _reviewed(data, marker)
-        shown = finding.n_images > 0 and right.toggle(images(finding.n_images), key=f"finding-{data.sha256[:8]}-{number}")
+        shown = finding.n_images > 0 and right.toggle(count(finding.n_images, "image"), key=f"finding-{data.sha256[:8]}-{number}")
         if marker:
             link = {"dataset": data.name, "marker": marker}
             right.page_link(navigation.page("review"), label="Review", icon=":material/rule:", query_params=link)

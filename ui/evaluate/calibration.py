@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
 from evaluation.calibration import CORRECTIONS, brier, calibration_error, reliability
 from evaluation.net_benefit import THRESHOLDS, net_benefit, treat_all
 from reports.evaluation_charts import decision_chart, reliability_chart
 from studies.assess import Assessment
 from ui.evaluate.thresholds import class_choice
-from ui.parts.components import named
 
 NONE = "nothing"
 
@@ -38,7 +38,7 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         bins = {which: reliability(s, positive, groups) for which, s in shown.items()}
         worst = max(bins["as they are"], key=lambda b: abs(b.share.value - b.score))
         chart = reliability_chart(bins["as they are"], bins.get("corrected"))
-        alt = f"Reliability of the scores for {named(name)}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}"
+        alt = f"Reliability of the scores for {full_name(name)}; furthest off: mean score {worst.score:.0%}, share {worst.share.value:.0%}"
         st.altair_chart(chart, width="stretch", alt=alt)
         for which, s in shown.items():
             parts = brier(s, positive)
@@ -61,10 +61,10 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
             curves["by the corrected score"] = net_benefit(shown["corrected"], positive)
         best = THRESHOLDS[curves["by the score"] > np.maximum(curves["treat all"], 0)]
         span = f"better than both from {best.min():.0%} to {best.max():.0%}" if len(best) else "nowhere better than both"
-        st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {named(name)}: by the score {span}")
+        st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {full_name(name)}: by the score {span}")
         st.caption(
             "Decision curve: true positives minus false positives, weighted by the odds of the threshold, per patient. By the score it is "
-            f"{span}. The threshold is the probability of {named(name)} from which one would act."
+            f"{span}. The threshold is the probability of {full_name(name)} from which one would act."
         )
 
 

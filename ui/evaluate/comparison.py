@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError
+from core.wording import count
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison
 from evaluation.figures import BY_KEY, HEADLINE
@@ -16,7 +17,7 @@ from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
 from ui.evaluate.ensembles import run_missing
 from ui.evaluate.heatmaps import decided_pictures
-from ui.parts.components import cells, code_key, figure_metric, images, lesion_name, show_picture
+from ui.parts.components import cells, code_key, figure_metric, lesion_name, show_picture
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
 
@@ -95,7 +96,7 @@ def _disagreements(predicted: PredictionSet, other: PredictionSet, data: Dataset
         st.caption("They decide every image alike.")
         return
     pages = -(-len(apart) // SHOWN)
-    st.markdown(f"**They decide {images(len(apart))} differently**, the most confident disagreements first")
+    st.markdown(f"**They decide {count(len(apart), 'image')} differently**, the most confident disagreements first")
     page = st.pagination(pages, key="disagree-page") if pages > 1 else 1
     here = apart[(page - 1) * SHOWN : page * SHOWN]
     for cell, one_image in zip(cells(len(here), 2, "medium"), here, strict=True):

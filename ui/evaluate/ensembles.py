@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from core.wording import count
 from datasets.dataset import Dataset
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
 from models.predictions import PredictionTable, by_code
 from studies.assess import QUICK, assess, shares
 from ui.parts.choice import ALL
-from ui.parts.components import images
 from ui.parts.long_runs import follow
 from ui.services import predictions, services
 from ui.services.predictions import PredictionSet
@@ -120,7 +120,7 @@ def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) 
         follow(job, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
         return
     with_views = " with nine views of each image" if views else ""
-    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({images(len(data))}){with_views}.")
+    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({count(len(data), 'image')}){with_views}.")
     if task is not None:
         st.warning(str(task.error))
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):

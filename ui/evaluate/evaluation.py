@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
+from core.wording import count
 from datasets.dataset import Dataset
 from evaluation.evaluate import BETA, How
 from evaluation.figures import BY_KEY, HEADLINE, MACRO, OF_A_CLASS, OF_ALL, WEIGHTED
@@ -15,7 +17,7 @@ from evaluation.rules import RULES
 from reports.charts import confusion_heatmap, figures_by_class
 from studies.assess import Assessment, class_table
 from ui.evaluate.heatmaps import decided_pictures, mean_heatmap
-from ui.parts.components import code_key, figure_metric, gallery, images, lesion_name, named
+from ui.parts.components import code_key, figure_metric, gallery, lesion_name
 from ui.services.predictions import PredictionSet
 
 CELL_IMAGES = 12
@@ -47,7 +49,7 @@ def headline(assessment: Assessment) -> None:
     one, two, three = st.columns(3)
     accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
     figure_metric(one, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
-    note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {named(e.majority_class)}"
+    note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {full_name(e.majority_class)}"
     baseline = f"{e.majority_baseline:.1%}"
     two.metric("Majority baseline", baseline, always, delta_color="off", delta_arrow="off", border=True, help=note)
     figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
@@ -57,11 +59,11 @@ def headline(assessment: Assessment) -> None:
         figure_metric(column, *tile)
     others = "".join(f" {m.name}: {e[m.key]:{m.form}}." for m in OF_ALL if not m.headline and m.key in e.figures)
     st.caption(
-        f"{images(e.n_images)} of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "
+        f"{count(e.n_images, 'image')} of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
-        st.caption(f"Left out: {'; '.join(f'{images(n)} {reason}' for reason, n in assessment.left_out.items())}.")
+        st.caption("Left out: " + "; ".join(f"{count(n, 'image')} {reason}" for reason, n in assessment.left_out.items()) + ".")
     if assessment.mapping:
         mapping = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
         st.info(f"The dataset's labels were mapped to the classifier's classes: {mapping}.", icon=":material/swap_horiz:")
@@ -88,7 +90,7 @@ def confusion(assessment: Assessment) -> tuple[str, str] | None:
     percent, worst = shown == "row percent", _commonest_mistake(assessment)
     alt = f"Confusion matrix of {len(e.classes)} classes."
     if worst:
-        alt += f" Commonest mistake: {named(worst[0])} decided as {named(worst[1])}, {images(worst[2])}."
+        alt += f" Commonest mistake: {full_name(worst[0])} decided as {full_name(worst[1])}, {count(worst[2], 'image')}."
     chart = confusion_heatmap(e.matrix, e.classes, percent)
     event = st.altair_chart(chart, width="stretch", on_select="rerun", key=f"matrix-{percent}", alt=alt)
     cells = event["selection"].get("cell") or []
@@ -151,7 +153,7 @@ def cell_gallery(predicted: PredictionSet, data: Dataset, assessment: Assessment
     rows = assessment.rows
     cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
     right = diagnosed == decided
-    st.subheader(f"{lesion_name(diagnosed)} decided as {named(decided)}: {images(len(cell))}", anchor=False)
+    st.subheader(f"{lesion_name(diagnosed)} decided as {full_name(decided)}: {count(len(cell), 'image')}", anchor=False)
     if cell.empty:
         st.info("No image in this cell." + ("" if right else " This mistake did not occur."))
         return

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
+from core.wording import count
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.markers.present import known_markers
 from datasets.dataset import Dataset
@@ -17,7 +19,6 @@ from evaluation.intervals import Figure
 from reports.audit_charts import forest
 from studies.assess import Assessment, figures_by
 from ui.evaluate.thresholds import class_choice
-from ui.parts.components import images, named
 from ui.services import audits, services
 
 NONE = "nothing else"
@@ -43,15 +44,15 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         return
     left, right = st.columns([1, 1], gap="large")
     with left:
-        _chart([(g.group, g.figure) for g in found if g.figure.defined], f"{BY_KEY[figure].name} for {named(name)}", np.nan)
+        _chart([(g.group, g.figure) for g in found if g.figure.defined], f"{BY_KEY[figure].name} for {full_name(name)}", np.nan)
     with right:
         _chart([(g.group, g.gap) for g in found if not np.isnan(g.gap.low)], "gap to all others", 0.0)
-    st.dataframe(_table(found), hide_index=True, alt=f"{BY_KEY[figure].name} for {named(name)} by {grouping.name}, with gaps")
+    st.dataframe(_table(found), hide_index=True, alt=f"{BY_KEY[figure].name} for {full_name(name)} by {grouping.name}, with gaps")
     few = [f"{g.group} ({g.small})" for g in found if g.small]
     unknown = len(assessment.rows) - sum(g.images for g in found)
     st.caption(
         (f"Too small to judge: {'; '.join(few)}. " if few else "")
-        + (f"In no group, because the value is missing: {images(unknown)}. " if unknown else "")
+        + (f"In no group, because the value is missing: {count(unknown, 'image')}. " if unknown else "")
         + f"Decision rule: {assessment.evaluation.decision_rule}. Intervals: 95 %, by lesion; q is p adjusted over these groups "
         "(Benjamini–Hochberg). A gap may come from other differences between the groups, such as how difficult their lesions are. "
         + grouping.caution

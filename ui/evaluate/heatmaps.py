@@ -8,14 +8,16 @@ from contextlib import suppress
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from core.errors import ImageError
+from core.wording import count
 from datasets.dataset import Dataset
 from explain.centred import CentredMean
 from explain.methods import METHODS
 from explain.views import mean_of_maps
 from imaging.overlay import colour_picture, draw_contour, overlay
 from imaging.resize import scale_image, thumbnail
-from ui.parts.components import NO_LAYER, images, named, show_picture
+from ui.parts.components import NO_LAYER, show_picture
 from ui.parts.long_runs import computed, start_button
 from ui.services import services
 from ui.services.predictions import PredictionSet
@@ -39,7 +41,7 @@ def mean_heatmap(opened: services.OpenModel, data: Dataset, image_ids: Sequence[
     ids = sorted(drawn.tolist())
     job = MeanMap(opened.spec, data, tuple(ids), targets[0])
     if services.task(job) is None:
-        start_button(job, f"Average over {images(len(ids))} with a mask", "blur_on")
+        start_button(job, f"Average over {count(len(ids), 'image')} with a mask", "blur_on")
     elif found := computed("Averaging", job, "Average again"):
         _show_mean(found, decided, len(image_ids))
 
@@ -55,11 +57,11 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
     outline = scale_image((found.lesion >= 0.5).astype(np.uint8), (side, side), "nearest").astype(bool)
     left, right = st.columns([1, 2])
     with left:
-        show_picture(draw_contour(large, outline), f"Mean heatmap for {named(decided)}, centred on the lesion", lossless=True)
+        show_picture(draw_contour(large, outline), f"Mean heatmap for {full_name(decided)}, centred on the lesion", lossless=True)
     with right:
         st.caption(
-            f"Mean of the maps of {found.images:,} of {of:,} images ({METHODS[found.method].name} for {named(decided)}), each relative to "
-            "its own strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions "
+            f"Mean of the maps of {found.images:,} of {of:,} images ({METHODS[found.method].name} for {full_name(decided)}), each relative "
+            "to its own strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions "
             "reach the line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the images."
         )
         inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)

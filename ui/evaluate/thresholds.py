@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.diagnoses import full_name
 from evaluation.curves import Curve, precision_recall_curve, roc_curve
 from evaluation.intervals import Figure, ratio
 from evaluation.ranking import rank
@@ -16,7 +17,7 @@ from evaluation.readers import CLASSES, READERS
 from evaluation.thresholds import WAYS, operating_points
 from reports.evaluation_charts import curve_chart, of_a_thousand, people_chart
 from studies.assess import Assessment
-from ui.parts.components import lesion_name, named
+from ui.parts.components import lesion_name
 from ui.services import services
 
 HERE = "these images"
@@ -36,7 +37,7 @@ def operating_point(assessment: Assessment, splits: Sequence[str], split: str | 
     where = four.selectbox("Chosen on", places, key="chosen-on", help="Choose it on other images than those you evaluate on.")
     chosen = _threshold(assessment if where == HERE else on_split(where), name, way_name, float(number))
     if chosen is None:
-        st.warning(f"There are no images of {named(name)} in split {where} to choose on.")
+        st.warning(f"There are no images of {full_name(name)} in split {where} to choose on.")
         return
     scores = _side(assessment, name)[0]
     low, high = float(np.floor(scores.min() * 1000) / 1000), float(np.ceil(scores.max() * 1000) / 1000)
@@ -82,12 +83,12 @@ def _curves(assessment: Assessment, name: str, threshold: float) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         chart = curve_chart(roc, "1 − specificity", "sensitivity", (float(wrong), float(found)), readers, diagonal=True)
-        st.altair_chart(chart, width="stretch", alt=f"ROC curve for {named(name)}: AUC {area:.2f}")
+        st.altair_chart(chart, width="stretch", alt=f"ROC curve for {full_name(name)}: AUC {area:.2f}")
         st.caption(f"ROC. AUC {area:.3f}. Orange: the threshold. Band: 95 %, by resampling of lesions.")
     with right:
         chart = curve_chart(precision, "sensitivity", "PPV", (float(found), float(ppv)))
-        st.altair_chart(chart, width="stretch", alt=f"Precision–recall curve for {named(name)}; prevalence {positive.mean():.1%}")
-        st.caption(f"Precision–recall. Always deciding for {named(name)} gives a PPV of {positive.mean():.1%}, its prevalence here.")
+        st.altair_chart(chart, width="stretch", alt=f"Precision–recall curve for {full_name(name)}; prevalence {positive.mean():.1%}")
+        st.caption(f"Precision–recall. Always deciding for {full_name(name)} gives a PPV of {positive.mean():.1%}, its prevalence here.")
     if readers:
         figures = "; ".join(f"{r.who}: {r.sensitivity:.0%}, {r.specificity:.0%}" for r in readers)
         st.caption(

@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, NEEDS, unsupported_by
 from models.layers import LayerInfo
 from ui.parts import choice
-from ui.parts.components import lesion_name, named
+from ui.parts.components import lesion_name
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed
 from ui.services import services
@@ -188,14 +189,14 @@ def small_maps(opened: services.OpenModel, chosen: Chosen, target: int, cells: S
 
 
 def _shown(opened: services.OpenModel, found: Inspection, target: int, contrast: int | None) -> Shown:
-    title = f"for **{named(opened.card.classes[target])}**"
+    title = f"for **{full_name(opened.card.classes[target])}**"
     if contrast is None:
         positive = METHODS[found.method].reads == "evidence" and not st.session_state.get("signed")
         scale = float((found.maps if positive else np.abs(found.maps)).max(initial=0))
         return Shown(found, target, None, found.of(target), scale, title)
     heatmap = found.of(target) - found.of(contrast)
     top = float(np.abs(heatmap).max(initial=0))
-    return Shown(found, target, contrast, heatmap, top, f"{title} and not **{named(opened.card.classes[contrast])}**")
+    return Shown(found, target, contrast, heatmap, top, f"{title} and not **{full_name(opened.card.classes[contrast])}**")
 
 
 def explainable_layers(opened: services.OpenModel, most: int = 9) -> list[LayerInfo]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, unsupported_by
 from explain.views import mean_of_maps
@@ -14,7 +15,7 @@ from imaging.overlay import overlay
 from imaging.resize import thumbnail
 from reports.charts import probability_bars
 from ui.inspect.attribution import Shown, View, explainable_layers, small_maps
-from ui.parts.components import MEANING, NO_LAYER, cells, lesion_name, named, show_picture
+from ui.parts.components import MEANING, NO_LAYER, cells, lesion_name, show_picture
 from ui.parts.image_choice import Chosen
 from ui.services import services
 
@@ -32,7 +33,7 @@ def grid_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: V
 
 def difference_panel(one: services.OpenModel, a: Shown, two: services.OpenModel, b: Shown, chosen: Chosen, view: View) -> None:
     """Where two classifiers differ for the same class: the first map minus the second, each relative to its own scale."""
-    name, other = named(one.card.codes[a.target]), named(two.card.codes[b.target])
+    name, other = full_name(one.card.codes[a.target]), full_name(two.card.codes[b.target])
     st.subheader(f"{one.card.name} minus {two.card.name}", anchor=False)
     if name != other:
         st.info(f"The maps are for different classes, {name} and {other}. Choose a class above that both classifiers have.")
@@ -66,9 +67,11 @@ def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Ch
         st.caption(MEANING)
     with right:
         if len(targets) > 1:
-            st.info(f"The maps are for different classes: {', '.join(named(t) for t in targets)}. Choose a class above to see their mean.")
+            st.info(
+                f"The maps are for different classes: {', '.join(full_name(t) for t in targets)}. Choose a class above to see their mean."
+            )
             return
-        image, name = thumbnail(chosen.image, 640), named(targets[0])
+        image, name = thumbnail(chosen.image, 640), full_name(targets[0])
         mean = mean_of_maps([o.enlarged(s.heatmap, image.shape[:2]) for o, s in drawn])
         top = _top(np.nan_to_num(mean), view.signed)
         show_picture(overlay(image, mean, top, view.opacity, view.signed), f"Mean heatmap for {name}")
@@ -91,7 +94,7 @@ def _methods(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vie
     values = [METHODS[m].evidence(x) if METHODS[m].reads == "sensitivity" else x for m, x in zip(methods, maps, strict=True)]
     _draw(opened, chosen, values, [METHODS[m].name for m in methods], view)
     st.caption(
-        f"For {named(opened.card.classes[shown.target])}. Each map has its own scale: methods measure in different units. "
+        f"For {full_name(opened.card.classes[shown.target])}. Each map has its own scale: methods measure in different units. "
         "Slower methods are in the list above. The Classifier page measures which method suits this classifier best."
     )
 
@@ -107,7 +110,7 @@ def _layers(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View
         return
     captions = [f"{x.path.split('/')[-1]}, {x.height} × {x.width}" for x in layers]
     _draw(opened, chosen, maps, captions, view)
-    name = named(opened.card.classes[shown.target])
+    name = full_name(opened.card.classes[shown.target])
     st.caption(f"{METHODS[method].name} for {name}, from the first layers to the last. Each map has its own scale.")
 
 

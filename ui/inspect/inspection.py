@@ -8,6 +8,7 @@ import json
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from core.errors import CardError
 from core.exports import plain
 from core.version import __version__
@@ -21,7 +22,7 @@ from imaging.resize import Box, scale_image, seen_box
 from models.policy import apply_policy
 from reports.charts import probability_bars
 from ui.inspect.attribution import Shown, View
-from ui.parts.components import MEANING, code_key, download, lesion_name, named
+from ui.parts.components import MEANING, code_key, download, lesion_name
 from ui.parts.image_choice import Chosen
 from ui.parts.viewer import read_map
 from ui.services import services
@@ -49,7 +50,7 @@ def drawn_over(opened: services.OpenModel, image: np.ndarray, shown: Shown, view
 def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, mask: np.ndarray | None) -> None:
     """The overlay with its legend, its layer, and warnings about what it cannot show."""
     card, found = opened.card, shown.found
-    entry, name = METHODS[found.method], named(card.classes[shown.target])
+    entry, name = METHODS[found.method], full_name(card.classes[shown.target])
     small = screen_size(chosen.image)
     drawn = drawn_over(opened, small, shown, view)
     if view.outline and mask is not None:
@@ -64,7 +65,7 @@ def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view
     st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
     if found.gap is not None:
         st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (the limit is 1 %).")
-    contrast = None if shown.contrast is None else named(card.classes[shown.contrast])
+    contrast = None if shown.contrast is None else full_name(card.classes[shown.contrast])
     _warnings(Explanation(found.method, name, found.place, shown.heatmap), contrast)
     if mask is not None and shown.contrast is None:
         _inside(opened, shown, mask)
@@ -98,7 +99,7 @@ def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
         st.caption("Share of the evidence inside the lesion: undefined, because the map is empty.")
         return
     st.caption(
-        f"**{found.share:.0%}** of the evidence for {named(opened.card.classes[shown.target])} lies inside the lesion's outline, "
+        f"**{found.share:.0%}** of the evidence for {full_name(opened.card.classes[shown.target])} lies inside the lesion's outline, "
         f"which covers {found.area:.0%} of the image (the share expected by chance)."
     )
 

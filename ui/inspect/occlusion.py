@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from imaging.cover import FILLS, cover, discs
 from imaging.picture import Picture
 from imaging.resize import thumbnail
 from reports.charts import before_after_bars
-from ui.parts.components import code_key, named, show_picture
+from ui.parts.components import code_key, show_picture
 from ui.parts.image_choice import Chosen
 from ui.parts.viewer import brush
 from ui.services import services
@@ -44,7 +45,7 @@ def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
     first, then = services.predict(opened, chosen.picture), services.predict(opened, Picture(changed))
     before, after = first.probabilities, then.probabilities
     classes, decided, now = opened.card.classes, int(before.argmax()), int(after.argmax())
-    name, other = named(classes[decided]), named(classes[now])
+    name, other = full_name(classes[decided]), full_name(classes[now])
     outcome = f"The decision changes from **{name}** to **{other}**." if now != decided else "The decision does not change."
     st.markdown(
         f"Covering {covered.mean():.1%} of the area: score of {name} from {before[decided]:.1%} to {after[decided]:.1%} "

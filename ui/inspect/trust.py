@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from core.markers import marker_name
 from datasets.dataset import Dataset
 from explain.faithfulness import Faithfulness, predictions
@@ -18,7 +19,6 @@ from explain.stability import CHANGES, Stability
 from explain.trust import Badge, Evidence, badge
 from reports.charts import faithfulness_curves, sanity_curve
 from ui.inspect.attribution import Shown
-from ui.parts.components import named
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed, start_button, under_way
 from ui.services import services
@@ -121,7 +121,7 @@ def _curves(f: Faithfulness, name: str) -> None:
         f"({f.random.min():+.3f} to {f.random.max():+.3f}), image centre {f.centre:+.3f}."
     )
     for place, chart, way in zip(st.columns(2, gap="large"), faithfulness_curves(f), ("covered", "uncovered"), strict=True):
-        place.altair_chart(chart, width="stretch", alt=f"Score of {named(name)} while regions are {way}. {areas}")
+        place.altair_chart(chart, width="stretch", alt=f"Score of {full_name(name)} while regions are {way}. {areas}")
     st.caption(
         f"{areas} Covered regions are {'blurred' if f.baseline == 'blur' else f.baseline}. With a faithful map, the score falls "
         "sooner when its strongest regions are covered, and rises sooner when they are uncovered. The centre is a control "

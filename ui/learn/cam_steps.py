@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from explain.cam import Steps
 from explain.methods import METHODS
 from imaging.decode import encode_png
 from imaging.overlay import colour_picture, overlay
 from imaging.resize import fit_image, scale_image
-from ui.parts.components import named, show_picture
+from ui.parts.components import show_picture
 from ui.parts.image_choice import Chosen
 from ui.services import services
 from ui.worker.jobs.explanations import CamSteps
@@ -75,7 +76,7 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     lesson, card, layer = LESSONS[method], opened.card, opened.description.default_layer
     assert layer is not None
     h, w, k = steps.maps.shape
-    name = named(card.classes[target])
+    name = full_name(card.classes[target])
     products = (steps.maps * steps.weights).reshape(-1, k)
     strongest = np.argsort(-np.abs(products).sum(axis=0), kind="stable")[:MAPS]
     probabilities = services.predict(opened, chosen.picture).probabilities

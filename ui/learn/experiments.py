@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.diagnoses import full_name
 from explain.ideal import STEPS
 from explain.methods import METHODS
 from explain.similarity import spearman
 from imaging.decode import encode_png
 from ui.inspect.attribution import explainable_layers, small_maps
 from ui.learn.cam_steps import over
-from ui.parts.components import cells, named, show_picture
+from ui.parts.components import cells, show_picture
 from ui.parts.image_choice import Chosen
 from ui.parts.long_runs import computed, start_button
 from ui.services import services
@@ -27,7 +28,7 @@ def by_depth(opened: services.OpenModel, chosen: Chosen, target: int, method: st
     if maps is None:
         return
     st.write(
-        f"The same image, class and method ({METHODS[method].name} for {named(opened.card.classes[target])}) at {len(layers)} layers. "
+        f"The same image, class and method ({METHODS[method].name} for {full_name(opened.card.classes[target])}) at {len(layers)} layers. "
         "Early layers respond to edges and colours in fine detail, with little regard to the class; late layers are specific to the class "
         "but coarse."
     )
@@ -55,7 +56,7 @@ def scrambling(opened: services.OpenModel, chosen: Chosen, target: int, method: 
     for place, stage, title in ((left, first, "As trained"), (right, now, f"Scrambled: {at}")):
         with place:
             show_picture(over(opened, chosen, stage.heatmap, float(stage.heatmap.max(initial=0))), f"{title}: heatmap")
-            st.caption(f"{title}. Score of {named(opened.card.classes[target])}: {stage.probability:.1%}")
+            st.caption(f"{title}. Score of {full_name(opened.card.classes[target])}: {stage.probability:.1%}")
     alike = float(spearman(first.heatmap[None], now.heatmap[None])[0])
     value = "undefined: a map is constant" if np.isnan(alike) else f"{alike:.2f}"
     st.write(f"Spearman correlation of the two maps: **{value}** (1: the same order of cells; 0: no relation).")
@@ -67,7 +68,7 @@ def scrambling(opened: services.OpenModel, chosen: Chosen, target: int, method: 
 
 def ideal(opened: services.OpenModel, target: int) -> None:
     """Activation maximisation."""
-    name = named(opened.card.classes[target])
+    name = full_name(opened.card.classes[target])
     st.write(
         f"Which image gives this network the highest score for {name}? Starting from grey noise, the image is changed {STEPS} times in the "
         f"direction in which the logit of {name} rises."

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
 from data_audit.associations import odds_ratio
 from data_audit.markers.present import known_markers
 from datasets.dataset import Dataset
@@ -24,7 +25,7 @@ from shortcuts.one import in_words
 from shortcuts.plan import Plan
 from shortcuts.study import NAME
 from shortcuts.subjects import fit, outline_image
-from ui.parts.components import MEANING, lesion_name, named, show_picture
+from ui.parts.components import MEANING, lesion_name, show_picture
 from ui.parts.long_runs import under_way
 from ui.services import predictions, services
 from ui.shortcuts.study import kept_study, result_folder
@@ -34,7 +35,7 @@ from ui.worker.jobs.shortcuts import RunShortcuts, TryMarker
 STORY = "Which one cheats?"
 NAMES = {"A": "demo-shortcut", "B": "demo-honest"}
 DATA, SPLIT, MARKER, CLASS = "demo-faulty", "test", "ink", "mel"
-MELANOMA = named(CLASS)
+MELANOMA = full_name(CLASS)
 PLAN = Plan((MARKER,), 150)
 SIDE, SHOWN = 240, 3
 GUESS, GUESSING = "story-guess", "story-guessing"

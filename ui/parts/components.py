@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import diagnoses
+from core.diagnoses import full_name
 from core.errors import ImageError, LesionLensError
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
@@ -89,15 +90,9 @@ def thumbnail_urls(data: Dataset, image_ids: Sequence[str]) -> list[str | None]:
     return [data_url(small) if (small := thumbnail(data, i)) else None for i in image_ids]
 
 
-def named(code: str) -> str:
-    """`mel` → `melanoma (mel)`, for the middle of a sentence; a name the vocabulary does not know stays."""
-    long = diagnoses.long_name(code.lower())
-    return code if long == code.lower() else f"{long} ({code})"
-
-
 def lesion_name(code: str) -> str:
     """`mel` → `Melanoma (mel)`, for a label or the start of a line."""
-    name = named(code)
+    name = full_name(code)
     return name if name == code else f"{name[0].upper()}{name[1:]}"
 
 
@@ -107,13 +102,9 @@ def diagnoses_of(data: Dataset, image_ids: Sequence[str]) -> list[str]:
     return ["no diagnosis" if pd.isna(d) else lesion_name(str(d)) for d in found]
 
 
-def images(n: int) -> str:
-    return f"{n:,} image" if n == 1 else f"{n:,} images"
-
-
 def code_key(codes: Sequence[str]) -> None:
     """Beside a chart or table that has room for codes alone: what they stand for."""
-    known = [f"{c}: {diagnoses.long_name(c.lower())}" for c in codes if named(c) != c]
+    known = [f"{c}: {diagnoses.long_name(c.lower())}" for c in codes if full_name(c) != c]
     if known:
         st.caption(" · ".join(known))
 

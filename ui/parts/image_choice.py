@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.wording import count
 from datasets.dataset import Dataset
 from imaging.decode import SUFFIXES
 from imaging.picture import Picture
 from ui.parts import choice
-from ui.parts.components import code_key, images, show_errors, thumbnail_urls
+from ui.parts.components import code_key, show_errors, thumbnail_urls
 from ui.services import services
 
 PAGE = 20
@@ -108,7 +109,7 @@ def _table(data: Dataset) -> None:
         st.info("No image matches. Change the search or the filters.")
         return
     pages = (len(rows) - 1) // PAGE + 1
-    page = st.number_input(f"Page of {pages:,} ({images(len(rows))})", 1, pages, 1, key=f"page-{data.name}-{len(rows)}")
+    page = st.number_input(f"Page of {pages:,} ({count(len(rows), 'image')})", 1, pages, 1, key=f"page-{data.name}-{len(rows)}")
     shown = rows.iloc[(page - 1) * PAGE : page * PAGE]
     frame = shown[["image_id", "diagnosis", "age", "sex", "site", "split", "lesion_id"]].dropna(axis=1, how="all")
     frame.insert(0, "picture", thumbnail_urls(data, shown["image_id"].tolist()))

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from core.diagnoses import full_name
 from core.markers import marker_name
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from reports.shortcut_report import caption
 from shortcuts.study import Apart, Example, MarkerStudy, Study
-from ui.parts.components import cells, named
+from ui.parts.components import cells
 
 ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
 
@@ -29,8 +30,8 @@ def marker_verdict(marker: str, of: MarkerStudy, study: Study, folder: Path) -> 
             st.altair_chart(drawn[0], width="stretch", alt=f"Effects of {marker_name(marker)}: {drawn[1]}")
         if of.flips:
             st.dataframe(_flips(of), hide_index=True, alt=f"Decisions that change with {marker_name(marker)}")
-            st.dataframe(_rates(of), hide_index=True, alt=f"Sensitivity and specificity for {named(of.table_of)} with and without it")
-            st.caption(f"Sensitivity and specificity of deciding for {named(of.table_of)} on the same photographs.")
+            st.dataframe(_rates(of), hide_index=True, alt=f"Sensitivity and specificity for {full_name(of.table_of)} with and without it")
+            st.caption(f"Sensitivity and specificity of deciding for {full_name(of.table_of)} on the same photographs.")
         _needed(of)
         if of.attention.defined:
             st.caption(f"Share of the evidence for the decision that lies on the marker, minus its share of the area: {of.attention:+.1%}.")
@@ -74,7 +75,7 @@ def _needed(of: MarkerStudy) -> None:
     if of.verdict == "can't tell" and needed:
         most = max(needed, key=lambda e: e.needed)
         st.caption(
-            f"With {most.lesions:,} lesions, the widest interval ({named(most.target)}, {DIRECTIONS[most.direction]}) is "
+            f"With {most.lesions:,} lesions, the widest interval ({full_name(most.target)}, {DIRECTIONS[most.direction]}) is "
             f"{most.within[0]:+.2f} to {most.within[1]:+.2f} at 90 %. About {most.needed:,.0f} lesions would bring it within "
             "the margins, if mean and spread remain the same."
         )

@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from core import diagnoses
+from core.diagnoses import full_name
 from core.errors import LesionLensError, WorkspaceError
 from datasets.dataset import Dataset
 from models.architectures import PRESETS
@@ -18,7 +19,7 @@ from training.launch import launch
 from training.preview import examples
 from training.samples import Samples, choose_samples, leak_in_words
 from ui.parts.choice import choose
-from ui.parts.components import cells, code_key, lesion_name, named, show_picture
+from ui.parts.components import cells, code_key, lesion_name, show_picture
 from ui.services import services, trainings
 from ui.services.trainings import CHOSEN, GO_TO, TRAININGS
 from ui.worker.jobs.training import Augment
@@ -155,7 +156,7 @@ def _split_summary(samples: Samples) -> None:
         st.info("The dataset names no lesions, so test images may show lesions of the training images. An audit can find some of them.")
     if samples.left_out:
         st.caption("Left out: " + ", ".join(f"{n:,} {reason}" for reason, n in samples.left_out.items()) + ".")
-    rare = [f"{named(c)}: {n}" for c, n in counts["test"].items() if n < 30]
+    rare = [f"{full_name(c)}: {n}" for c, n in counts["test"].items() if n < 30]
     if rare:
         st.caption(f"Few test images ({', '.join(rare)}): the intervals of these classes will be wide.")
 
