@@ -22,63 +22,14 @@ from evaluation.intervals import Figure, undefined
 from models.predictions import PredictionTable
 from studies.assess import Assessment, assess
 from tests.pages.conftest import said
+from tests.ui.panels import RUNS_PAGES, TEN_IMAGES, alternatives, drawn, scores_of, tiles
 from ui.dataset import composition
 from ui.evaluate import comparison, evaluation, groups, thresholds
 from ui.parts import choice, components, image_choice, long_runs
 from ui.services import audits, services
 from workspace import Workspace
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as in tests/pages
-ROWS = """image_id,dx,age,sex,localization,lesion_id,split
-i0,nv,30,female,back,a,train
-i1,nv,30,female,back,a,train
-i2,nv,40,male,back,b,test
-i3,nv,50,male,trunk,c,test
-i4,nv,60,male,trunk,d,test
-i5,nv,,female,trunk,e,test
-i6,mel,70,male,back,f,train
-i7,mel,70,male,back,f,train
-i8,mel,80,female,back,g,test
-i9,bkl,,male,trunk,h,test
-"""
-MELANOMA_SCORES = (0.7, 0.6, 0.1, 0.1, 0.1, 0.1, 0.9, 0.8, 0.2, 0.3)
-
-
-@pytest.fixture
-def data(write: Callable[[str, str], Any]) -> Dataset:
-    return open_dataset(write("ten/table.csv", ROWS), name="ten")
-
-
-def scores(ids: list[str]) -> PredictionTable:
-    """bkl always gets 0.05; the rest goes to nv. Two nevi are decided as melanoma, a melanoma and the keratosis as nevi."""
-    melanoma = np.array([MELANOMA_SCORES[int(i[1:])] for i in ids])
-    table = np.column_stack([np.full(len(ids), 0.05), melanoma, 0.95 - melanoma])
-    return PredictionTable(tuple(ids), ("bkl", "mel", "nv"), table)
-
-
-@pytest.fixture
-def assessed(data: Dataset) -> Assessment:
-    return assess(scores(data.table["image_id"].tolist()), data, how=How(resamples=50))
-
-
-def drawn(panel: Callable[..., object], *arguments: object) -> AppTest:
-    """The page on which the panel stands alone."""
-
-    def page(panel, arguments):  # its source is run apart from this file, which the names of types would need
-        panel(*arguments)
-
-    shown = AppTest.from_function(page, default_timeout=60, kwargs={"panel": panel, "arguments": arguments}).run()
-    assert not shown.exception, [e.value for e in shown.exception]
-    return shown
-
-
-def alternatives(page: AppTest) -> list[str]:
-    """What the charts say to those who cannot see them."""
-    return [chart.proto.alt for chart in page.get("vega_lite_chart")]
-
-
-def tiles(page: AppTest) -> dict[str, str]:
-    return {m.label: m.value for m in page.metric}
+pytestmark = RUNS_PAGES
 
 
 # --- a dataset ------------------------------------------------------------------------------------------
@@ -150,9 +101,9 @@ def test_an_evaluation_in_its_first_figures(assessed: Assessment) -> None:
 
 
 def test_who_was_left_out_and_what_was_renamed_is_said(write: Callable[[str, str], Any]) -> None:
-    renamed = ROWS.replace(",mel,", ",melanoma,").replace("i9,bkl", "i9,scar") + "j0,,,,,,\n"
+    renamed = TEN_IMAGES.replace(",mel,", ",melanoma,").replace("i9,bkl", "i9,scar") + "j0,,,,,,\n"
     data = open_dataset(write("renamed/table.csv", renamed))
-    page = drawn(evaluation.headline, assess(scores([f"i{k}" for k in range(1, 10)]), data, how=How(resamples=0)))
+    page = drawn(evaluation.headline, assess(scores_of([f"i{k}" for k in range(1, 10)]), data, how=How(resamples=0)))
     assert page.caption[0].value.startswith("8 images of 7 lesions")
     assert page.caption[1].value == "Left out: 2 images without a prediction; 1 image of a diagnosis the classifier has no class for."
 
