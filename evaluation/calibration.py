@@ -106,6 +106,6 @@ CORRECTIONS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {"tempe
 
 def _bins(scores: np.ndarray, bins: int) -> list[np.ndarray]:
     """Rows of each bin; fewer bins where one score would fill several."""
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
+    edges = np.unique(np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf"))
     place = np.searchsorted(edges, scores)
     return [rows for k in range(len(edges) + 1) if len(rows := np.flatnonzero(place == k))]

@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from evaluation.calibration import brier, calibration_error, isotonic, reliability, temperature
-from evaluation.net_benefit import net_benefit, treat_all
+from evaluation.net_benefit import better_ranges, net_benefit, treat_all
 
 
 def drawn(seed: int, n: int = 1000, sharpen: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -95,3 +95,16 @@ def test_decision_curves_are_those_of_dcurves(name: str) -> None:
     scores, positive = np.array(case["scores"]), np.array(case["positive"], bool)
     assert net_benefit(scores, positive, thresholds) == pytest.approx(case["net_benefit"], abs=1e-12)
     assert treat_all(positive, thresholds) == pytest.approx(case["treat_all"], abs=1e-12)
+
+
+def test_ranges_in_which_one_curve_is_better_have_gaps() -> None:
+    thresholds = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    curve, others = np.array([0.3, 0.2, 0.1, 0.0, 0.2, 0.0]), np.array([[0.1, 0.1, 0.1 - 1e-12, 0.1, 0.1, 0.0], np.zeros(6)])
+    assert better_ranges(curve, others, thresholds) == [(0.1, 0.2), (0.5, 0.5)]
+    assert better_ranges(others[0], others, thresholds) == []
+
+
+def test_distinct_scores_fall_into_bins_of_one_size() -> None:
+    for n in (10, 100, 1000):
+        found = reliability(np.arange(n) / n, np.arange(n) % 2 == 0, np.arange(n))
+        assert [b.n for b in found] == [n // 10] * 10

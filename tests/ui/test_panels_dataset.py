@@ -280,7 +280,7 @@ def test_a_card_is_saved_as_it_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_a_card_is_corrected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fields = {"Classes": "nv\n mel \n\nbkl\n", "Malignant": "mel , bkl,", "Input height": 32, "Scaling": "-1..1", "Resizing": "pad"}
+    fields = {"Classes": "nv\n mel \n\nbkl\n", "Malignant": " mel\n\nbkl", "Input height": 32, "Scaling": "-1..1", "Resizing": "pad"}
     saved_card(monkeypatch, classifier(), tmp_path, **fields)
     found = read_card(tmp_path / "one.card.yaml")
     assert (found.classes, found.malignant, found.size) == (("nv", "mel", "bkl"), ("mel", "bkl"), (32, 20))
@@ -372,5 +372,8 @@ def test_a_best_method_that_is_not_sure_is_called_so(sanity: dict[tuple[str, str
     assert page.markdown[-1].value.endswith(
         "over the image centre. The interval includes 0: on these images, not even the best method reliably beats pointing at the middle."
     )
+    answering({CompareMethods: [score("hirescam", Figure(0.03, float("nan"), float("nan"), "one lesion"))]})
+    page = drawn(method_choice.methods, classifier(), data)
+    assert page.markdown[-1].value.endswith("There is no interval (one lesion), so chance alone may explain this.")
     answering({CompareMethods: [score("hirescam", undefined("nothing"), images=0)]})
     assert drawn(method_choice.methods, classifier(), data).info[0].value == "No image of the sample could be read."

@@ -85,6 +85,12 @@ def test_how_far_scores_are_off_and_what_deciding_by_them_is_worth(data: Dataset
     )
 
 
+def test_one_score_for_everybody_is_never_better_than_treating_all(data: Dataset) -> None:
+    """Below the score both treat everybody, and differ by rounding alone."""
+    page = drawn(calibration.calibration, judged(of_melanoma({f"i{k}": 0.5 for k in range(10)}), data), [], None, lambda split: None)
+    assert alternatives(page)[1] == "Net benefit for melanoma (mel): by the score nowhere better than both"
+
+
 def test_scores_that_tell_nothing_are_worth_nothing(data: Dataset) -> None:
     page = drawn(calibration.calibration, judged(of_melanoma({}), data), [], None, lambda split: None)
     assert alternatives(page)[1] == "Net benefit for melanoma (mel): by the score nowhere better than both"

@@ -283,7 +283,7 @@ def test_without_the_demo_the_story_says_what_is_missing(monkeypatch: pytest.Mon
     monkeypatch.setattr(services, "workspace", lambda: space)
     page = drawn(story.story)
     assert page.info[0].value == (
-        "This lesson needs the demo, and demo-shortcut, demo-faulty is not in this workspace. Run `python cli.py demo`."
+        "This lesson needs the demo, and this workspace lacks demo-shortcut, demo-faulty. Run `python cli.py demo`."
     )
 
 

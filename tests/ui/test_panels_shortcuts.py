@@ -73,7 +73,7 @@ def test_how_many_lesions_would_settle_it(tmp_path: Path, verdict: str, told: bo
     )
     page = judged(tmp_path, marker_study(verdict, effects=effects, flips=(), attention=undefined("no map")))
     lines = [
-        "With 1,040 lesions, the widest interval (nevus (nv), put in) is -0.07 to -0.01 at 90 %. About 2,346 lesions would bring it within "
+        "With 1,040 lesions, the interval of nevus (nv), put in, is -0.07 to -0.01 at 90 %. About 2,346 lesions would bring it within "
         "the margins, if mean and spread remain the same."
     ]
     assert [c.value for c in page.caption] == (lines if told else [])

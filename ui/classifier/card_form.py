@@ -53,7 +53,7 @@ def card_form(opened: services.OpenModel) -> None:
         interpolation = choose(four, label("resize", "Interpolation"), get_args(Interpolation), card.resize.interpolation)
         one, two = st.columns(2)
         positive = one.text_input(label("positive", "Class that a single sigmoid output scores"), card.positive or "")
-        malignant = two.text_input(label("malignant", "Malignant classes, separated by commas"), ", ".join(card.malignant))
+        malignant = two.text_area(label("malignant", "Malignant classes, one per line"), "\n".join(card.malignant), height=100)
         output_name = card.output_name or ""
         if card.output_name is not None:
             output_name = st.text_input(label("output_name", "Which of the network's outputs holds the class scores"), output_name)
@@ -75,7 +75,7 @@ def card_form(opened: services.OpenModel) -> None:
                         "resize": {"geometry": geometry, "interpolation": interpolation},
                         "positive": positive.strip() or None,
                         "output_name": output_name.strip() or None,
-                        "malignant": tuple(c.strip() for c in malignant.split(",") if c.strip()),
+                        "malignant": tuple(c.strip() for c in malignant.splitlines() if c.strip()),
                         "training_data": training_data,
                         "licence": licence,
                         "intended_use": intended_use,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import streamlit as st
 
 from core.exports import plain
@@ -59,10 +60,13 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
         st.info("No image of the sample could be read.")
         return
     best = tested[0]
-    sure = best.over_centre.low > 0
+    low = best.over_centre.low
+    doubt = "" if low > 0 else "The interval includes 0: on these images, not even the best method reliably beats pointing at the middle."
+    if np.isnan(low):
+        doubt = f"There is no interval ({best.over_centre.reason}), so chance alone may explain this."
     st.markdown(
         f"Best on {best.images} images of {data.name}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the image centre. "
-        + ("" if sure else "The interval includes 0: on these images, not even the best method reliably beats pointing at the middle.")
+        + doubt
     )
     chart = method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested])
     values = ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested)

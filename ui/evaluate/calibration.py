@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.diagnoses import full_name
 from evaluation.calibration import CORRECTIONS, brier, calibration_error, reliability
-from evaluation.net_benefit import THRESHOLDS, net_benefit, treat_all
+from evaluation.net_benefit import THRESHOLDS, better_ranges, net_benefit, treat_all
 from reports.evaluation_charts import decision_chart, reliability_chart
 from studies.assess import Assessment
 from ui.evaluate.thresholds import class_choice
@@ -59,8 +59,9 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         }
         if "corrected" in shown:
             curves["by the corrected score"] = net_benefit(shown["corrected"], positive)
-        best = THRESHOLDS[curves["by the score"] > np.maximum(curves["treat all"], 0)]
-        span = f"better than both from {best.min():.0%} to {best.max():.0%}" if len(best) else "nowhere better than both"
+        ranges = better_ranges(curves["by the score"], np.stack([curves["treat all"], curves["treat nobody"]]))
+        found = ", ".join(f"from {low:.0%} to {high:.0%}" if low < high else f"at {low:.0%}" for low, high in ranges)
+        span = f"better than both {found}" if found else "nowhere better than both"
         st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {full_name(name)}: by the score {span}")
         st.caption(
             "Decision curve: true positives minus false positives, weighted by the odds of the threshold, per patient. By the score it is "

@@ -97,7 +97,9 @@ def _way(several: bool, splits: Sequence[str]) -> tuple[str, str | None]:
     way = st.segmented_control(
         "combined by", list(WAYS), default="mean", format_func=say, key="ensemble-way", disabled=not several, help=note
     )
-    if way != "weighted" or not several:
+    if not several:
+        return "mean", None
+    if way != "weighted":
         return way or "mean", None
     places, note = [*splits, ALL], "Choose images that no member was trained on and that you do not evaluate on."
     usual = places.index("val") if "val" in places else 0

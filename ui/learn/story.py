@@ -56,7 +56,7 @@ def story() -> None:
     space = services.workspace()
     missing = [n for n in (*NAMES.values(), DATA) if n not in (*space.model_names(), *space.dataset_names())]
     if missing:
-        st.info(f"This lesson needs the demo, and {', '.join(missing)} is not in this workspace. Run `python cli.py demo`.")
+        st.info(f"This lesson needs the demo, and this workspace lacks {', '.join(missing)}. Run `python cli.py demo`.")
         return
     step = st.segmented_control("Step", list(STEPS), default=next(iter(STEPS)), key="story-step", bind="query-params")
     cast = _cast(services.dataset(DATA))

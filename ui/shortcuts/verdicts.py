@@ -75,7 +75,7 @@ def _needed(of: MarkerStudy) -> None:
     if of.verdict == "can't tell" and needed:
         most = max(needed, key=lambda e: e.needed)
         st.caption(
-            f"With {most.lesions:,} lesions, the widest interval ({full_name(most.target)}, {DIRECTIONS[most.direction]}) is "
+            f"With {most.lesions:,} lesions, the interval of {full_name(most.target)}, {DIRECTIONS[most.direction]}, is "
             f"{most.within[0]:+.2f} to {most.within[1]:+.2f} at 90 %. About {most.needed:,.0f} lesions would bring it within "
             "the margins, if mean and spread remain the same."
         )

@@ -145,7 +145,8 @@ def _augmentation(preset: Preset) -> dict[str, float]:
 def _split_summary(samples: Samples) -> None:
     """The classes of the splits, and what the split means for the test figures."""
     counts = samples.counts()
-    st.altair_chart(split_chart(counts), width="stretch")
+    sizes = "; ".join(f"{split}: " + ", ".join(f"{c} {n:,}" for c, n in by_class.items()) for split, by_class in counts.items())
+    st.altair_chart(split_chart(counts), width="stretch", alt=f"Images by split and class. {sizes}")
     code_key(samples.classes)
     n_test = sum(counts["test"].values())
     if samples.leaking:

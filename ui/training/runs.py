@@ -133,7 +133,7 @@ def _curves(one: TrainingRun) -> None:
     rows = [asdict(e) for e in one.history]
     for curve in CURVES:
         chart, caption = curve_chart(rows, curve, chosen.epoch if chosen else None)
-        st.altair_chart(chart, width="stretch", key=f"curve-{one.name}-{curve}")
+        st.altair_chart(chart, width="stretch", key=f"curve-{one.name}-{curve}", alt=f"{caption[:1].upper()}{caption[1:]}.")
         st.caption(f"{caption[:1].upper()}{caption[1:]}.")
     split = read_split(one.folder.split).values() if one.folder.split.exists() else []
     validated = sum(s == "val" for s in split)
