@@ -50,8 +50,8 @@ def explain(
     from commands.model import open_named
     from explain.baselines import checked_baseline, mean_colour
     from explain.engine import ENGINES
-    from explain.methods import METHODS, Settings, default_method, find_method, supported
-    from explain.run import ALL, Request, explain_dataset, shown_layer
+    from explain.methods import METHODS, Settings, default_method, explained_layer, find_method, supported
+    from explain.run import ALL, Request, explain_dataset
     from models.run import about_run
 
     if (dataset is None) == (image is None):
@@ -77,7 +77,7 @@ def explain(
     about = {
         **about_run(classifier, images.name, images.sha256),
         "method": chosen,
-        "layer": shown_layer(classifier, request),
+        "layer": explained_layer(classifier, chosen, layer),
         "target": target or "decision",
         "baseline": baseline,
         "seed": str(seed),
@@ -142,10 +142,10 @@ def _sanity(
     space: Workspace, classifier: Classifier, images: _Images, method: str, request: Request, about: dict[str, str]
 ) -> Sanity | None:
     """The kept check of this classifier × method × layer; made now on the dataset's images if there is none."""
-    from explain.run import shown_layer
+    from explain.methods import explained_layer
     from explain.sanity import IMAGES, check_sanity, read_sanity, sanity_images, write_sanity
 
-    layer = shown_layer(classifier, replace(request, method=method))
+    layer = explained_layer(classifier, method, request.layer)
     path = space.sanity_path(classifier.facts.sha256, classifier.card.sha256, method, layer)
     kept = read_sanity(path)
     if kept is not None or images.data is None or not classifier.layers:

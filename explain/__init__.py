@@ -1,1 +1,1 @@
-"""Attribution: which parts of a picture speak for a class, according to the network."""
+"""Attribution: which parts of an image are evidence for a class, according to the network."""

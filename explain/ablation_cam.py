@@ -1,4 +1,4 @@
-"""Ablation-CAM: each feature map weighs what the class loses without it."""
+"""Ablation-CAM: each feature map is weighted by what the class's logit loses without it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from explain.cam import spatial_layer
 from models.classifier import Classifier
 from models.layers import LayerInfo, listening, sublayers
 
-BATCH = 32  # feature maps silenced at a time
+BATCH = 32  # feature maps ablated at a time
 NONE = -1  # no feature map
 
 
 def ablation_cam(classifier: Classifier, prepared: np.ndarray, targets: np.ndarray, layer: str | None = None) -> Run[np.ndarray]:
     """Σ_k (y − y_k) / |y| · A_k (Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360).
 
-    y is the class's logit, y_k what it is with A_k set to 0 where the layer runs last. The paper divides by y, which turns the map over
-    where the logit is negative; by its size, positive stays evidence for the class. Where y is 0 nothing is divided. No gradient is
-    needed.
-    prepared: float32 (N, H, W, 3); targets: int (N,). Returns float32 (N, h, w), signed, one forward pass a feature map.
+    y is the class's logit, y_k the same with A_k set to 0 where the layer runs last. The paper divides by y, which flips the map's sign
+    where the logit is negative; divided by |y|, positive stays evidence for the class. No gradient is needed.
+    prepared: float32 (N, H, W, 3); targets: int (N,). Returns float32 (N, h, w), signed, at one forward pass per feature map.
     Raises NoSpatialLayer.
     """
     info = spatial_layer(classifier, layer)
@@ -32,30 +31,30 @@ def ablation_cam(classifier: Classifier, prepared: np.ndarray, targets: np.ndarr
         without = np.zeros(info.channels, np.float32)
         for first in range(0, info.channels, BATCH):
             yield k * info.channels + first, len(prepared) * info.channels
-            silenced = np.arange(first, min(first + BATCH, info.channels), dtype=np.int32)
-            without[silenced] = run(prepared[k : k + 1], silenced)[1][:, int(target)]
+            ablated = np.arange(first, min(first + BATCH, info.channels), dtype=np.int32)
+            without[ablated] = run(prepared[k : k + 1], ablated)[1][:, int(target)]
         y = float(whole[0, int(target)])
         found[k] = maps[0].numpy() @ ((y - without) / (abs(y) or 1))
     return found
 
 
 def _build(classifier: Classifier, info: LayerInfo) -> Any:
-    """(image (1, H, W, 3), feature maps to silence int (M,)) → that layer's output and the logits (M, C), each without one of them."""
+    """(image (1, H, W, 3), feature maps to ablate int (M,)) → that layer's output and the logits (M, C), each without one of them."""
     import tensorflow as tf
 
-    silent = dict(sublayers(classifier.network))[info.path]
+    explained = dict(sublayers(classifier.network))[info.path]
 
     @tf.function(input_signature=[classifier.input_spec(), tf.TensorSpec((None,), tf.int32)])
     def run(image: Any, channels: Any) -> Any:
         heard: list[Any] = []
 
-        def silence(_: tuple, output: Any) -> Any:
+        def ablate(_: tuple, output: Any) -> Any:
             heard.append(output)
             if len(heard) == info.used:
                 heard[-1] = output * (1 - tf.one_hot(channels, info.channels, dtype=output.dtype))[:, None, None, :]
             return heard[-1]
 
-        with listening(silent, silence):
+        with listening(explained, ablate):
             outputs, _ = classifier.logits_and_embedding(tf.repeat(image, tf.size(channels), axis=0))
         return tf.cast(heard[-1], tf.float32), tf.cast(classifier.class_logits(outputs), tf.float32)
 

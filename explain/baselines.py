@@ -1,4 +1,4 @@
-"""What a picture is replaced by where something is taken away from it."""
+"""What an image is replaced by where part of it is removed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ BLUR = 0.1  # standard deviation of the blur, as a share of the shorter side
 
 
 def baseline_images(classifier: Classifier, prepared: np.ndarray, kind: Baseline = "blur", colour: Colour | None = None) -> np.ndarray:
-    """The pictures with nothing to see in them, float32 (N, H, W, 3) in the network's range.
+    """Uninformative counterparts of prepared images, float32 (N, H, W, 3) in the network's range.
 
-    blur: each picture blurred until its lesion is a stain (Fong & Vedaldi 2017, arXiv:1704.03296).
-    mean: one colour; colour RGB 0–255 of a dataset's mean, else each picture's own mean.
-    black: what networks are mostly given, and the worst here: dark is what lesions are.
+    blur: each image blurred until its lesion is a smudge (Fong & Vedaldi 2017, arXiv:1704.03296).
+    mean: one colour, the RGB 0–255 given as `colour` (a dataset's mean), else each image's own mean.
+    black: the usual choice, and the worst here, because lesions are dark.
     Raises LesionLensError for another kind.
     """
     fills: dict[str, Callable[[], np.ndarray]] = {
@@ -36,7 +36,7 @@ def baseline_images(classifier: Classifier, prepared: np.ndarray, kind: Baseline
 
 
 def mean_colour(paths: Sequence[Path], most: int = 100) -> Colour | None:
-    """Mean RGB 0–255 over at most so many picture files, spread over the list; None if none can be read."""
+    """Mean RGB 0–255 over at most `most` image files, spread over the list; None if none can be read."""
     means = []
     for path in paths[:: max(1, len(paths) // most)][:most]:
         try:
@@ -50,9 +50,9 @@ def mean_colour(paths: Sequence[Path], most: int = 100) -> Colour | None:
 
 
 def checked_baseline(kind: str) -> Baseline:
-    """The kind, if there is such a one; raises LesionLensError."""
+    """The kind, if it exists; raises LesionLensError."""
     if kind not in get_args(Baseline):
-        raise LesionLensError(f"{kind!r} is no baseline.", todo=f"Choose: {', '.join(get_args(Baseline))}.")
+        raise LesionLensError(f"unknown baseline {kind!r}.", todo=f"Choose: {', '.join(get_args(Baseline))}.")
     return cast(Baseline, kind)
 
 

@@ -1,8 +1,8 @@
-"""The CAM family: a weighted sum of one layer's feature maps, at the price of a prediction.
+"""The CAM family: a weighted sum of one layer's feature maps, at the cost of a prediction.
 
-Every member is Σ_k w_k ⊙ A_k and differs in its weights alone (`WEIGHTS`). The network runs once. Only
-the chosen layer's output is watched, so that just the part of the network above it is differentiated;
-all images and the last, smaller batch share one compiled function, as do all target classes.
+Every member is Σ_k w_k ⊙ A_k and differs only in its weights (`WEIGHTS`). The network runs once. Only the chosen
+layer's output is watched, so that only the part of the network above it is differentiated; all target classes
+and batch sizes share one compiled function.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.classifier import Classifier, Prediction
 from models.layers import LayerInfo
 
 # All weights are functions of feature maps A (N, h, w, k) and gradients G of the logit of the same shape, and
-# give one weight a map (N, k) or one a cell (N, h, w, k), signed.
+# return one weight per map (N, k) or per cell (N, h, w, k), signed.
 
 
 def grad_cam_weights(_maps: Any, gradients: Any) -> Any:
@@ -30,7 +30,7 @@ def grad_cam_weights(_maps: Any, gradients: Any) -> Any:
 
 
 def grad_cam_plus_plus_weights(maps: Any, gradients: Any) -> Any:
-    """Σ α_k relu(G_k), α = G² / (2 G² + G³ ΣA), normed to 1 a map (Chattopadhay 2018, arXiv:1710.11063).
+    """Σ α_k relu(G_k), α = G² / (2 G² + G³ ΣA), normalised to sum to 1 per map (Chattopadhay 2018, arXiv:1710.11063).
 
     The paper differentiates exp(logit), which multiplies the whole map by exp(logit) > 0: left out.
     """
@@ -49,7 +49,7 @@ def hires_cam_weights(_maps: Any, gradients: Any) -> Any:
 
 
 def layer_cam_weights(_maps: Any, gradients: Any) -> Any:
-    """relu(G_k) (Jiang 2021, doi:10.1109/TIP.2021.3089943): fine enough for early layers, too."""
+    """relu(G_k) (Jiang 2021, doi:10.1109/TIP.2021.3089943): sharp on early layers as well."""
     import tensorflow as tf
 
     return tf.nn.relu(gradients)
@@ -58,14 +58,14 @@ def layer_cam_weights(_maps: Any, gradients: Any) -> Any:
 def eigen_cam_weights(maps: Any, _gradients: Any) -> Any:
     """First right singular vector of A as (h·w, k) (Muhammad & Yeasin 2020, arXiv:2008.00299).
 
-    No gradient, and so no class. Its sign is free and chosen so that the map's sum is positive.
+    No gradient, and so no class. Its sign is arbitrary and chosen so that the map's sum is positive.
     """
     import tensorflow as tf
 
     shape = tf.shape(maps)
     flat = tf.reshape(maps, (shape[0], shape[1] * shape[2], shape[3]))
     cells = (maps.shape[1] or 0) * (maps.shape[2] or 0)
-    if 0 < cells < maps.shape[3]:  # the smaller of the two products has the same vector
+    if 0 < cells < maps.shape[3]:  # the smaller of the two Gram matrices gives the same vector
         left = tf.linalg.eigh(tf.matmul(flat, flat, transpose_b=True))[1][..., -1]
         first = tf.math.l2_normalize(tf.einsum("npk,np->nk", flat, left), axis=-1)
     else:
@@ -91,13 +91,13 @@ def cam(
     layer: str | None = None,
     engine: Engine | None = None,
 ) -> tuple[Prediction, np.ndarray]:
-    """Prediction and heatmap of one class an image.
+    """Prediction and heatmap of one class per image.
 
-    prepared: float32 (N, H, W, 3) as `Classifier.prepare` gives them.
+    prepared: float32 (N, H, W, 3) as returned by `Classifier.prepare`.
     targets: int (N,) class indices; None explains each image's predicted class.
     engine: what runs the network below the layer; None is TensorFlow.
     Returns the scores and float32 (N, h, w), signed, at the layer's resolution, not rescaled.
-    Raises NoSpatialLayer if no 4-D activation lies between input and output.
+    Raises NoSpatialLayer if there is no 4-D activation between input and output.
     """
     wanted = np.full(len(prepared), -1, np.int32) if targets is None else np.asarray(targets, np.int32)
     return _run(classifier, prepared, wanted, method, layer, engine, all_classes=False)
@@ -106,13 +106,13 @@ def cam(
 def cam_all_classes(
     classifier: Classifier, prepared: np.ndarray, method: str = "grad-cam", layer: str | None = None, engine: Engine | None = None
 ) -> tuple[Prediction, np.ndarray]:
-    """As `cam`, for every class at once: float32 (N, C, h, w) on one shared scale an image."""
+    """As `cam`, for every class at once: float32 (N, C, h, w), on one scale per image."""
     return _run(classifier, prepared, np.zeros(len(prepared), np.int32), method, layer, engine, all_classes=True)
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A CAM of one image in its steps: maps A and gradients G (h, w, k), weights (k,) or (h, w, k), sum (h, w)."""
+    """A CAM of one image, step by step: maps A and gradients G (h, w, k), weights (k,) or (h, w, k), their sum (h, w)."""
 
     method: str
     maps: np.ndarray
@@ -123,7 +123,7 @@ class Steps:
 
 
 def cam_steps(classifier: Classifier, prepared: np.ndarray, target: int, method: str = "grad-cam", layer: str | None = None) -> Steps:
-    """Everything a CAM computes on its way, for one prepared image (1, H, W, 3)."""
+    """Everything a CAM computes along the way, for one prepared image (1, H, W, 3)."""
     info = spatial_layer(classifier, layer)
     run = classifier.function(("steps", method, info.path), lambda: _build_steps(classifier, info, method))
     maps, gradients, weights, heatmap, logit = (x.numpy() for x in run(prepared, np.array([target], np.int32)))
@@ -131,10 +131,10 @@ def cam_steps(classifier: Classifier, prepared: np.ndarray, target: int, method:
 
 
 def spatial_layer(classifier: Classifier, name: str | None = None) -> LayerInfo:
-    """The layer to explain at; raises NoSpatialLayer for a network that shows none."""
+    """The layer to explain; raises NoSpatialLayer for a network whose layers are not accessible."""
     if not classifier.layers:
         raise NoSpatialLayer(
-            "shows no layers (it is a SavedModel), so class activation maps are not possible.",
+            "is a SavedModel, whose layers are not accessible, so class activation maps are not possible.",
             classifier.facts.path.name,
             "Explain it by occlusion or RISE, or save it as .keras.",
         )
@@ -210,5 +210,5 @@ def _gradient(classifier: Classifier, tape: Any, score: Any, maps: Any, info: La
     scale = classifier.gradient_scale
     gradient = tape.gradient(score, maps, output_gradients=tf.constant(scale, score.dtype))
     if gradient is None:
-        raise NoSpatialLayer(f"layer {info.path!r} does not lead to the output.", todo="Choose another layer.")
+        raise NoSpatialLayer(f"the output does not depend on layer {info.path!r}.", todo="Choose another layer.")
     return tf.cast(gradient, tf.float32) / scale

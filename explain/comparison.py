@@ -1,8 +1,7 @@
-"""Many images examined: the trust of every map over a dataset, and which method suits this classifier best."""
+"""Many images examined: how far to trust each map of a dataset, and which method suits this classifier best."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +25,15 @@ from explain.trust import as_row, badge, examine
 from imaging.decode import read_image
 from imaging.resize import scale_image
 from models.classifier import Classifier
+from models.run import run_digest
 
 QUICK = {"steps": 10, "random_maps": 3}  # of the curves, when many images are examined
+FIGURES = ("over_random", "over_centre", "steady", "in_lesion", "empty")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One image to examine. group: what counts as one (its lesion); masks: bool by name, read when asked for."""
+    """One image to examine. group: the unit of resampling (its lesion); masks: bool by name, read on demand."""
 
     image_id: str
     path: Path
@@ -42,11 +43,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class MethodScore:
-    """One method over a sample, each figure a mean with its 95 % interval over lesions.
+    """One method over a sample; each figure is a mean with its 95 % interval over lesions.
 
-    over_random, over_centre: insertion minus deletion area, above the controls. steady: lowest Spearman under
-    harmless changes. in_lesion: share of evidence in the lesion minus share of area. verdicts: counts. passes:
-    forward passes an image, at least.
+    over_random, over_centre: insertion minus deletion area, minus that of the controls. steady: lowest Spearman under
+    harmless changes. in_lesion: share of evidence in the lesion minus share of area. verdicts: counts. passes: forward
+    passes per image, at least.
     """
 
     method: str
@@ -73,12 +74,11 @@ def examine_dataset(
     settings: Settings = DEFAULT,
     sanity: Sanity | None = None,
 ) -> Run[list[dict[str, Any]]]:
-    """`trust.parquet`: one row an image with everything measured and the verdict; unreadable images have an error.
+    """`trust.parquet`: one row per image with everything measured and the verdict; unreadable images have an error.
 
-    A killed run goes on: rows are written down as they come, beside the file, and removed when it is whole.
+    A killed run is resumed: rows are logged beside the file as they come, and the log is removed once it is complete.
     """
-    digest = hashlib.sha256(json.dumps([dict(about), [s.image_id for s in subjects]], sort_keys=True).encode()).hexdigest()
-    kept = path.with_name(f".{path.name}-{digest[:16]}.jsonl")
+    kept = path.with_name(f".{path.name}-{run_digest(about, [s.image_id for s in subjects])}.jsonl")
     rows = _known(kept)
     write_bytes(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
     with kept.open("a", encoding="utf-8") as file:
@@ -105,24 +105,24 @@ def compare_methods(
     settings: Settings = DEFAULT,
     sanity: Mapping[str, Sanity] | None = None,
 ) -> Run[list[MethodScore]]:
-    """Every method on the same images, the best first: by how far its maps beat the image centre.
+    """Every method on the same images, sorted by how far its maps beat the image centre, the best first.
 
-    Each image's decision is explained. sanity: kept checks by method. Methods the network does not support come
-    last, with the reason. Images that cannot be read are left out.
+    Each image's predicted class is explained. sanity: saved checks by method. Methods the network does not support
+    come last, with the reason. Images that cannot be read are left out.
     """
     possible = [m for m in methods if not unsupported(classifier, m)]
     done, total = 0, len(possible) * len(subjects)
     scores = []
     for method in possible:
         rows = []
+        kept = (sanity or {}).get(method)
         for subject in subjects:
             yield done, total
-            kept = (sanity or {}).get(method)
             row = _examined(classifier, subject, method, None, layer, settings, kept, **QUICK)
             done += 1
             if "error" not in row:
                 rows.append({**row, "group": subject.group})
-        scores.append(_score(classifier, method, rows, layer, (sanity or {}).get(method)))
+        scores.append(_score(classifier, method, rows, layer, kept))
     yield total, total
     scores.sort(key=lambda s: -np.nan_to_num(s.over_centre.value, nan=-math.inf))
     nothing = Figure(math.nan, reason="not possible here")
@@ -135,13 +135,12 @@ def compare_methods(
 
 def as_json(score: MethodScore) -> dict[str, Any]:
     """A method's figures as plain values."""
-    figures = ("over_random", "over_centre", "steady", "in_lesion", "empty")
     return {
         "method": score.method,
         "name": METHODS[score.method].name,
         "paper": METHODS[score.method].paper,
         "images": score.images,
-        **{k: {"value": f.value, "low": f.low, "high": f.high, "reason": f.reason} for k in figures for f in [getattr(score, k)]},
+        **{name: {k: getattr(getattr(score, name), k) for k in ("value", "low", "high", "reason")} for name in FIGURES},
         "verdicts": dict(score.verdicts),
         "forward_passes": score.passes,
         "sanity_spearman": score.sanity,
@@ -166,8 +165,7 @@ def _examined(
         return {"image_id": subject.image_id, "error": str(error)}
     evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, **effort))
     decided = classifier.card.classes[int(prediction.logits[0].argmax())]
-    row = {"image_id": subject.image_id, "decision": decided, **as_row(evidence, badge(evidence))}
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+    return {"image_id": subject.image_id, "decision": decided, **as_row(evidence, badge(evidence))}
 
 
 def _fit(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -204,7 +202,7 @@ def _score(classifier: Classifier, method: str, rows: list[dict[str, Any]], laye
 
 
 def _known(kept: Path) -> list[dict[str, Any]]:
-    """The rows a killed run left, without the one it was writing."""
+    """The rows a killed run left behind, without the one it was writing."""
     if not kept.exists():
         return []
     rows = []

@@ -1,8 +1,8 @@
 """What runs the network below the explained layer: TensorFlow, or OpenVINO where it is installed.
 
-The network is cut at the layer without taking it apart: its layers are called as they are, and only the
-chosen one's output is listened to (TensorFlow: watched by the tape) or replaced by maps that OpenVINO has
-computed. What lies below a replaced output has no effect left and is pruned from the compiled function.
+The network is cut at the layer without taking it apart: its layers are called as they are, and only the chosen
+one's output is watched by the tape (TensorFlow) or replaced by maps that OpenVINO has computed. What lies below
+a replaced output has no effect left and is pruned from the compiled function.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from core.errors import LesionLensError
 from models.classifier import Classifier
 from models.layers import LayerInfo, listening, sublayers
 
-TOLERANCE = 1e-4  # how far probabilities may lie from TensorFlow's before an engine is not used
+ENGINES = ("auto", "tensorflow", "openvino")
+TOLERANCE = 1e-4  # an engine whose probabilities differ from TensorFlow's by more is not used
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Engine:
     """below: prepared images float32 (N, H, W, 3) → what `above` reads, of the given `spec`.
 
     above: TensorFlow, (that, tape) → (watched maps (N, h, w, k), logits of the outputs, embedding).
-    note: why this is not the engine that was asked for; empty otherwise.
+    note: why this is not the engine that was requested; empty otherwise.
     """
 
     name: str
@@ -45,7 +46,7 @@ def open_engine(wanted: str, classifier: Classifier, layer: LayerInfo) -> Engine
     Falls back to TensorFlow with a note. Raises LesionLensError for an unknown name.
     """
     if wanted not in ENGINES:
-        raise LesionLensError(f"{wanted!r} is no engine.", todo=f"Choose: {', '.join(ENGINES)}.")
+        raise LesionLensError(f"unknown engine {wanted!r}.", todo=f"Choose: {', '.join(ENGINES)}.")
     plain = _tensorflow(classifier, layer)
     if wanted == "tensorflow":
         return plain
@@ -55,17 +56,13 @@ def open_engine(wanted: str, classifier: Classifier, layer: LayerInfo) -> Engine
     return classifier.function(("engine", layer.path), lambda: _checked_openvino(classifier, layer, plain))
 
 
-ENGINES = ("auto", "tensorflow", "openvino")
-
-
 def _tensorflow(classifier: Classifier, layer: LayerInfo) -> Engine:
     def above(images: Any, tape: Any) -> tuple[Any, Any, Any]:
         heard: list[Any] = []
 
-        def watch(_: tuple, output: Any) -> Any:
+        def watch(_: tuple, output: Any) -> None:
             tape.watch(output)
             heard.append(output)
-            return output
 
         with listening(_layer_itself(classifier, layer), watch):
             outputs, embedding = classifier.logits_and_embedding(images)
@@ -75,18 +72,18 @@ def _tensorflow(classifier: Classifier, layer: LayerInfo) -> Engine:
 
 
 def _checked_openvino(classifier: Classifier, layer: LayerInfo, plain: Engine) -> Engine:
-    """OpenVINO's engine, if it can be built and agrees with TensorFlow on four pictures of noise; else TensorFlow's."""
+    """OpenVINO's engine, if it can be built and agrees with TensorFlow on four images of noise; else TensorFlow's."""
     try:
         engine = _openvino(classifier, layer)
         noise = np.random.default_rng(0).uniform(0, 255, (4, *classifier.card.size, 3)).astype(np.uint8)
         prepared = classifier.prepare(list(noise))
         probabilities = _head(classifier, engine)(engine.below(prepared)).numpy()
-        apart = np.abs(probabilities - classifier.predict(prepared).probabilities).max()
-        if not apart <= TOLERANCE:
-            return replace(plain, note=f"OpenVINO's scores differ by {apart:.1e}, so TensorFlow runs this network.")
+        difference = np.abs(probabilities - classifier.predict(prepared).probabilities).max()
+        if not difference <= TOLERANCE:
+            return replace(plain, note=f"OpenVINO's scores differ by {difference:.1e}, so TensorFlow runs this network.")
         return engine
-    except Exception as error:  # whatever a compiler stumbles over, TensorFlow still runs the network
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:160]  # what went before is where
+    except Exception as error:  # whatever a compiler fails on, TensorFlow still runs the network
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:160]  # the lines before say where
         return replace(plain, note=f"OpenVINO cannot run this network ({reason}), so TensorFlow does.")
 
 
@@ -100,12 +97,7 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
     @tf.function(input_signature=[classifier.input_spec()])
     def below(images: Any) -> Any:
         heard: list[Any] = []
-
-        def note(_: tuple, output: Any) -> Any:
-            heard.append(output)
-            return output
-
-        with listening(_layer_itself(classifier, layer), note):
+        with listening(_layer_itself(classifier, layer), lambda _, output: heard.append(output)):
             classifier.logits(images)
         return tf.cast(heard[-1], tf.float32)
 
@@ -120,7 +112,7 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
             bypass.watch(unused)
             outputs, embedding = classifier.logits_and_embedding(unused)
         if bypass.gradient(outputs, unused) is not None:
-            raise ValueError(f"a branch goes round layer {layer.path!r}")
+            raise ValueError(f"a branch bypasses layer {layer.path!r}")
         return maps, outputs, embedding
 
     openvino = _import_openvino()
@@ -136,8 +128,8 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
 
 
 def _import_openvino() -> Any:
-    """OpenVINO without the package that reports every import to its makers: nothing leaves this machine."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # its import then takes a stub instead
+    """OpenVINO without its telemetry package: nothing leaves this machine."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO then uses a stub
     return importlib.import_module("openvino")
 
 

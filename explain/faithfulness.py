@@ -1,32 +1,32 @@
-"""Does the map name what the network uses? Deletion and insertion, beside controls that look at nothing.
+"""Does the map point at what the network uses? Deletion and insertion, compared with uninformed controls.
 
-A map is faithful if the score falls fast when its strongest places are taken away, and rises fast when they
-are put back (Petsiuk 2018, arXiv:1806.07421). Lesions lie in the middle, so any map that points at the middle does
-well: the control is not only a random map but the image centre, too.
+A map is faithful if the score falls fast when its strongest pixels are removed, and rises fast when they are restored
+(Petsiuk 2018, arXiv:1806.07421). Lesions lie in the middle, so any map that points at the middle does well: the
+controls are random maps and the image centre.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
+from explain.perturbation import scored
 from imaging.resize import enlarge
-from models.classifier import BATCH, Classifier
+from models.classifier import Classifier
 
 STEPS, RANDOM_MAPS = 20, 5
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Curves of the target's probability, float (steps + 1,), over the share 0…1 of the picture taken away
-    (deletion) or put back (insertion), most important places first.
+    """Curves of the target's probability, float (steps + 1,), over the share 0…1 of the image removed (deletion) or
+    restored (insertion), most important pixels first.
 
-    random_…: float (maps, steps + 1), of random maps of the same grain; centre_…: of the image centre.
+    random_…: float (maps, steps + 1), for random maps of the same resolution; centre_…: for the image centre.
     """
 
     deletion: np.ndarray
@@ -39,12 +39,12 @@ class Faithfulness:
 
     @property
     def random(self) -> np.ndarray:
-        """Insertion minus deletion area of each random map."""
+        """Score of each random map."""
         return np.array([area(i) - area(d) for i, d in zip(self.random_insertion, self.random_deletion, strict=True)])
 
     @property
     def centre(self) -> float:
-        """Insertion minus deletion area of the image centre."""
+        """Score of the image centre."""
         return area(self.centre_insertion) - area(self.centre_deletion)
 
     @property
@@ -82,9 +82,9 @@ def faithfulness(
     random_maps: int = RANDOM_MAPS,
     seed: int = 0,
 ) -> Run[Faithfulness]:
-    """image: one prepared picture float32 (H, W, 3); importance: float (h, w), the higher the earlier it goes.
+    """image: one prepared image float32 (H, W, 3); importance: float (h, w), highest first.
 
-    baseline, colour: what takes the place (see `baseline_images`). For the cost see `predictions`.
+    baseline, colour: what removed pixels are replaced by (see `baseline_images`). Its cost: `predictions`.
     """
     size = image.shape[:2]
     base = baseline_images(classifier, image[None], baseline, colour)[0]
@@ -93,8 +93,8 @@ def faithfulness(
     ranks = [_ranks(x) for x in (enlarge(importance, size), *controls, _centre(size))]
     shares = np.arange(1, steps) / steps
     pictures = (picture for rank in ranks for picture in _both_ways(image, base, rank, shares))
-    found = yield from _probabilities(classifier, pictures, target, 2 * len(ranks) * (steps - 1))
-    scores = found.reshape(len(ranks), 2, steps - 1)
+    found = yield from scored(classifier, pictures, 0, 2 * len(ranks) * (steps - 1))
+    scores = found.probabilities[:, target].astype(float).reshape(len(ranks), 2, steps - 1)
     whole, empty = classifier.predict(np.stack([image, base])).probabilities[:, target].astype(float)
     deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
     insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
@@ -102,7 +102,7 @@ def faithfulness(
 
 
 def predictions(steps: int = STEPS, random_maps: int = RANDOM_MAPS) -> int:
-    """How many pictures the curves of one map ask for."""
+    """How many predictions the curves of one map take."""
     return 2 * (random_maps + 2) * (steps - 1) + 2
 
 
@@ -119,7 +119,7 @@ def _both_ways(image: np.ndarray, base: np.ndarray, rank: np.ndarray, shares: np
 
 
 def _ranks(importance: np.ndarray) -> np.ndarray:
-    """Each pixel's place in the order of falling importance, as a share 0…1 of all pixels."""
+    """Each pixel's rank in order of decreasing importance, as a share 0…1 of all pixels."""
     order = np.argsort(-importance, axis=None, kind="stable")
     ranks = np.empty(order.size)
     ranks[order] = np.arange(order.size) / order.size
@@ -129,11 +129,3 @@ def _ranks(importance: np.ndarray) -> np.ndarray:
 def _centre(size: tuple[int, int]) -> np.ndarray:
     y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in size)
     return -np.hypot(y[:, None], x[None, :])
-
-
-def _probabilities(classifier: Classifier, pictures: Iterator[np.ndarray], target: int, total: int) -> Run[np.ndarray]:
-    found: list[np.ndarray] = []
-    while batch := list(islice(pictures, BATCH)):
-        yield BATCH * len(found), total
-        found.append(classifier.predict(np.stack(batch)).probabilities[:, target])
-    return np.concatenate(found).astype(float)

@@ -1,4 +1,4 @@
-"""Attribution by the gradient of the logit with respect to the picture, at the picture's resolution."""
+"""Attribution by the gradient of the logit with respect to the input image, at the image's resolution."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from models.classifier import BATCH, Classifier
 
 SMOOTH_SAMPLES, SMOOTH_NOISE = 25, 0.15
 IG_STEPS, IG_MOST = 32, 4096
-WORST = 8  # pieces that are cut at a time
-COMPLETE = 0.01  # of max(|Δlogit|, 0.1): how close Integrated Gradients must come
+WORST = 8  # segments that are subdivided at a time
+COMPLETE = 0.01  # of max(|Δlogit|, 0.1): the largest gap at which Integrated Gradients are complete
 
 
 def vanilla_gradient(classifier: Classifier, prepared: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """∂logit/∂pixel of the channel where it is largest, signed (Simonyan 2013, arXiv:1312.6034, before its absolute value).
+    """∂logit/∂pixel of the channel where it is largest, signed (Simonyan 2013, arXiv:1312.6034, before taking its absolute value).
 
-    prepared: float32 (N, H, W, 3); targets: int (N,). Returns float32 (N, H, W): what the logit gains
-    where the picture gets brighter. Raises NoGradient for a network that cannot be differentiated.
+    prepared: float32 (N, H, W, 3); targets: int (N,). Returns float32 (N, H, W): what the logit gains where the image
+    gets brighter. Raises NoGradient for a network that cannot be differentiated.
     """
     return strongest_channel(input_gradients(classifier, prepared, targets))
 
@@ -36,11 +36,11 @@ def smooth_grad(
     noise: float = SMOOTH_NOISE,
     seed: int = 0,
 ) -> Run[np.ndarray]:
-    """Mean gradient over noisy copies of the picture (Smilkov 2017, arXiv:1706.03825), signed as `vanilla_gradient`.
+    """Mean gradient over noisy copies of the image (Smilkov 2017, arXiv:1706.03825), signed like `vanilla_gradient`.
 
-    noise: standard deviation as a share of each picture's range (maximum − minimum); samples: copies a picture.
+    noise: standard deviation as a share of each image's range (maximum − minimum); samples: copies per image.
     """
-    maps = []
+    maps = np.zeros(prepared.shape[:3], np.float32)
     for k, image in enumerate(prepared):
         rng = np.random.default_rng((seed, k))
         sigma = np.float32(noise * (image.max() - image.min()))
@@ -50,13 +50,13 @@ def smooth_grad(
             yield k * samples + start, len(prepared) * samples
             noisy = image + sigma * rng.standard_normal((n, *image.shape), np.float32)
             total += input_gradients(classifier, noisy, np.full(n, targets[k])).sum(axis=0)
-        maps.append(strongest_channel(total[None] / samples)[0])
-    return np.stack(maps) if maps else np.zeros(prepared.shape[:3], np.float32)
+        maps[k] = strongest_channel(total / samples)
+    return maps
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """Whether Integrated Gradients add up: total = Σ map, difference = logit − logit of the baseline."""
+    """Whether Integrated Gradients add up: total = Σ map, difference = logit − logit of the baseline, in `steps` gradients."""
 
     total: float
     difference: float
@@ -83,38 +83,38 @@ def integrated_gradients(
 ) -> Run[tuple[np.ndarray, list[Completeness]]]:
     """Σ_channels (x − x₀) ∫ ∂logit/∂x along the line from the baseline x₀ to x (Sundararajan 2017, arXiv:1703.01365).
 
-    The line is cut into `steps` pieces with the gradient of each middle. How much the logit rises along a piece is
-    known, so the pieces whose gradient is furthest from it are cut in three, until the map adds up to the difference
-    of the logits (see `Completeness`) or `most` gradients were computed.
-    Returns signed maps float32 (N, H, W) in units of the logit, and how far each adds up.
+    The line is divided into `steps` segments, each with the gradient at its midpoint. How much the logit rises along a
+    segment is known, so the segments whose gradient misses it most are cut in three, until the map adds up to the
+    difference of the logits (see `Completeness`) or `most` gradients have been computed.
+    Returns signed maps float32 (N, H, W) in units of the logit, and how well each adds up.
     """
     bases = baseline_images(classifier, prepared, baseline, colour)
-    maps, checks = [], []
+    maps, checks = np.zeros(prepared.shape[:3], np.float32), []
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         yield k, len(prepared)
         line = _Line(classifier, image, base, int(target))
         for done in line.refine(steps, most):
             yield k * most + done, len(prepared) * most
-        maps.append(line.heatmap)
+        maps[k] = line.heatmap
         checks.append(line.check)
-    return np.stack(maps) if maps else np.zeros(prepared.shape[:3], np.float32), checks
+    return maps, checks
 
 
 def input_gradients(classifier: Classifier, prepared: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """∂logit/∂x, float32 (N, H, W, 3), channels in the order of the prepared pictures."""
+    """∂logit/∂x, float32 (N, H, W, 3), channels in the order of the prepared images."""
     run = classifier.function(("input gradients",), lambda: _build(classifier))
     parts = [run(prepared[i : i + BATCH], np.asarray(targets[i : i + BATCH], np.int32)).numpy() for i in range(0, len(prepared), BATCH)]
-    return np.concatenate(parts) if parts else np.zeros(prepared.shape, np.float32)
+    return np.concatenate([np.zeros((0, *prepared.shape[1:]), np.float32), *parts])
 
 
 def strongest_channel(gradients: np.ndarray) -> np.ndarray:
-    """Of the last axis the value that is largest in absolute terms, with its sign."""
+    """The value of largest magnitude along the last axis, with its sign."""
     at = np.abs(gradients).argmax(axis=-1)[..., None]
     return np.take_along_axis(gradients, at, axis=-1)[..., 0]
 
 
 class _Line:
-    """The way from a baseline to a picture, in pieces (start, width), each with what its rise is misjudged by."""
+    """The path from a baseline to an image in segments (start, width), each with the error of its estimated rise."""
 
     def __init__(self, classifier: Classifier, image: np.ndarray, base: np.ndarray, target: int) -> None:
         self._classifier, self._base, self._target = classifier, base, target
@@ -127,15 +127,14 @@ class _Line:
 
     @property
     def heatmap(self) -> np.ndarray:
-        """float32 (H, W), signed."""
-        return (self._sum * self._whole).sum(axis=-1).astype(np.float32)
+        return (self._sum * self._whole).sum(axis=-1)
 
     @property
     def check(self) -> Completeness:
         return Completeness(float((self._sum * self._whole).sum()), self._difference, self._count)
 
     def refine(self, steps: int, most: int) -> Iterator[int]:
-        """Cut until the map adds up; yields how many gradients were computed."""
+        """Subdivide until the map adds up; yields how many gradients have been computed."""
         self._add(np.arange(steps) / steps, np.full(steps, 1 / steps))
         while self.check.gap > COMPLETE / 2 and self._count + 3 * WORST <= most:
             yield self._count
@@ -186,7 +185,7 @@ def _build(classifier: Classifier) -> Any:
         gradient = tape.gradient(score, images, output_gradients=tf.constant(classifier.gradient_scale, score.dtype))
         if gradient is None:
             raise NoGradient(
-                "cannot be differentiated with respect to its picture.", classifier.facts.path.name, "Explain it by occlusion or RISE."
+                "cannot be differentiated with respect to its input.", classifier.facts.path.name, "Explain it by occlusion or RISE."
             )
         return gradient / classifier.gradient_scale
 

@@ -12,8 +12,8 @@ from models.layers import MIN_READABLE
 
 @dataclass(frozen=True)
 class Explanation:
-    """One class of one image. heatmap: float32 (h, w) at the layer's resolution; positive values speak
-    for the class, negative ones against it; units are those of the method, not rescaled."""
+    """One class of one image. heatmap: float32 (h, w) at the layer's resolution, in the method's own units; positive
+    values are evidence for the class, negative ones against it."""
 
     method: str
     target: str
@@ -31,8 +31,8 @@ class Explanation:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing speaks for the class (a sensitivity: whether nothing matters)."""
-        return not bool((METHODS[self.method].evidence(self.heatmap) > 0).any())
+        """Whether there is no evidence for the class (of a sensitivity: whether nothing matters)."""
+        return not (METHODS[self.method].evidence(self.heatmap) > 0).any()
 
     @property
     def coarse(self) -> bool:

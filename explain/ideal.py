@@ -13,12 +13,12 @@ from models.classifier import Classifier
 from models.network import import_tensorflow
 
 STEPS, AT_ONCE = 200, 25
-RATE = 3.0  # grey levels of 255 a step
+RATE = 3.0  # grey levels of 255 per step
 
 
 @dataclass(frozen=True)
 class Ideal:
-    """picture: uint8 RGB (H, W, 3), its logit and probability, and where the optimisation began."""
+    """picture: uint8 RGB (H, W, 3), with its logit and probability, and the logit at the start."""
 
     picture: np.ndarray
     logit: float
@@ -27,23 +27,23 @@ class Ideal:
 
 
 def activation_maximisation(classifier: Classifier, target: int, steps: int = STEPS, seed: int = 0) -> Run[Ideal]:
-    """A picture that raises the logit of a class as far as gradient ascent gets (Erhan 2009; Olah 2017, doi:10.23915/distill.00007).
+    """An image that maximises the logit of a class by gradient ascent (Erhan 2009; Olah 2017, doi:10.23915/distill.00007).
 
-    It shows what the network answers to, which may be nothing that occurs in skin. Noise at the start, jitter,
+    It shows what the network responds to, which may be nothing that occurs on skin. Noise at the start, jitter,
     small rotations and a penalty on total variation keep it from being mere noise.
     """
     import_tensorflow()
     import tensorflow as tf
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it imports SciPy by an old name
+        warnings.simplefilter("ignore")  # it imports SciPy under a deprecated name
         from tf_keras_vis.activation_maximization import ActivationMaximization
         from tf_keras_vis.activation_maximization.input_modifiers import Jitter, Rotate2D
         from tf_keras_vis.utils.scores import CategoricalScore
 
     rotate = Rotate2D(1)
     rotate.random_generator = np.random.default_rng(seed)
-    np.random.seed(seed)  # the jitter draws from there
+    np.random.seed(seed)  # the jitter uses the global generator
     network = classifier.function(("stand-in", "pixels"), lambda: stand_in(classifier, None, pixels=True))
     start = np.random.default_rng(seed).uniform(112, 144, (1, *classifier.card.size, 3)).astype(np.float32)
     found = start

@@ -1,4 +1,4 @@
-"""Where the evidence lies, where somebody has outlined the lesion or a marker."""
+"""Where the evidence lies in relation to an outlined lesion or marker."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Localisation:
-    """share: of the evidence inside the mask, 0…1, NaN for an empty map; area: of the picture, which is what
-    chance would give; hit: whether the strongest point lies inside (pointing game, Zhang 2018,
+    """share: of the evidence inside the mask, 0…1, NaN for an empty map; area: share of the image inside the mask, which is
+    what chance would give; hit: whether the strongest point lies inside (pointing game, Zhang 2018,
     doi:10.1007/s11263-017-1059-x), None for an empty map."""
 
     share: float
@@ -19,10 +19,8 @@ class Localisation:
 
 
 def localise(evidence: np.ndarray, mask: np.ndarray) -> Localisation:
-    """evidence: float (H, W) ≥ 0, NaN where the network saw nothing, enlarged to the mask's size; mask: bool (H, W).
-
-    Area and evidence count only where the network saw the picture.
-    """
+    """evidence: float (H, W) ≥ 0, enlarged to the mask's size, NaN where the network did not see the image and nothing is
+    counted; mask: bool (H, W)."""
     seen = ~np.isnan(evidence)
     known = np.where(seen, evidence, 0.0)
     total = float(known.sum(dtype=float))

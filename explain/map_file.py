@@ -1,4 +1,4 @@
-"""`explanations.parquet`: raw signed maps of any size, a row a map, written as they come and read back."""
+"""`explanations.parquet`: raw signed maps of any size, one row per map, written batch by batch and read back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAPS = pa.schema(
 
 
 class MapWriter:
-    """Writes maps as batches come; the file appears when it is whole. Raises WriteError where it cannot be written."""
+    """Writes maps batch by batch; the file appears once it is complete. Raises WriteError if it cannot be written."""
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self.path, self._part = path, part_name(path)
@@ -54,20 +54,20 @@ class MapWriter:
             self._writer.write_table(pa.table(dict(zip(MAPS.names, columns, strict=True)), schema=self._writer.schema))
 
     def close(self) -> None:
-        """The file is there from now on."""
+        """Complete the file and give it its name."""
         with writing(self.path):
             self._writer.close()
             self._part.replace(self.path)
 
     def discard(self) -> None:
-        """Nothing is left, whatever has been written."""
-        with suppress(OSError):  # a full disk cannot take the end of the file either
+        """Remove whatever has been written."""
+        with suppress(OSError):  # on a full disk, the end of the file cannot be written either
             self._writer.close()
         self._part.unlink(missing_ok=True)
 
 
 def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in its order."""
+    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in file order."""
     for batch in pq.ParquetFile(path).iter_batches(1024):
         for row in batch.to_pylist():
             unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])

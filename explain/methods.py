@@ -1,15 +1,15 @@
 """The table of attribution methods: what each needs, what it costs, who described it.
 
-To add one is a function and a row here. Guided backpropagation is left out on purpose: its maps hardly
-change when the network's weights are scrambled (Adebayo 2018, arXiv:1810.03292), so they show the picture,
-not the decision.
+To add one takes a function and a row here. Guided backpropagation is left out on purpose: its maps hardly change when
+the network's weights are randomised (Adebayo 2018, arXiv:1810.03292), so they show the image, not the decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,17 +26,13 @@ from models.classifier import Classifier, Prediction
 from models.layers import LayerInfo
 
 Needs = Literal["layer", "gradients", "forward"]
-NEEDS: dict[Needs, str] = {
-    "layer": "a layer that keeps a picture",
-    "gradients": "gradients at the picture",
-    "forward": "forward calls only",
-}
+NEEDS: dict[Needs, str] = {"layer": "a spatial layer", "gradients": "gradients at the input", "forward": "forward passes only"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a method may be told. baseline: what is shown where something is taken away; seed: of random ones;
-    colour: of the baseline `mean`, RGB 0–255 of a dataset (see `baselines.mean_colour`), else each picture's own."""
+    """baseline: what replaces the parts of an image that are removed; seed: of random methods; colour: RGB 0–255 of the baseline
+    `mean`, a dataset's (see `baselines.mean_colour`), else each image's own."""
 
     baseline: Baseline = "blur"
     seed: int = 0
@@ -58,7 +54,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class Call:
-    """What a method is asked: prepared float32 (N, H, W, 3); targets int (N,), None: each image's own decision."""
+    """Arguments of a method. prepared: float32 (N, H, W, 3); targets: int (N,), None for each image's predicted class."""
 
     classifier: Classifier
     prepared: np.ndarray
@@ -73,10 +69,10 @@ Explain = Callable[[Call], Run[Attribution]]
 
 @dataclass(frozen=True)
 class Method:
-    """passes: cost in forward passes an image and class (a backward pass counts as two); 0: one per feature map.
+    """passes: cost in forward passes per image and class (a backward pass counts as two); 0: one per feature map.
 
-    reads: `evidence`, where positive speaks for the class and negative against it; or `sensitivity`, where the
-    sign says brighter or darker, and only the size says how much a place matters.
+    reads: `evidence`, where positive is evidence for the class and negative against it; or `sensitivity`, where the
+    sign means brighter or darker, and only the magnitude shows how much a pixel matters.
     by_class: False where every class gets the same map. opposing: False where gradients or scores against the class are dropped.
     """
 
@@ -91,11 +87,11 @@ class Method:
     opposing: bool = True
 
     def cost(self, channels: int = 0) -> int:
-        """Forward passes an image and class at a layer of so many feature maps."""
+        """Forward passes per image and class at a layer of so many feature maps."""
         return self.passes or channels + 1
 
     def evidence(self, heatmap: np.ndarray) -> np.ndarray:
-        """What a map says for the class, ≥ 0: its positive part, or its size where it is a sensitivity."""
+        """The evidence for the class, ≥ 0: the map's positive part, or its magnitude if it is a sensitivity."""
         return np.abs(heatmap) if self.reads == "sensitivity" else np.maximum(heatmap, 0)
 
 
@@ -110,20 +106,22 @@ def _cam(key: str) -> Explain:
     return run
 
 
-def _after(method: Callable[[Call, np.ndarray], Run[np.ndarray]]) -> Explain:
-    """Scores first, then maps of the targets (N,)."""
+def _after(method: Callable[..., Run[np.ndarray]], *options: str) -> Explain:
+    """Scores first, then maps of the targets (N,). options: what the method takes besides, `layer` or fields of `Settings`."""
 
     def run(call: Call) -> Run[Attribution]:
         prediction = call.classifier.predict(call.prepared)
         targets = _targets(call, prediction)
-        return Attribution(prediction, (yield from method(call, targets)), targets)
+        given = {"layer": call.layer, **vars(call.settings)}
+        maps = yield from method(call.classifier, call.prepared, targets, **{name: given[name] for name in options})
+        return Attribution(prediction, maps, targets)
 
     return run
 
 
-def _gradient(call: Call, targets: np.ndarray) -> Run[np.ndarray]:
+def _gradient(*arguments: Any) -> Run[np.ndarray]:
     yield 0, 1
-    return vanilla_gradient(call.classifier, call.prepared, targets)
+    return vanilla_gradient(*arguments)
 
 
 def _integrated(call: Call) -> Run[Attribution]:
@@ -152,7 +150,7 @@ METHODS: dict[str, Method] = {
             "Smilkov 2017, arXiv:1706.03825",
             "gradients",
             3 * SMOOTH_SAMPLES,
-            _after(lambda call, t: smooth_grad(call.classifier, call.prepared, t, seed=call.settings.seed)),
+            _after(smooth_grad, "seed"),
             reads="sensitivity",
         ),
         Method(
@@ -164,46 +162,25 @@ METHODS: dict[str, Method] = {
             "Zeiler & Fergus 2014, arXiv:1311.2901",
             "forward",
             (OCCLUSION_GRID + 1) ** 2 + 1,
-            _after(
-                lambda call, t: occlusion(call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour)
-            ),
+            _after(occlusion, "baseline", "colour"),
         ),
-        Method(
-            "rise",
-            "RISE",
-            "Petsiuk 2018, arXiv:1806.07421",
-            "forward",
-            RISE_MASKS,
-            _after(
-                lambda call, t: rise(
-                    call.classifier, call.prepared, t, baseline=call.settings.baseline, colour=call.settings.colour, seed=call.settings.seed
-                )
-            ),
-        ),
+        Method("rise", "RISE", "Petsiuk 2018, arXiv:1806.07421", "forward", RISE_MASKS, _after(rise, "baseline", "colour", "seed")),
         Method(
             "ablation-cam",
             "Ablation-CAM",
             "Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360",
             "layer",
             0,
-            _after(lambda call, t: ablation_cam(call.classifier, call.prepared, t, call.layer)),
+            _after(ablation_cam, "layer"),
         ),
-        Method(
-            "score-cam",
-            "Score-CAM",
-            "Wang 2020, arXiv:1910.01279",
-            "layer",
-            0,
-            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer)),
-            opposing=False,
-        ),
+        Method("score-cam", "Score-CAM", "Wang 2020, arXiv:1910.01279", "layer", 0, _after(score_cam, "layer"), opposing=False),
         Method(
             "faster-score-cam",
             "Faster-Score-CAM",
             "Wang 2020, arXiv:1910.01279; tabayashi0117/Score-CAM",
             "layer",
             FASTER + 1,
-            _after(lambda call, t: score_cam(call.classifier, call.prepared, t, call.layer, FASTER)),
+            _after(partial(score_cam, most=FASTER), "layer"),
             opposing=False,
         ),
     )
@@ -219,11 +196,11 @@ def attribution(
     settings: Settings = Settings(),
     engine: Engine | None = None,
 ) -> Run[Attribution]:
-    """Scores and maps of one class an image, by any method of the table.
+    """Scores and maps of one class per image, by any method of the table.
 
     prepared: float32 (N, H, W, 3); targets: int (N,), None: each image's predicted class. Maps are float32
-    (N, h, w), signed and unscaled, at the resolution the method works at. engine: for the CAM family.
-    Raises LesionLensError for a method that is not there or that this network cannot support.
+    (N, h, w), signed and unscaled, at the method's own resolution. engine: for the CAM family.
+    Raises LesionLensError for an unknown method or one that this network does not support.
     """
     return (yield from supported(classifier, method).run(Call(classifier, prepared, targets, layer, settings, engine)))
 
@@ -244,12 +221,12 @@ def attribute(
 def find_method(key: str) -> Method:
     """A row of the table; raises LesionLensError."""
     if key not in METHODS:
-        raise LesionLensError(f"{key!r} is no method.", todo=f"Choose one of: {', '.join(METHODS)}.")
+        raise LesionLensError(f"unknown method {key!r}.", todo=f"Choose one of: {', '.join(METHODS)}.")
     return METHODS[key]
 
 
 def supported(classifier: Classifier, method: str) -> Method:
-    """A row of the table that this network supports; raises LesionLensError with the reason and what is possible."""
+    """A row of the table that this network supports; raises LesionLensError with the reason and the alternatives."""
     entry, reason = find_method(method), unsupported(classifier, method)
     if reason:
         possible = ", ".join(m for m in METHODS if not unsupported(classifier, m))
@@ -257,38 +234,42 @@ def supported(classifier: Classifier, method: str) -> Method:
     return entry
 
 
+def explained_layer(classifier: Classifier, method: str, layer: str | None) -> str:
+    """The path of the layer a method explains; `picture` where it works on the input image. Raises LesionLensError."""
+    return classifier.layer(layer).path if find_method(method).needs == "layer" else "picture"
+
+
 def unsupported(classifier: Classifier, method: str) -> str:
     """Why this network does not support a method, in words; empty if it does."""
-    return _reason(METHODS[method].needs, bool(classifier.layers), classifier.explainable)
+    return unsupported_by(classifier.layers, method)
 
 
 def unsupported_by(layers: tuple[LayerInfo, ...], method: str) -> str:
-    """`unsupported` for a network of which only the layers are at hand."""
-    return _reason(METHODS[method].needs, bool(layers), any(layer.explainable for layer in layers))
-
-
-def _reason(needs: Needs, shows_layers: bool, spatial: bool) -> str:
-    if needs == "layer" and not spatial:
-        return "no layer between input and output keeps a picture." if shows_layers else "this network is a SavedModel and shows no layers."
-    if needs == "gradients" and not shows_layers:
-        return "this network is a SavedModel, which need not keep its gradients."
+    """`unsupported` for a network of which only the layers are known."""
+    needs = METHODS[method].needs
+    if needs == "layer" and not layers:
+        return "this network is a SavedModel, whose layers are not accessible."
+    if needs == "layer" and not any(layer.explainable for layer in layers):
+        return "this network has no spatial layer between input and output."
+    if needs == "gradients" and not layers:
+        return "this network is a SavedModel, which may not contain gradients."
     return ""
 
 
 def default_method(classifier: Classifier) -> tuple[str, str]:
     """(method, reason): HiResCAM where the head flattens the maps, Grad-CAM where it pools them, and occlusion
-    where no layer keeps a picture of at least 5 × 5."""
+    where no spatial layer has at least 5 × 5 cells."""
     if not classifier.explainable:
-        return "occlusion", "This network shows no layer that keeps a picture, so parts of the photograph are covered in turn."
+        return "occlusion", "This network has no accessible spatial layer, so parts of the photograph are covered in turn."
     layer = classifier.layer()
     if layer.coarse:
         return "occlusion", (
-            f"The finest layer that computes something keeps {layer.height} × {layer.width} cells, too coarse to read. "
+            f"The finest spatial layer has {layer.height} × {layer.width} cells, too coarse to read. "
             "Covering parts of the photograph in turn does not depend on it."
         )
     if classifier.flattens:
         return "hirescam", (
-            "This network flattens its last feature maps. Grad-CAM averages over them and can point at the "
-            "wrong place or at nothing, HiResCAM does not."
+            "This network flattens its last feature maps. Grad-CAM averages over them and can highlight the "
+            "wrong region or nothing; HiResCAM does not."
         )
-    return "grad-cam", "This network pools its last feature maps, which Grad-CAM is made for."
+    return "grad-cam", "This network pools its last feature maps, the case Grad-CAM is designed for."

@@ -1,4 +1,4 @@
-"""Photographs under the heatmap of a class, for reports."""
+"""Photographs overlaid with the heatmap of a class, for reports."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SIDE = 320
 
 
 def decided_overlays(classifier: Classifier, files: Mapping[str, Path | None], decisions: Sequence[str]) -> dict[str, np.ndarray]:
-    """image_id → uint8 RGB, at most 320 pixels long; left out where a picture cannot be read, the classifier has no such class or no
-    layer that keeps a picture. decisions: of each file, a diagnosis code."""
+    """image_id → uint8 RGB, at most 320 pixels long; left out where the image cannot be read or the classifier lacks that class or a
+    spatial layer. decisions: a diagnosis code for each file."""
     if not classifier.explainable:
         return {}
     card, method = classifier.card, default_method(classifier)[0]
@@ -29,7 +29,7 @@ def decided_overlays(classifier: Classifier, files: Mapping[str, Path | None], d
         try:
             image = read_image(path) if path is not None else None
         except ImageError:
-            continue  # the report leaves the picture out as well
+            continue  # the report leaves the image out as well
         if image is None or code not in card.codes:
             continue
         target = np.array([card.codes.index(code)])

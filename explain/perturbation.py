@@ -1,6 +1,6 @@
-"""Attribution by forward calls alone: cover parts of the picture and see what the logit does.
+"""Attribution by forward passes alone: cover parts of the image and see how the logit changes.
 
-Works for every network that predicts, a SavedModel too, at the price of hundreds of predictions.
+Works for every network that predicts, SavedModels included, at the cost of hundreds of predictions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
-from models.classifier import BATCH, Classifier
+from models.classifier import BATCH, Classifier, Prediction
 
 OCCLUSION_GRID = 14
 RISE_MASKS, RISE_GRID, RISE_SHOWN = 1000, 7, 28
@@ -27,27 +27,27 @@ def occlusion(
     baseline: Baseline = "blur",
     colour: Colour | None = None,
 ) -> Run[np.ndarray]:
-    """Fall of the logit when a window is covered (Zeiler & Fergus 2014, arXiv:1311.2901).
+    """Drop of the logit when a window is covered (Zeiler & Fergus 2014, arXiv:1311.2901).
 
-    The window is two cells of a grid × grid net wide and moves by one cell; a cell's value is the mean over
+    The window is two cells of a grid × grid lattice wide and moves by one cell; a cell's value is the mean over
     the windows that cover it. prepared: float32 (N, H, W, 3); targets: int (N,).
     Returns float32 (N, grid, grid), signed, in units of the logit; positive: covering it lowers the logit.
     """
     rows, columns = _edges(prepared.shape[1], grid), _edges(prepared.shape[2], grid)
-    places = [(i, j) for i in range(-1, len(rows) - 1) for j in range(-1, len(columns) - 1)]
-    maps = []
+    windows = [(i, j) for i in range(-1, len(rows) - 1) for j in range(-1, len(columns) - 1)]
+    maps = np.zeros((len(prepared), len(rows) - 1, len(columns) - 1), np.float32)
     bases = baseline_images(classifier, prepared, baseline, colour)
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
-        pictures = (_cover(image, base, rows, columns, place) for place in places)
-        covered = yield from _logits(classifier, pictures, int(target), k * len(places), len(prepared) * len(places))
+        pictures = (_cover(image, base, rows, columns, window) for window in windows)
+        covered = yield from scored(classifier, pictures, k * len(windows), len(prepared) * len(windows))
         whole = classifier.predict(image[None]).logits[0, int(target)]
-        total, count = np.zeros((2, len(rows) - 1, len(columns) - 1))
-        for (i, j), logit in zip(places, covered, strict=True):
-            window = np.s_[max(i, 0) : i + 2, max(j, 0) : j + 2]
-            total[window] += whole - logit
-            count[window] += 1
-        maps.append(total / count)
-    return np.stack(maps).astype(np.float32) if maps else np.zeros((0, len(rows) - 1, len(columns) - 1), np.float32)
+        total, count = np.zeros((2, *maps.shape[1:]))
+        for (i, j), logit in zip(windows, covered.logits[:, int(target)], strict=True):
+            cells = np.s_[max(i, 0) : i + 2, max(j, 0) : j + 2]
+            total[cells] += whole - logit
+            count[cells] += 1
+        maps[k] = total / count
+    return maps
 
 
 def rise(
@@ -60,48 +60,48 @@ def rise(
     colour: Colour | None = None,
     seed: int = 0,
 ) -> Run[np.ndarray]:
-    """Mean logit of pictures in which a place was left visible, minus their mean logit (Petsiuk 2018, arXiv:1806.07421).
+    """Mean logit of the masked images in which a pixel is visible, minus the mean over all (Petsiuk 2018, arXiv:1806.07421).
 
-    masks: random pictures an image, each half visible through a coarse grid that is enlarged and shifted.
-    The paper takes the probability and no mean off; the logit does not saturate, and the mean makes it signed.
+    masks: random masks per image, each half visible through a coarse grid that is enlarged and shifted.
+    The paper takes probabilities and subtracts nothing; the logit does not saturate, and the mean makes the map signed.
     Returns float32 (N, h, w), h and w at most 28, in units of the logit.
     """
     size = prepared.shape[1:3]
     shown = (min(RISE_SHOWN, size[0]), min(RISE_SHOWN, size[1]))
     small = np.stack([_shrink(mask, shown) for mask in _rise_masks(seed, masks, size, grid)]).reshape(masks, -1)
-    maps = []
+    visible = np.maximum(small.sum(axis=0), 1e-6)
+    maps = np.zeros((len(prepared), *shown), np.float32)
     bases = baseline_images(classifier, prepared, baseline, colour)
     for k, (image, base, target) in enumerate(zip(prepared, bases, targets, strict=True)):
         pictures = (base + mask[..., None] * (image - base) for mask in _rise_masks(seed, masks, size, grid))
-        logits = yield from _logits(classifier, pictures, int(target), k * masks, len(prepared) * masks)
-        visible = small.sum(axis=0)
-        maps.append(((logits - logits.mean()) @ small / np.maximum(visible, 1e-6)).reshape(shown))
-    return np.stack(maps).astype(np.float32) if maps else np.zeros((0, *shown), np.float32)
+        logits = (yield from scored(classifier, pictures, k * masks, len(prepared) * masks)).logits[:, int(target)]
+        maps[k] = ((logits - logits.mean()) @ small / visible).reshape(shown)
+    return maps
 
 
-def _logits(classifier: Classifier, pictures: Iterator[np.ndarray], target: int, done: int, total: int) -> Run[np.ndarray]:
-    """Logit of the target for a stream of pictures, a batch at a time."""
-    logits: list[np.ndarray] = []
+def scored(classifier: Classifier, pictures: Iterator[np.ndarray], done: int, total: int) -> Run[Prediction]:
+    """Scores of a stream of prepared images (H, W, 3), batch by batch. done: of the total, before the first."""
+    found: list[Prediction] = []
     while batch := list(islice(pictures, BATCH)):
-        yield done + BATCH * len(logits), total
-        logits.append(classifier.predict(np.stack(batch)).logits[:, target])
-    return np.concatenate(logits)
+        yield done + BATCH * len(found), total
+        found.append(classifier.predict(np.stack(batch)))
+    return Prediction(np.concatenate([f.logits for f in found]), np.concatenate([f.probabilities for f in found]))
 
 
 def _edges(size: int, grid: int) -> np.ndarray:
     return np.linspace(0, size, min(grid, size) + 1).round().astype(int)
 
 
-def _cover(image: np.ndarray, base: np.ndarray, rows: np.ndarray, columns: np.ndarray, place: tuple[int, int]) -> np.ndarray:
-    i, j = place
-    window = np.s_[rows[max(i, 0)] : rows[min(i + 2, len(rows) - 1)], columns[max(j, 0)] : columns[min(j + 2, len(columns) - 1)]]
+def _cover(image: np.ndarray, base: np.ndarray, rows: np.ndarray, columns: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    i, j = window
+    pixels = np.s_[rows[max(i, 0)] : rows[min(i + 2, len(rows) - 1)], columns[max(j, 0)] : columns[min(j + 2, len(columns) - 1)]]
     covered = image.copy()
-    covered[window] = base[window]
+    covered[pixels] = base[pixels]
     return covered
 
 
 def _rise_masks(seed: int, masks: int, size: tuple[int, int], grid: int) -> Iterator[np.ndarray]:
-    """Random coarse nets, enlarged smoothly and shifted by up to one cell; float32 (H, W) in 0…1. One at a time, to spare memory."""
+    """Random coarse grids, enlarged smoothly and shifted by up to one cell: float32 (H, W) in 0…1, one at a time to save memory."""
     rng = np.random.default_rng(seed)
     cell = (-(-size[0] // grid), -(-size[1] // grid))
     for _ in range(masks):

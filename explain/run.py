@@ -1,12 +1,11 @@
-"""A dataset or a picture explained: raw maps, predictions and embeddings, kept as Parquet.
+"""Explaining a dataset or an image: raw maps, predictions and embeddings, saved as Parquet.
 
-A run is saved in parts, each whole or not there, so that a killed run goes on where it stopped; at the end
-the parts become one file a kind. Memory does not grow with the number of images.
+A run is saved in parts, each written atomically, so that a killed run resumes where it stopped; at the end the parts
+are joined into one file of each kind. Memory use does not grow with the number of images.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +22,14 @@ from core.runs import Run
 from explain.cam import WEIGHTS, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.map_file import MAPS, MapWriter, described
-from explain.methods import DEFAULT, METHODS, Settings, attribute
+from explain.methods import DEFAULT, METHODS, Settings, attribute, explained_layer
 from models.classifier import BATCH, Classifier, Prediction
 from models.predictions import PredictionTable, column_names, write_predictions
+from models.run import run_digest
 from models.stream import stream_batches
 
-SAVE_EVERY = 20  # batches a part
-ALL = "all"  # the target that stands for every class
+SAVE_EVERY = 20  # batches per part
+ALL = "all"  # the target that means every class
 
 SCORES = pa.schema(
     [
@@ -44,7 +44,7 @@ EMBEDDINGS = pa.schema([("image_id", pa.string()), ("embedding", pa.list_(pa.flo
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be explained and how. target: a class, `all`, or None for each image's own decision."""
+    """What to explain and how. target: a class, `all`, or None for each image's predicted class."""
 
     method: str
     target: str | None = None
@@ -55,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True)
 class ExplainedBatch:
-    """rows: places in the list of files; maps float32 (n, t, h, w) signed; targets: int (n, t); errors by row."""
+    """rows: positions in the list of files; maps: float32 (n, t, h, w), signed; targets: int (n, t); errors: by row."""
 
     rows: list[int]
     prediction: Prediction
@@ -66,7 +66,7 @@ class ExplainedBatch:
 
 @dataclass(frozen=True)
 class Explained:
-    """What a run leaves: how many maps, how many of them say nothing for their class, what could not be read."""
+    """Summary of a run: how many maps, how many of them without evidence for their class, which files could not be read."""
 
     images: int
     maps: int
@@ -80,7 +80,7 @@ class Explained:
 
 
 def explain_files(classifier: Classifier, paths: Sequence[Path], request: Request, batch: int = BATCH) -> Iterator[ExplainedBatch]:
-    """Predict and explain picture files batch by batch."""
+    """Predict and explain image files batch by batch."""
     engine = _engine(classifier, request)
     for loaded in stream_batches(classifier, paths, batch):
         if loaded.rows:
@@ -96,11 +96,11 @@ def explain_dataset(
 ) -> Run[Explained]:
     """Explain image_id → file into `explanations.parquet`, `predictions.parquet` and `embeddings.parquet` of a folder.
 
-    about: version, hashes, parameters; a killed run with the same ones in the same folder goes on.
+    about: version, hashes, parameters; a killed run with the same ones in the same folder is resumed.
     """
     ids, n_files = list(files), len(files)
     engine = _engine(classifier, request)
-    kept = out / f".explaining-{_digest(about, ids)}"
+    kept = out / f".explaining-{run_digest(about, ids)}"
     kept.mkdir(parents=True, exist_ok=True)
     span = SAVE_EVERY * BATCH
     parts = -(-n_files // span)
@@ -122,13 +122,6 @@ def explain_dataset(
     explained = _join(kept, parts, out, classifier, about, engine.note if engine else "")
     shutil.rmtree(kept)
     return explained
-
-
-def shown_layer(classifier: Classifier, request: Request) -> str:
-    """The layer a request is answered at; `picture` where the method works on the picture itself."""
-    if METHODS[request.method].needs != "layer":
-        return "picture"
-    return classifier.layer(request.layer).path
 
 
 def _explain(
@@ -158,7 +151,7 @@ def _engine(classifier: Classifier, request: Request) -> Engine | None:
 
 
 class _Part:
-    """Some batches of a run on their way to two files; there when its scores are."""
+    """Some batches of a run, written to two files; complete once its scores exist."""
 
     def __init__(self, folder: Path, number: int, about: Mapping[str, str]) -> None:
         self.folder, self.number, self.errors = folder, number, dict[str, str]()
@@ -173,7 +166,8 @@ class _Part:
         n, t = batch.targets.shape
         names = [classifier.card.classes[int(k)] for k in batch.targets.ravel()]
         flat = batch.maps.reshape(n * t, *batch.maps.shape[2:])
-        self._maps.write(np.repeat(image_ids, t).tolist(), request.method, shown_layer(classifier, request), names, flat)
+        layer = explained_layer(classifier, request.method, request.layer)
+        self._maps.write(np.repeat(image_ids, t).tolist(), request.method, layer, names, flat)
         evidence = METHODS[request.method].evidence(flat)
         self._count["maps"] += n * t
         self._count["empty"] += int((evidence.max(axis=(1, 2)) <= 0).sum())
@@ -198,7 +192,7 @@ class _Part:
 
 
 def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapping[str, str], note: str) -> Explained:
-    """The parts as one file a kind; predictions come last, so that where they are, everything is."""
+    """Joins the parts into one file of each kind, predictions last: if they exist, everything does."""
     ids, logits, probabilities = [], [], []
     errors: dict[str, str] = {}
     count = {"maps": 0, "empty": 0}
@@ -207,8 +201,7 @@ def _join(kept: Path, parts: int, out: Path, classifier: Classifier, about: Mapp
         embedded = classifier.embedded is not None
         vectors = files.enter_context(_joined(out / "embeddings.parquet", EMBEDDINGS, about)) if embedded else None
         for k in range(parts):
-            stored = pq.ParquetFile(_maps_file(kept, k))
-            for group in stored.iter_batches(1024):
+            for group in pq.ParquetFile(_maps_file(kept, k)).iter_batches(1024):
                 maps.write_batch(group)
             scores = pq.read_table(_scores_file(kept, k))
             meta = {key.decode(): value.decode() for key, value in (scores.schema.metadata or {}).items()}
@@ -235,10 +228,6 @@ def _joined(path: Path, schema: pa.Schema, about: Mapping[str, str]) -> Iterator
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     return np.stack(column.to_numpy())
-
-
-def _digest(about: Mapping[str, str], ids: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps([dict(about), list(ids)], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _maps_file(folder: Path, number: int) -> Path:

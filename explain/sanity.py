@@ -1,12 +1,11 @@
-"""Does the map depend on what the network has learned? Scramble its weights from the top down and look.
+"""Does the map depend on what the network has learned? Randomise its weights from the output down and compare.
 
-Cascading randomisation (Adebayo 2018, arXiv:1810.03292): a map that stays as it is while the network
-forgets everything shows the picture, not the decision.
+Cascading randomisation (Adebayo 2018, arXiv:1810.03292): a map that stays the same while the network forgets
+everything shows the image, not the decision.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.atomic import write_bytes
 from core.errors import NoSpatialLayer
+from core.exports import plain
+from core.records import read_record, write_record
 from core.runs import Run, part
-from explain.methods import DEFAULT, Attribution, Settings, attribution, find_method
+from explain.methods import DEFAULT, Attribution, Settings, attribution, explained_layer
 from explain.similarity import spearman, ssim
 from models.classifier import BATCH, Classifier
 from models.layers import sublayers
@@ -25,15 +25,15 @@ from models.network import open_network
 from models.stream import stream_batches
 
 IMAGES, SEEDS, STAGES = 100, 5, 8
-FAILED = 0.3  # mean Spearman after everything is scrambled that is too much
+FAILED = 0.3  # mean Spearman correlation with everything randomised, from which on the check fails
 
 
 @dataclass(frozen=True)
 class Sanity:
-    """Similarity of the maps to the trained network's, by how much of it is scrambled.
+    """Similarity of the maps to the trained network's, by how much of it is randomised.
 
-    stages: the lowest layer scrambled so far, from the output down; spearman, ssim: means over images × seeds, NaN
-    where all are undefined; undefined: pairs without a rank correlation (a map is constant), of images × seeds.
+    stages: the lowest layer randomised so far, from the output down; spearman, ssim: means over images × seeds, NaN
+    if all are undefined; undefined: how many of images × seeds have no rank correlation (a map is constant).
     """
 
     method: str
@@ -47,7 +47,7 @@ class Sanity:
 
     @property
     def passed(self) -> bool | None:
-        """Whether nothing much of the map is left at the end; None if that cannot be said (most maps constant)."""
+        """Whether little of the map is left at the end; None if that is undefined (most maps are constant)."""
         if 2 * self.undefined[-1] > self.images * self.seeds or math.isnan(self.spearman[-1]):
             return None
         return abs(self.spearman[-1]) < FAILED
@@ -62,18 +62,18 @@ def check_sanity(
     seeds: int = SEEDS,
     stages: int = STAGES,
 ) -> Run[Sanity]:
-    """prepared: float32 (N, H, W, 3), at least 100 for a figure worth quoting. Each image's decision is explained.
+    """prepared: float32 (N, H, W, 3), at least 100 for a figure worth quoting. Each image's predicted class is explained.
 
-    The weights of a copy are scrambled; the classifier itself is not touched. Raises what opening its file raises.
+    The weights of a copy are randomised; the classifier itself is not touched. Raises what opening its file raises.
     """
     if not weighted_layers(classifier):
-        raise NoSpatialLayer("shows no layers whose weights could be scrambled.", classifier.facts.path.name)
+        raise NoSpatialLayer("has no accessible layers whose weights could be randomised.", classifier.facts.path.name)
     batches = [prepared[i : i + BATCH] for i in range(0, len(prepared), BATCH)]
     parts = cuts(classifier, stages)
     total, done = len(prepared) * (1 + seeds * len(parts)), 0  # maps
 
     def maps(who: Classifier, batch: np.ndarray, targets: np.ndarray | None) -> Run[Attribution]:
-        """Told as it goes: a batch of a slow method takes minutes."""
+        """Reports progress within the batch, which takes minutes with a slow method."""
         nonlocal done
         start, done = done, done + len(batch)
         run = attribution(who, batch, targets, method, layer, settings)
@@ -98,7 +98,7 @@ def check_sanity(
     ranks, structures = ([np.concatenate(values) for values in s] for s in (rank, structure))
     return Sanity(
         method,
-        classifier.layer(layer).path if find_method(method).needs == "layer" else "picture",
+        explained_layer(classifier, method, layer),
         tuple(paths[-1] for paths in parts),
         tuple(_mean(r) for r in ranks),
         tuple(_mean(s) for s in structures),
@@ -109,35 +109,25 @@ def check_sanity(
 
 
 def sanity_images(classifier: Classifier, files: Sequence[Path], images: int = IMAGES) -> np.ndarray:
-    """Prepared pictures for the check, float32 (N, H, W, 3): drawn at random, unreadable ones left out."""
+    """Prepared images for the check, float32 (N, H, W, 3): a random sample, without unreadable ones."""
     order = np.random.default_rng(0).permutation(len(files))[:images]
     batches = [b.images for b in stream_batches(classifier, [files[k] for k in sorted(order)])]
     return np.concatenate(batches) if batches else np.zeros((0, *classifier.card.size, 3), np.float32)
 
 
 def write_sanity(sanity: Sanity, path: Path, about: Mapping[str, str]) -> None:
-    """Keep a check as JSON; NaN becomes null."""
-    values = {
-        k: [None if isinstance(x, float) and math.isnan(x) else x for x in v] if isinstance(v, tuple) else v
-        for k, v in vars(sanity).items()
-    }
-    write_bytes(path, json.dumps({**values, "about": dict(about)}, indent=1).encode())
+    """Save a check as JSON; NaN becomes null."""
+    write_record(path, {**plain(sanity), "about": about})
 
 
 def read_sanity(path: Path) -> Sanity | None:
-    """A kept check, None if there is none."""
-    if not path.exists():
-        return None
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    ranks, structures = (tuple(math.nan if x is None else float(x) for x in kept[k]) for k in ("spearman", "ssim"))
-    return Sanity(
-        kept["method"], kept["layer"], tuple(kept["stages"]), ranks, structures, tuple(kept["undefined"]), kept["images"], kept["seeds"]
-    )
+    """A saved check, None if there is none. Raises RecordError."""
+    return read_record(path, Sanity, "a sanity check", "Delete it and run the check again.") if path.exists() else None
 
 
 @dataclass
 class ScrambledCopy:
-    """A second network from the same file, whose weights may be scrambled and restored."""
+    """A second network from the same file, whose weights can be randomised and restored."""
 
     classifier: Classifier
     trained: dict[str, list[np.ndarray]]
@@ -148,8 +138,8 @@ class ScrambledCopy:
             layers[path].set_weights(weights)
 
     def scramble(self, paths: list[str], seed: int) -> None:
-        """Every weight tensor of these layers gets its trained values in random order, kernels around mean 0: their
-        scale stays, so that activations stay finite, and nothing learned does."""
+        """Permute the trained values of every weight tensor of these layers at random, kernels shifted to mean 0: their scale
+        stays, so that activations stay finite, but nothing that was learned."""
         layers = dict(sublayers(self.classifier.network))
         for path in paths:
             rng = np.random.default_rng((seed, *path.encode()))
@@ -157,20 +147,20 @@ class ScrambledCopy:
 
 
 def scrambled_copy(classifier: Classifier) -> ScrambledCopy:
-    """A copy with its trained weights still in place."""
+    """A copy that still has its trained weights."""
     copy = Classifier(open_network(classifier.facts), classifier.card, classifier.facts)
     weights = {path: layer.get_weights() for path, layer in sublayers(copy.network)}
     return ScrambledCopy(copy, {path: w for path, w in weights.items() if w})
 
 
 def weighted_layers(classifier: Classifier) -> list[str]:
-    """The layers that have learned something, from the output down."""
+    """The layers with weights, from the output down."""
     layers = dict(sublayers(classifier.network))
     return [info.path for info in reversed(classifier.layers) if layers[info.path].weights]
 
 
 def cuts(classifier: Classifier, stages: int = STAGES) -> list[list[str]]:
-    """The layers scrambled at each stage besides those before, the output's first, at most so many stages."""
+    """The layers that each stage randomises in addition to those before, from the output down, in at most `stages` stages."""
     paths = weighted_layers(classifier)
     ends = np.unique(np.linspace(1, len(paths), min(stages, len(paths))).round().astype(int))
     return [paths[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -1,4 +1,4 @@
-"""How alike maps are, pair by pair."""
+"""Similarity of maps, pair by pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ WINDOW = 7
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Rank correlation of signed maps, float (N,) −1…1; NaN where one of a pair is constant.
+    """Rank correlation of signed maps, float (N,), −1…1; NaN where either map is constant.
 
     a, b: float (N, h, w), pairs in order.
     """
@@ -21,9 +21,9 @@ def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Structural similarity (Wang 2004, doi:10.1109/TIP.2003.819861), float (N,); NaN where one of a pair is empty.
+    """Structural similarity (Wang 2004, doi:10.1109/TIP.2003.819861), float (N,); NaN where either map is empty.
 
-    a, b: float (N, h, w). Each map is divided by its largest absolute value. Gaussian window of 7 cells, less on
+    a, b: float (N, h, w). Each map is divided by its largest absolute value. Gaussian window of 7 cells, or the size of
     smaller maps.
     """
     import tensorflow as tf

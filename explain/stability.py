@@ -1,4 +1,4 @@
-"""Does the map stay when the photograph changes in ways that do not matter?"""
+"""Does the map stay the same when the photograph changes in ways that do not matter?"""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CHANGES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 @dataclass(frozen=True)
 class Stability:
     """For each change: Spearman correlation of the maps (NaN if one is constant), change of the target's
-    probability, and whether the decision turned."""
+    probability, and whether the predicted class changes."""
 
     correlation: dict[str, float]
     probability_change: dict[str, float]
@@ -57,7 +57,7 @@ class Stability:
 
     @property
     def lowest(self) -> tuple[str, float]:
-        """The change under which the map moved most, and its correlation; NaN counts as none."""
+        """The change under which the map changes most, and the correlation; NaN counts as the lowest."""
         worst = min(self.correlation, key=lambda k: np.nan_to_num(self.correlation[k], nan=-1.0))
         return worst, self.correlation[worst]
 
@@ -65,13 +65,13 @@ class Stability:
 def stability(
     classifier: Classifier, fitted: np.ndarray, target: int, method: str, layer: str | None = None, settings: Settings = DEFAULT
 ) -> Run[Stability]:
-    """fitted: one picture uint8 (H, W, 3) at the network's input size."""
+    """fitted: one image uint8 (H, W, 3) at the network's input size."""
     changed = [fitted, *(change(fitted) for _, change in CHANGES.values())]
     targets = np.full(len(changed), target)
     found = yield from attribution(classifier, classifier.scale(np.stack(changed)), targets, method, layer, settings)
     probabilities, decided = found.prediction.probabilities[:, target], found.prediction.logits.argmax(1)
     maps = dict(zip(CHANGES, found.maps[1:], strict=True))
-    if maps["shift"].shape == fitted.shape[:2]:  # a map as fine as the picture moves with it
+    if maps["shift"].shape == fitted.shape[:2]:  # a map at full resolution moves with the image
         maps["shift"] = np.pad(maps["shift"], ((0, 1), (0, 1)), mode="edge")[1:, 1:]
     return Stability(
         {k: float(spearman(found.maps[:1], m[None])[0]) for k, m in maps.items()},

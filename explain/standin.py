@@ -1,7 +1,7 @@
-"""A flat copy of a network that tf-keras-vis can work on: pictures → feature maps → scores, and nothing nested.
+"""A flat copy of a network that tf-keras-vis can work on: images → feature maps → scores, nothing nested.
 
-tf-keras-vis takes networks apart, which fails on nested ones. The copy is a Functional network of three
-layers of our own that call the real network, so there is nothing to take apart.
+tf-keras-vis takes networks apart, which fails on nested ones. The copy is a Functional network of three custom
+layers that call the real network, so there is nothing to take apart.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import warnings
 from typing import Any
 
 from explain.engine import open_engine
-from models.card import SCALINGS
+from models.card import scale_tensor
 from models.classifier import Classifier
 from models.layers import LayerInfo
 
-MAPS = "maps"  # the name of the layer that gives the feature maps
+MAPS = "maps"  # the name of the layer that outputs the feature maps
 
 
 def stand_in(classifier: Classifier, layer: LayerInfo | None, target: int | None = None, pixels: bool = False) -> Any:
     """A Keras 3 network whose outputs are logits (N, C), or [0, z] (N, 2) of one target.
 
-    layer: whose output the layer `MAPS` gives; None: no such layer.
-    target: for sigmoid outputs, where each class stands for itself: [0, z] is what softmax turns into its
-    probability. pixels: the input is RGB 0–255 instead of prepared. The attribute `channels` of the
-    layer `MAPS` is the slice of feature maps it gives, which bounds the memory of a run.
+    layer: whose output the layer `MAPS` returns; None: zeros. target: for independent sigmoid outputs, where softmax
+    turns [0, z] into the class's probability. pixels: the input is RGB 0–255 instead of prepared images.
+    The attribute `channels` of the layer `MAPS` is the slice of feature maps it returns, which bounds the memory of a run.
     """
     import keras
     import tensorflow as tf
@@ -31,9 +30,7 @@ def stand_in(classifier: Classifier, layer: LayerInfo | None, target: int | None
     size, units = classifier.card.size, len(classifier.card.classes) if target is None else 2
 
     def scores(images: Any) -> tuple[Any, Any]:
-        if pixels:
-            images = SCALINGS[classifier.card.scaling](images)
-            images = images[..., ::-1] if classifier.card.colour_order == "bgr" else images
+        images = scale_tensor(classifier.card, images) if pixels else images
         if layer is None:
             maps, outputs = tf.zeros((tf.shape(images)[0], 1, 1, 1)), classifier.logits(images)
         else:

@@ -1,4 +1,4 @@
-"""Whether to believe a map: everything measured about it, one table of rules, one badge with its reasons."""
+"""Whether to trust a map: everything measured about it, one table of rules, one badge with its reasons."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from explain.faithfulness import RANDOM_MAPS, STEPS, Faithfulness, faithfulness
 from explain.gradients import COMPLETE, Completeness
 from explain.heatmap import Explanation
 from explain.localisation import Localisation, localise
-from explain.methods import DEFAULT, METHODS, Settings, attribution
+from explain.methods import DEFAULT, METHODS, Settings, attribution, explained_layer
 from explain.sanity import FAILED, Sanity
 from explain.stability import CHANGES, Stability, stability
 from imaging.resize import enlarge, seen_box
 from models.classifier import Classifier, Prediction
 
 Verdict = Literal["supported", "weak", "don't read"]
-MOVES = 0.2  # change of the score, 0…1, under a change that does not matter that is too much
-STEADY = 0.7  # Spearman correlation below which a map has moved under a change that does not matter
+MOVES = 0.2  # change of the score, 0…1, that is too large under a harmless change of the image
+STEADY = 0.7  # Spearman correlation below which a map is unstable under a harmless change of the image
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Rule:
-    """applies → the verdict cannot be better than this one, and why."""
+    """Where it applies, the verdict cannot be better than this one, for this reason."""
 
     key: str
     verdict: Verdict
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Badge:
-    """verdict: the worst of the rules that apply; reasons: what each says, worst first."""
+    """verdict: the worst of the rules that apply; reasons, rules: of each rule that applies, worst first."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -73,53 +73,54 @@ def _furthest(e: Evidence) -> tuple[str, float]:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("empty", "don't read", lambda e: e.explanation.empty, lambda e: "The map is empty: nothing in it speaks for the class."),
+    Rule("empty", "don't read", lambda e: e.explanation.empty, lambda e: "The map is empty: it shows no evidence for the class."),
     Rule(
         "coarse",
         "don't read",
         lambda e: e.explanation.coarse,
-        lambda e: f"The map has {_size(e)} cells, which say hardly more than left or right.",
+        lambda e: f"The map has {_size(e)} cells, too few to show more than left or right.",
     ),
     Rule(
         "no better than random",
         "don't read",
         lambda e: e.faithfulness is not None and e.faithfulness.over_random <= 0,
         lambda e: (
-            f"Covering what it marks changes the score no more than covering random places ({_over(e, 'over_random')} against random maps)."
+            f"Covering what it highlights changes the score no more than covering random regions ({_over(e, 'over_random')} against "
+            "random maps)."
         ),
     ),
     Rule(
         "no better than the centre",
         "don't read",
         lambda e: e.faithfulness is not None and e.faithfulness.over_centre <= 0,
-        lambda e: f"Pointing at the middle of the image does as well ({_over(e, 'over_centre')} against the centre).",
+        lambda e: f"Pointing at the middle of the image does just as well ({_over(e, 'over_centre')} against the centre).",
     ),
     Rule(
         "within random spread",
         "weak",
         lambda e: e.faithfulness is not None and e.faithfulness.score <= e.faithfulness.random.max(),
-        lambda e: "One of the random maps does as well.",
+        lambda e: "One of the random maps does just as well.",
     ),
     Rule(
         "faithfulness not measured",
         "weak",
         lambda e: e.faithfulness is None and not e.explanation.empty,
-        lambda e: "Not yet tested whether covering what it marks changes the score.",
+        lambda e: "Not yet tested whether covering what it highlights changes the score.",
     ),
     Rule(
         "sanity failed",
         "weak",
         lambda e: e.sanity is not None and e.sanity.passed is False,
         lambda e: (
-            f"Scrambling the whole network leaves much of the map as it was (Spearman {_left(e):.2f}; "
-            f"under {FAILED} passes): it shows the picture more than the decision."
+            f"Randomising all weights leaves much of the map unchanged (Spearman {_left(e):.2f}; "
+            f"under {FAILED} passes): it shows the image more than the decision."
         ),
     ),
     Rule(
         "sanity undefined",
         "weak",
         lambda e: e.sanity is not None and e.sanity.passed is None,
-        lambda e: "The sanity check cannot be judged: most maps of the scrambled network are constant.",
+        lambda e: "The sanity check is inconclusive: most maps of the randomised network are constant.",
     ),
     Rule(
         "sanity not tested",
@@ -131,20 +132,20 @@ RULES: tuple[Rule, ...] = (
         "unstable",
         "weak",
         lambda e: e.stability is not None and not _lowest(e)[1] >= STEADY,
-        lambda e: f"The map moves under {_lowest(e)[0]} (Spearman {_lowest(e)[1]:.2f}; {STEADY} and more is steady).",
+        lambda e: f"The map changes under {_lowest(e)[0]} (Spearman {_lowest(e)[1]:.2f}; {STEADY} or more is stable).",
     ),
     Rule(
         "score moves",
         "weak",
         lambda e: e.stability is not None and abs(_furthest(e)[1]) >= MOVES,
-        lambda e: f"The score itself moves by {100 * _furthest(e)[1]:+.0f} points under {_furthest(e)[0]}.",
+        lambda e: f"The score itself changes by {100 * _furthest(e)[1]:+.0f} percentage points under {_furthest(e)[0]}.",
     ),
     Rule(
         "decision turns",
         "weak",
         lambda e: e.stability is not None and any(e.stability.flips.values()),
         lambda e: (
-            "The decision itself turns under "
+            "The predicted class itself changes under "
             + ", ".join(CHANGES[k][0] for k, flip in (e.stability.flips if e.stability else {}).items() if flip)
             + "."
         ),
@@ -159,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         "not of a class",
         "weak",
         lambda e: not METHODS[e.explanation.method].by_class,
-        lambda e: "This method gives every class the same map.",
+        lambda e: "This method gives the same map for every class.",
     ),
 )
 
@@ -167,7 +168,7 @@ _ORDER: tuple[Verdict, ...] = ("don't read", "weak", "supported")
 
 
 def badge(evidence: Evidence) -> Badge:
-    """The table of rules, applied."""
+    """Applies the table of rules."""
     found = sorted((r for r in RULES if r.applies(evidence)), key=lambda r: _ORDER.index(r.verdict))
     verdict: Verdict = found[0].verdict if found else "supported"
     reasons = tuple(r.reason(evidence) for r in found) or (_why_supported(evidence),)
@@ -186,19 +187,17 @@ def examine(
     steps: int = STEPS,
     random_maps: int = RANDOM_MAPS,
 ) -> Run[tuple[Evidence, Prediction]]:
-    """Explain one photograph, uint8 RGB (H, W, 3), and measure what the rules ask for.
+    """Explain one photograph, uint8 RGB (H, W, 3), and measure what the rules need.
 
-    target: class index, None for the decision. masks: bool (H, W) by name, in the photograph's own pixels.
-    sanity: kept from `check_sanity`.
-    steps, random_maps: of the curves (see `faithfulness`).
+    target: class index, None for the predicted class. masks: bool (H, W) by name, in the photograph's own pixels.
+    sanity: result of `check_sanity`. steps, random_maps: of the curves (see `faithfulness`).
     """
     fitted = classifier.fit(image)
     prepared = classifier.scale(fitted[None])
     wanted = None if target is None else np.array([target])
     found = yield from part(attribution(classifier, prepared, wanted, method, layer, settings), 0, 0.15)
     entry, heatmap, index = METHODS[method], found.maps[0], int(found.targets[0])
-    shown = classifier.layer(layer).path if entry.needs == "layer" else "picture"
-    explanation = Explanation(method, classifier.card.classes[index], shown, heatmap)
+    explanation = Explanation(method, classifier.card.classes[index], explained_layer(classifier, method, layer), heatmap)
     evidence = Evidence(explanation, sanity=sanity, completeness=found.complete[0] if found.complete else None)
     box = seen_box(image.shape[:2], classifier.card.size, classifier.card.resize.geometry)
     large = enlarge(heatmap, image.shape[:2], box)
@@ -215,28 +214,24 @@ def examine(
 
 
 def as_row(evidence: Evidence, verdict: Badge) -> dict[str, Any]:
-    """One flat row of `trust.parquet`; NaN where a thing was not measured or is undefined."""
+    """One flat row of `trust.parquet`; NaN where a figure was not measured or is undefined."""
     e, nan = evidence, math.nan
     f, s = e.faithfulness, e.stability
-    row: dict[str, Any] = {
+    row = {
         "method": e.explanation.method,
         "layer": e.explanation.layer,
         "target": e.explanation.target,
         "verdict": verdict.verdict,
         "reasons": " ".join(verdict.reasons),
         "empty": e.explanation.empty,
-        "deletion_area": f.deletion_area if f else nan,
-        "insertion_area": f.insertion_area if f else nan,
-        "over_random": f.over_random if f else nan,
-        "over_centre": f.over_centre if f else nan,
+        **{k: getattr(f, k) if f else nan for k in ("deletion_area", "insertion_area", "over_random", "over_centre")},
         "random_mean": float(f.random.mean()) if f else nan,
         "centre": f.centre if f else nan,
         "completeness_gap": e.completeness.gap if e.completeness else nan,
         "deletion": f.deletion.tolist() if f else None,
         "insertion": f.insertion.tolist() if f else None,
+        **{f"stability_{change}": s.correlation[change] if s else nan for change in CHANGES},
     }
-    for change in CHANGES:
-        row[f"stability_{change}"] = s.correlation[change] if s else nan
     for name, where in e.localisation.items():
         row |= {f"{name}_share": where.share, f"{name}_area": where.area, f"{name}_hit": where.hit}
     return row
@@ -259,6 +254,6 @@ def _gap(e: Evidence) -> float:
 def _why_supported(e: Evidence) -> str:
     assert e.faithfulness is not None
     return (
-        f"Covering what it marks changes the score more than covering random places ({_over(e, 'over_random')}) or the middle "
-        f"({_over(e, 'over_centre')}), the map depends on the network's weights, and it stays under harmless changes."
+        f"Covering what it highlights changes the score more than covering random regions ({_over(e, 'over_random')}) or the middle "
+        f"({_over(e, 'over_centre')}), the map depends on the network's weights, and it is stable under harmless changes."
     )

@@ -1,4 +1,4 @@
-"""Maps of predictions that are put together: from several views of a picture, or from several classifiers."""
+"""Maps of combined predictions: from several views of an image, or from several classifiers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.tta import PLAIN, views
 def cam_of_views(
     classifier: Classifier, prepared: np.ndarray, targets: np.ndarray, method: str, layer: str | None = None, turned: bool = False
 ) -> np.ndarray:
-    """The maps of `predict_views`: 0.4 of the picture's own and 0.6 of the mean over its views, each laid back where it was seen.
+    """The maps of `predict_views`: 0.4 of the image's own and 0.6 of the mean over its views, each mapped back to the image.
 
     prepared float32 (N, H, W, 3), targets int (N,). Returns float32 (N, H, W), signed.
     """
@@ -31,7 +31,7 @@ def cam_of_views(
 
 
 def mean_of_maps(maps: Sequence[np.ndarray], weights: Sequence[float] | None = None) -> np.ndarray:
-    """Several classifiers' maps float (h, w) of one picture, all over the same frame, as one: each relative to its own strongest
-    value, because networks measure in logits of their own; signed, NaN where a network does not see the picture."""
+    """The mean of several classifiers' maps float (h, w) of one image, all of the same extent: each relative to its own strongest
+    value, because logits of different networks are not comparable; signed, NaN where a network does not see the image."""
     unit = [m / top if (top := float(np.nanmax(np.abs(m), initial=0))) > 0 else m for m in maps]
     return np.asarray(np.average(unit, axis=0, weights=weights), np.float32)

@@ -182,8 +182,13 @@ def training_in_words(training: Training) -> str:
 
 def scale_pixels(card: ModelCard, pixels: np.ndarray) -> np.ndarray:
     """uint8 RGB (..., 3) -> float32 in the network's range and colour order."""
-    scaled = SCALINGS[card.scaling](pixels.astype(np.float32))
-    return np.ascontiguousarray(scaled[..., ::-1]) if card.colour_order == "bgr" else scaled
+    return np.ascontiguousarray(scale_tensor(card, pixels.astype(np.float32)))
+
+
+def scale_tensor(card: ModelCard, pixels: Any) -> Any:
+    """`scale_pixels` of float32 RGB 0–255, of NumPy or TensorFlow."""
+    scaled = SCALINGS[card.scaling](pixels)
+    return scaled[..., ::-1] if card.colour_order == "bgr" else scaled
 
 
 def card_path(model: Path) -> Path:

@@ -114,12 +114,8 @@ class Classifier:
         import tensorflow as tf
 
         heard: list[Any] = []
-
-        def note(arguments: tuple, output: Any) -> Any:
-            heard.append(arguments[0])
-            return output
-
-        with listening(self.embedded, note) if self.embedded is not None else nullcontext():
+        listener = listening(self.embedded, lambda args, _: heard.append(args[0])) if self.embedded is not None else nullcontext()
+        with listener:
             logits = self._logits(images)
         embedding = tf.cast(heard[-1], tf.float32) if heard else tf.zeros((tf.shape(logits)[0], 0))
         return logits, embedding

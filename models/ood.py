@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -99,16 +100,12 @@ def _build(classifier: Classifier) -> Any:
     def run(images: Any) -> Any:
         heard: dict[str, Any] = {}
 
-        def note(path: str) -> Callable[[tuple, Any], Any]:
-            def listen(_: tuple, output: Any) -> Any:
-                heard[path] = output
-                return output
-
-            return listen
+        def note(path: str, _: tuple, output: Any) -> None:
+            heard[path] = output
 
         with ExitStack() as stack:
             for path, layer in taps:
-                stack.enter_context(listening(layer, note(path)))
+                stack.enter_context(listening(layer, partial(note, path)))
             outputs, embedding = classifier.logits_and_embedding(images)
         pooled = [_pooled(heard[path]) for path, _ in taps]
         return classifier.class_logits(outputs), classifier.probabilities(outputs), _few(embedding, WIDEST), *pooled

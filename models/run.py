@@ -1,8 +1,10 @@
-"""A classifier over many picture files, batch by batch, going on where a killed run stopped."""
+"""A classifier over many image files, batch by batch, resuming where a killed run stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,11 @@ from models.classifier import Classifier, Prediction
 from models.predictions import PredictionTable, column_names, read_predictions, write_predictions
 from models.stream import stream_batches
 
-SAVE_EVERY = 20  # batches between two savings of what is done
+SAVE_EVERY = 20  # batches between two saves
 
 
 def about_run(classifier: Classifier, dataset_name: str, dataset_sha: str) -> dict[str, str]:
-    """What every export of a run carries: version, hashes, parameters."""
+    """What every export of a run records: version, hashes, parameters."""
     card = classifier.card
     return {
         "lesionlens_version": __version__,
@@ -34,6 +36,11 @@ def about_run(classifier: Classifier, dataset_name: str, dataset_sha: str) -> di
     }
 
 
+def run_digest(about: Mapping[str, str], image_ids: Sequence[str]) -> str:
+    """16 hexadecimal digits by which a run over these images is recognised when it is resumed."""
+    return hashlib.sha256(json.dumps([dict(about), list(image_ids)], sort_keys=True).encode()).hexdigest()[:16]
+
+
 def predict_dataset(
     classifier: Classifier,
     files: Mapping[str, Path | None],
@@ -41,15 +48,15 @@ def predict_dataset(
     kept: Path | None = None,
     predict: Callable[[Classifier, np.ndarray], Prediction] = Classifier.predict,
 ) -> Run[PredictionTable]:
-    """Predictions of image_id -> file. kept: where what is done is saved between batches, and taken up from.
+    """Predictions of image_id -> file. kept: where progress is saved between batches, and resumed from.
 
-    Images without a file or that cannot be read are in `errors`, with the reason. predict: of a batch, the network's own answer or
-    one put together from several views.
+    Images without a file or that cannot be read are in `errors`, with the reason. predict: the prediction of a batch, from one view
+    or from several combined.
     """
     ids: list[str] = []
     logits: list[np.ndarray] = []
     probabilities: list[np.ndarray] = []
-    errors = {image_id: "no picture file" for image_id, file in files.items() if file is None}
+    errors = {image_id: "no image file" for image_id, file in files.items() if file is None}
     codes = column_names(classifier.card)
 
     def table() -> PredictionTable:

@@ -59,7 +59,7 @@ def test_auto_takes_it_and_another_layer_is_another_engine(classifier: Classifie
     np.testing.assert_allclose(two, one, atol=1e-4 * np.abs(one).max())
 
 
-@pytest.mark.parametrize(("name", "why"), [("branched", "goes round"), ("used_twice", "used 2 times")])
+@pytest.mark.parametrize(("name", "why"), [("branched", "bypasses"), ("used_twice", "used 2 times")])
 def test_what_cannot_be_cut_is_run_by_tensorflow_with_a_note(name: str, why: str) -> None:
     import keras
 
