@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import TrainingError
-from models.architectures.recipe import parse_shares, read_settings
+from core.records import read_yaml
+from models.architectures.recipe import parse_shares
 
 if TYPE_CHECKING:
     from models.architectures.preset import Preset
@@ -72,7 +73,7 @@ def _option(name: str, kind: Any, about: str) -> Any:
 
 def recipe_fields(preset: Preset, given: Mapping[str, Any]) -> dict[str, Any]:
     """Recipe fields of the options that were given: those of the file of settings, then the others."""
-    fields = read_settings(given["settings"], "file of settings") if "settings" in given else {}
+    fields = read_yaml(given["settings"], "settings file", TrainingError, "See docs/training.md.") if "settings" in given else {}
     fields |= given_fields({k: v for k, v in given.items() if k not in ("settings", *PHASES)})
     phases = fields.get("phases") or [p.model_dump() for p in preset.recipe.phases]
     return fields | phases_given(phases, {k: given[k] for k in PHASES if k in given})

@@ -17,6 +17,11 @@ class LesionLensError(Exception):
         return f"{place}{self.what}" + (f" {self.todo}" if self.todo else "")
 
 
+def first_line(error: Exception, most: int = 160) -> str:
+    """The first line of another library's message, to be quoted in one of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 class ImageError(LesionLensError):
     """An image that cannot or must not be decoded."""
 

@@ -8,13 +8,51 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.atomic import write_bytes
-from core.errors import RecordError
+from core.errors import LesionLensError, RecordError
 from core.exports import json_name, plain
 
 R = TypeVar("R")
+MAX_YAML_BYTES = 1 << 20
+
+
+class Checked(BaseModel):
+    """A pydantic model that refuses unknown fields and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def in_words(error: ValidationError | TypeError, what: str) -> str:
+    """The first four problems of fields that do not make a `what`, each with its field and the value given."""
+    if not isinstance(error, ValidationError):
+        return f"is not a valid {what} ({error})."
+    parts = []
+    for problem in error.errors()[:4]:
+        field = ".".join(str(p) for p in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        given = f" (it is {problem['input']!r})" if isinstance(problem.get("input"), str | int | float) else ""
+        parts.append(f"{field}: {message}{given}" if field else message)
+    return "; ".join(dict.fromkeys(parts)) + "."
+
+
+def read_yaml(path: Path, what: str, refusal: type[LesionLensError], todo: str = "") -> dict[str, Any]:
+    """The `field: value` lines of a YAML file, 1 MB at most; refusal: the error raised for any other file."""
+    try:
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise refusal(f"is over 1 MB, too large for a {what}.", path.name)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise refusal(f"cannot be read ({error.strerror}).", str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" near line {mark.line + 1}" if mark else ""
+        raise refusal(f"is not valid YAML{line}.", path.name, "Correct or delete it.") from error
+    if not isinstance(content, dict) or not content:
+        raise refusal(f"is not a {what}: it should consist of `field: value` lines.", path.name, todo)
+    return {str(k): v for k, v in content.items()}
 
 
 def write_record(path: Path, record: object, indent: int | None = 1) -> None:

@@ -1,1 +1,1 @@
-"""A trained network and what its file does not say: safe opening, model card, `Classifier`, card check."""
+"""Trained networks and what their files do not say: safe opening, model card, `Classifier`, card check."""

@@ -1,10 +1,10 @@
 """Card check: which scaling, colour order and class order do labelled images support?
 
-For every candidate card the network predicts the same images. The class order is fitted on half of the
-lesions (assignment on the confusion matrix) and everything is judged on the other half, by the mean area
-under the ROC curve of the classes. A winner is named only if it clearly beats the runner-up on diagnoses
-as common as they are in the dataset, and works when every diagnosis counts the same: a network that only
-tells nevi from everything else can look good on a dataset of nevi. Otherwise the answer is “can't tell”.
+For every candidate card the network predicts the same images. The class order is fitted on half of the lesions
+(assignment on the confusion matrix) and everything is evaluated on the other half, by the mean area under the ROC
+curve of the classes. A winner is named only if it clearly beats the runner-up at the dataset's prevalences, and works
+when all diagnoses are weighted equally: a network that only separates nevi from the rest can look good on a dataset of
+nevi. Otherwise the answer is “can't tell”.
 """
 
 from __future__ import annotations
@@ -13,35 +13,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 from core import diagnoses
 from core.errors import CardError
 from core.runs import Run
+from evaluation.ranking import rank, ranking_figures
 from imaging.decode import read_image
-from imaging.resize import fit_image
 from models.card import SCALINGS, ModelCard, scale_pixels
 from models.classifier import Classifier
 
 MIN_IMAGES = 60
-MIN_A_CLASS = 8  # images of a diagnosis in either half, below which it says nothing
-MIN_DECIDED = 0.005  # a class decided for less often than this is undetermined
-CLEARLY = 0.02  # mean AUC by which a fitted class order must beat the card's before they disagree
-WORKS = 0.60  # lower end of the mean AUC, diagnoses counting the same, below which no card makes the network work
+MIN_A_CLASS = 8  # images of a diagnosis in either half, below which it is left out
+MIN_DECIDED = 0.005  # a class predicted less often than this is undetermined
+CLEARLY = 0.02  # mean AUC by which a fitted class order must beat the card's to contradict it
+WORKS = 0.60  # lower bound of the mean AUC, diagnoses weighted equally, below which no card makes the network work
 REPEATS = 400
 BATCH = 64
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One card tried, judged on the held-out half. auc: mean over diagnoses, each as common as in the
-    dataset, with its 95 % interval; even_auc: the same with diagnoses counting equally, and its lower end;
-    order: for each output the diagnosis it was assigned on the other half, None where undetermined."""
+    """One candidate card, evaluated on the held-out half. auc: mean over diagnoses at the dataset's prevalences, with its 95 %
+    interval; even_auc: the same with diagnoses weighted equally, and its lower bound; order: for each output the diagnosis it
+    was assigned on the other half, None where undetermined."""
 
     scaling: str
     colour_order: str
@@ -55,7 +53,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CardCheck:
-    """candidates: the best first. verdict: "found" or "can't tell", with the reason in words."""
+    """candidates: the best first. verdict: "found" or "can't tell", with its reason."""
 
     verdict: str
     reason: str
@@ -64,7 +62,7 @@ class CardCheck:
     n_lesions: int
     margin: float
     margin_low: float
-    agrees: bool | None  # whether the winner is what the card says; None if there is no winner
+    agrees: bool | None  # whether the winner matches the card; None if there is no winner
 
 
 def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups: Sequence[str], seed: int = 0) -> Run[CardCheck]:
@@ -72,15 +70,15 @@ def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups:
 
     Raises CardError with too few images or classes.
     """
-    images = _fitted(classifier.card, [root / file for file in sample["file"]])
+    images = np.stack([classifier.fit(read_image(root / file)) for file in sample["file"]])
     labels, lesion = sample["check_label"].to_numpy(str), np.unique(np.asarray(groups), return_inverse=True)[1]
-    fit = _half(lesion, seed)
+    fit = (np.random.default_rng(seed).random(int(lesion.max()) + 1) < 0.5)[lesion]  # half of the lesions
     names = tuple(n for n in np.unique(labels) if min((labels[fit] == n).sum(), (labels[~fit] == n).sum()) >= MIN_A_CLASS)
     if len(images) < MIN_IMAGES or len(names) < 2:
         raise CardError(
-            f"cannot be checked on {len(images)} labelled images with {len(names)} diagnoses of {2 * MIN_A_CLASS} or more.",
+            f"cannot be checked (labelled images: {len(images)}; diagnoses with {2 * MIN_A_CLASS} images or more: {len(names)}).",
             classifier.card.name,
-            f"Give at least {MIN_IMAGES} images of two diagnoses.",
+            f"Provide at least {MIN_IMAGES} images of two diagnoses.",
         )
     cards = [classifier.card.model_copy(update={"scaling": s, "colour_order": c}) for s, c in product(SCALINGS, ("rgb", "bgr"))]
     scored, total = [], len(cards) * len(images)
@@ -97,8 +95,8 @@ def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups:
     even = 1 / pd.Series(counts).map(pd.Series(counts).value_counts()).to_numpy(float)
     resampled = _resampled(lesion[held], seed)
     weights = resampled * even * sample["check_share"].to_numpy(float)[held]
-    draws = [_mean_auc(scores[held], labels[held], order, names, weights) for _, scores, order in scored]
-    evenly = [_mean_auc(scores[held], labels[held], order, names, resampled * even) for _, scores, order in scored]
+    draws = [mean_auc(scores[held], labels[held], order, names, weights) for _, scores, order in scored]
+    evenly = [mean_auc(scores[held], labels[held], order, names, resampled * even) for _, scores, order in scored]
     ranking = sorted(range(len(cards)), key=lambda k: -draws[k][0])
     candidates = tuple(_candidate(scored[k][0], scored[k][2], draws[k], evenly[k]) for k in ranking)
     best, second = draws[ranking[0]], draws[ranking[1]]
@@ -106,7 +104,7 @@ def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups:
     low = float(np.percentile(margin, 2.5))
     verdict, reason = _verdict(candidates, float(best[0] - second[0]), low)
     card, scores, _ = scored[ranking[0]]
-    own = _mean_auc(scores[held], labels[held], classifier.card.codes, names, weights)
+    own = mean_auc(scores[held], labels[held], classifier.card.codes, names, weights)
     order_fits = float(np.percentile((best - own)[1:], 2.5)) <= CLEARLY
     same = (card.scaling, card.colour_order) == (classifier.card.scaling, classifier.card.colour_order)
     agrees = (same and order_fits) if verdict == "found" else None
@@ -114,10 +112,10 @@ def check_card(classifier: Classifier, root: Path, sample: pd.DataFrame, groups:
 
 
 def sample_for_check(table: pd.DataFrame, codes: Sequence[str], total: int = 900, seed: int = 0) -> pd.DataFrame:
-    """About `total` labelled rows with files: half shared out evenly among diagnoses, half as they come.
+    """About `total` labelled rows with files: half of them balanced over diagnoses, half in proportion to prevalence.
 
-    Two columns are added: `check_label`, the class the network would give the image, and `check_share`,
-    how common its diagnosis is among the labelled images.
+    Two columns are added: `check_label`, the network's class for the diagnosis, and `check_share`, the prevalence
+    of the diagnosis among the labelled images.
     """
     usable = table.dropna(subset=["diagnosis", "file"])
     classes = usable["diagnosis"]
@@ -133,31 +131,21 @@ def sample_for_check(table: pd.DataFrame, codes: Sequence[str], total: int = 900
 
 def _verdict(candidates: tuple[Candidate, ...], margin: float, low: float) -> tuple[str, str]:
     best, second = candidates[:2]
-    told = f"{best.scaling} {best.colour_order.upper()} (mean AUC {best.auc:.2f} [{best.low:.2f}, {best.high:.2f}])"
+    winner = f"{best.scaling} {best.colour_order.upper()} (mean AUC {best.auc:.2f} [{best.low:.2f}, {best.high:.2f}])"
     other = f"{second.scaling} {second.colour_order.upper()} ({second.auc:.2f})"
     if best.even_low < WORKS:
         return "can't tell", (
-            f"The best is {told}, next {other}; but when every diagnosis counts the same it reaches only "
+            f"The best is {winner}, followed by {other}; but with all diagnoses weighted equally it reaches only "
             f"{best.even_auc:.2f} (at least {best.even_low:.2f}), so no card makes this network work on these images."
         )
     if low <= 0:
-        return "can't tell", f"{told} is ahead of {other} by {margin:.3f}, which chance can explain (from {low:.3f})."
-    return "found", f"{told} beats the runner-up {other} by {margin:.3f} (at least {low:.3f} with 97.5 % confidence)."
-
-
-def _fitted(card: ModelCard, paths: Sequence[Any]) -> np.ndarray:
-    return np.stack([fit_image(read_image(p), card.size, card.resize.geometry, card.resize.interpolation) for p in paths])
-
-
-def _half(groups: np.ndarray, seed: int) -> np.ndarray:
-    """True for the half of the lesions on which the class order is fitted."""
-    side = np.random.default_rng(seed).random(int(groups.max()) + 1) < 0.5
-    return side[groups]
+        return "can't tell", f"{winner} is ahead of {other} by {margin:.3f}, which may be due to chance (lower bound {low:.3f})."
+    return "found", f"{winner} beats the runner-up {other} by {margin:.3f} (at least {low:.3f} with 97.5 % confidence)."
 
 
 def _assign(scores: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> tuple[str | None, ...]:
-    """For each output the diagnosis it fits best, one to one while there are diagnoses left; spare outputs
-    (a network with finer classes) take the diagnosis that makes up most of their decisions, if one does."""
+    """For each output the diagnosis it fits best, one to one while there are diagnoses left; surplus outputs
+    (of a network with finer classes) take the diagnosis that makes up most of their decisions, if one does."""
     decided = scores.argmax(1)
     counts = np.array([[((labels == n) & (decided == k)).sum() for k in range(scores.shape[1])] for n in names], float)
     rates = counts / np.maximum(np.array([[(labels == n).sum()] for n in names]), 1)
@@ -175,7 +163,7 @@ def _assign(scores: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> tup
 
 
 def _resampled(groups: np.ndarray, seed: int) -> np.ndarray:
-    """int (REPEATS + 1, N): how often each row is drawn when lesions are; the first draw is the data."""
+    """int (REPEATS + 1, N): how often each row is drawn when lesions are resampled; the first draw is the data."""
     own = np.unique(groups, return_inverse=True)[1]
     n = int(own.max()) + 1
     rng = np.random.default_rng([seed, 1])
@@ -183,29 +171,18 @@ def _resampled(groups: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([np.ones((1, len(groups)), int), draws])
 
 
-def _mean_auc(scores: np.ndarray, labels: np.ndarray, order: Sequence[str | None], names: Sequence[str], weights: np.ndarray) -> np.ndarray:
-    """Mean AUC over the diagnoses for each draw; a diagnosis no output was assigned counts .5."""
+def mean_auc(scores: np.ndarray, labels: np.ndarray, order: Sequence[str | None], names: Sequence[str], weights: np.ndarray) -> np.ndarray:
+    """Mean AUC over the diagnoses, ties counted half, under each row of weights (B, N); a diagnosis without an output counts .5."""
     values = []
+    rows = np.arange(len(labels))
     for name in names:
         outputs = [k for k, o in enumerate(order) if o == name]
-        if not outputs:
-            values.append(np.full(len(weights), 0.5))
+        if outputs:
+            ranked = rank(scores[:, outputs].sum(1), labels == name, rows, len(rows))
+            values.append(ranking_figures(ranked, weights.T)["auc"])
         else:
-            values.append(weighted_auc(scores[:, outputs].sum(1), labels == name, weights))
+            values.append(np.full(len(weights), 0.5))
     return np.nanmean(np.stack(values), axis=0)
-
-
-def weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUC under each row of integer weights (B, N), ties counted half."""
-    level = rankdata(scores, method="dense").astype(int) - 1
-    n_levels = int(level.max()) + 1
-    pos = np.zeros((len(weights), n_levels))
-    neg = np.zeros_like(pos)
-    np.add.at(pos.T, level[positive], weights[:, positive].T)
-    np.add.at(neg.T, level[~positive], weights[:, ~positive].T)
-    below = np.cumsum(neg, axis=1) - neg / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (pos * below).sum(1) / (pos.sum(1) * neg.sum(1))
 
 
 def _candidate(card: ModelCard, order: tuple[str | None, ...], draws: np.ndarray, evenly: np.ndarray) -> Candidate:
@@ -215,7 +192,7 @@ def _candidate(card: ModelCard, order: tuple[str | None, ...], draws: np.ndarray
 
 
 def as_table(check: CardCheck) -> pd.DataFrame:
-    """A row a candidate, for screens and exports."""
+    """One row per candidate, for screens and exports."""
     return pd.DataFrame(
         [
             (c.scaling, c.colour_order.upper(), c.auc, c.low, c.high, c.even_auc, ", ".join(o or "?" for o in c.order))

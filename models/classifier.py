@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import CardError, ModelFileError
+from core.errors import CardError, ModelFileError, first_line
 from imaging.resize import fit_image
 from models.card import ModelCard, card_path, guess_card, read_card, scale_pixels
 from models.files import FileFacts, inspect_file
@@ -28,7 +28,7 @@ class Prediction:
 
     A single sigmoid unit z gives both classes: logits (−z, z), probabilities (1 − p, p).
     Probabilities of `multi-label` networks need not add up to 1.
-    embedding: float32 (N, D), what the last dense layer reads; None where the network shows no layers.
+    embedding: float32 (N, D), the input of the last dense layer; None where the network's layers are not accessible.
     """
 
     logits: np.ndarray
@@ -41,7 +41,7 @@ class Prediction:
 
 
 class Classifier:
-    """A network that was opened, its card, and its compiled functions."""
+    """An opened network with its card and its compiled functions."""
 
     def __init__(self, network: Any, card: ModelCard, facts: FileFacts) -> None:
         self.network, self.card, self.facts = network, card, facts
@@ -51,8 +51,7 @@ class Classifier:
             self.layers, outputs = trace_layers(network, card.size)
         except (ValueError, TypeError) as error:
             raise CardError(
-                f"asks for {card.height} × {card.width} RGB pictures, which the network does not take "
-                f"({str(error).strip().splitlines()[0][:160]}).",
+                f"does not take the card's {card.height} × {card.width} RGB images ({first_line(error)}).",
                 facts.path.name,
                 "Correct height and width in the card.",
             ) from error
@@ -66,40 +65,40 @@ class Classifier:
 
     @property
     def gradient_scale(self) -> float:
-        """What scores are multiplied by before they are differentiated, and gradients divided by after: float16 would
-        lose small gradients (Micikevicius 2018, arXiv:1710.03740)."""
+        """Loss scale: scores are multiplied by it before they are differentiated, gradients divided by it afterwards, because
+        float16 would lose small gradients (Micikevicius 2018, arXiv:1710.03740)."""
         half = any(getattr(layer, "compute_dtype", "") == "float16" for _, layer in sublayers(self.network))
         return 256.0 if half else 1.0
 
     @property
     def flattens(self) -> bool:
-        """Whether the head flattens the last maps, where averaging gradients is unfaithful."""
+        """Whether the head flattens the last feature maps, where averaging gradients is unfaithful."""
         kinds = [layer.kind for layer in self.layers]
         last_spatial = max((i for i, x in enumerate(self.layers) if x.spatial), default=-1)
         after = kinds[last_spatial + 1 :]
         return any(k in FLATTENING for k in after) and not any(k in POOLING for k in after)
 
     def layer(self, name: str | None = None) -> LayerInfo:
-        """The layer to explain at: the named one, else the default."""
+        """The layer to explain: the named one, else the default."""
         return find_layer(self.layers, name) if name else default_layer(self.layers)
 
     def target_index(self, target: str) -> int:
-        """Where a class stands in the output, by its name or its code; raises CardError."""
+        """The position of a class in the output, by its name or its code; raises CardError."""
         for names in (self.card.classes, self.card.codes):
-            if target in names and names.count(target) == 1:
+            if names.count(target) == 1:
                 return names.index(target)
-        raise CardError(f"{target!r} is none of its classes.", self.card.name, f"Choose: {', '.join(self.card.classes)}.")
+        raise CardError(f"{target!r} is not one of its classes.", self.card.name, f"Choose: {', '.join(self.card.classes)}.")
 
     def prepare(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """uint8 RGB pictures of any size -> float32 (N, H, W, 3) as the network wants them."""
+        """uint8 RGB images of any size -> float32 (N, H, W, 3), preprocessed for the network."""
         return self.scale(np.stack([self.fit(image) for image in images]))
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """A uint8 RGB picture of any size -> uint8 (H, W, 3) at the network's input size."""
+        """A uint8 RGB image of any size -> uint8 (H, W, 3) at the network's input size."""
         return fit_image(image, self.card.size, self.card.resize.geometry, self.card.resize.interpolation)
 
     def scale(self, fitted: np.ndarray) -> np.ndarray:
-        """Fitted uint8 pictures -> float32 in the network's range and colour order."""
+        """Fitted uint8 images -> float32 in the network's range and colour order."""
         return scale_pixels(self.card, fitted)
 
     def logits(self, images: Any) -> Any:
@@ -107,10 +106,7 @@ class Classifier:
         return self.logits_and_embedding(images)[0]
 
     def logits_and_embedding(self, images: Any) -> tuple[Any, Any]:
-        """TensorFlow: prepared images -> logits (N, outputs) and embedding (N, D), float32.
-
-        The embedding is what the last dense layer reads (0 wide where there is no such layer).
-        """
+        """TensorFlow: prepared images -> logits (N, outputs) and embedding (N, D), float32; D is 0 without a last dense layer."""
         import tensorflow as tf
 
         heard: list[Any] = []
@@ -156,7 +152,7 @@ class Classifier:
         return Prediction(logits.numpy(), probabilities.numpy(), embedding.numpy() if self.embedded is not None else None)
 
     def function(self, key: tuple, build: Callable[[], Any]) -> Any:
-        """The compiled function kept under a key, built when it is first asked for."""
+        """The compiled function of a key, built on first use."""
         if key not in self.compiled:
             while len(self.compiled) >= MAX_COMPILED:
                 del self.compiled[next(iter(self.compiled))]
@@ -184,19 +180,15 @@ class Classifier:
         where = f"{self.facts.path.name} and its card"
         if units != wanted:
             raise CardError(
-                f"do not fit: the network has {units} output{'s' if units != 1 else ''}, "
-                f"the card ({card.output}) names {len(card.classes)} classes.",
+                f"do not match: the network has {units} output{'s' if units != 1 else ''}, "
+                f"the card ({card.output}) lists {len(card.classes)} classes.",
                 where,
-                "Name one class an output, in output order; one sigmoid unit takes two classes.",
+                "List one class per output, in output order; one sigmoid unit stands for two classes.",
             )
-        fits = {"softmax": ("softmax", "logits"), "sigmoid": ("sigmoid", "multi-label"), "linear": None}
-        allowed = fits.get(self.head.activation)
+        allowed = {"softmax": ("softmax", "logits"), "sigmoid": ("sigmoid", "multi-label")}.get(self.head.activation)
         if allowed is not None and card.output not in allowed:
-            raise CardError(
-                f"do not fit: the network ends with {self.head.activation}, the card says {card.output}.",
-                where,
-                f"Set output to {allowed[0]}.",
-            )
+            reason = f"do not match: the network ends with {self.head.activation}, the card says {card.output}."
+            raise CardError(reason, where, f"Set output to {allowed[0]}.")
 
 
 def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = False) -> Classifier:
@@ -210,9 +202,7 @@ def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = F
 
 
 def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
-    """`guess_card`, with what only the opened network knows (a file may leave its outputs open)."""
-    from dataclasses import replace
-
+    """`guess_card`, completed by the opened network (a file need not specify its outputs)."""
     shape = tuple(network.inputs[0].shape)
     if facts.input_shape is None and len(shape) == 4:
         facts = replace(facts, input_shape=(shape[1], shape[2], shape[3]))
@@ -226,7 +216,7 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
     channels = facts.input_shape[2] if facts.input_shape else None
     if channels not in (3, None):
         raise ModelFileError(
-            f"takes pictures of {channels} channel{'s' if channels != 1 else ''}; LesionLens shows it RGB.", facts.path.name
+            f"takes images with {channels} channel{'s' if channels != 1 else ''}; LesionLens provides RGB.", facts.path.name
         )
     card = guess_card(facts)
     if outputs is None or len(outputs) == 1:
@@ -235,7 +225,7 @@ def guess_card_for(network: Any, facts: FileFacts) -> ModelCard:
 
 
 def _likeliest(network: Any, outputs: Mapping[str, tuple[int, str]]) -> str:
-    """Of several outputs the one that most looks like classes: softmax before sigmoid before anything else, then the widest."""
+    """Of several outputs the one that looks most like classes: softmax before sigmoid before anything else, then the widest."""
 
     def rank(name: str) -> tuple[int, int]:
         units, looks_like = outputs[name]
@@ -246,15 +236,15 @@ def _likeliest(network: Any, outputs: Mapping[str, tuple[int, str]]) -> str:
 
 
 def _try_outputs(network: Any, size: tuple[int, int]) -> dict[str, tuple[int, str]]:
-    """Every output that gives scores: how many, and which activation they look like, on four pictures of noise."""
+    """Every output with one score per class: its number of classes, and its likely activation, on four images of noise."""
     noise = np.random.default_rng(0).random((4, *size, 3), np.float32)
     named = named_outputs(network, network(noise, training=False))
     flat = {name: np.asarray(x, np.float32) for name, x in named.items() if len(x.shape) == 2}
     if not flat:
         shapes = ", ".join(str(tuple(x.shape)) for x in named.values())
         raise ModelFileError(
-            f"gives output of shape {shapes}, not one score a class.",
-            todo="Open a classifier; segmentation and detection networks do not fit.",
+            f"has output of shape {shapes}, not one score per class.",
+            todo="Open a classifier; segmentation and detection networks are not supported.",
         )
     return {name: _looks_like(outputs) for name, outputs in flat.items()}
 

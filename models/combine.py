@@ -1,11 +1,12 @@
-"""Better predictions from the same networks: several put together, and scores brought to another mix of diagnoses.
+"""Better predictions from the same networks: ensembles, and scores corrected for another prevalence of the classes.
 
-Each gives a prediction table like any other.
+Each results in a prediction table like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,25 +17,25 @@ SMALLEST = 1e-12  # probability, before its logarithm is taken
 
 
 def mean(members: Sequence[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
-    """Weighted mean of probabilities float (N, C) of each member; all alike without weights."""
+    """Weighted mean of probabilities float (N, C) of each member; equal weights by default."""
     return np.average(np.stack(members), axis=0, weights=weights)
 
 
 def majority(members: Sequence[np.ndarray], _: np.ndarray | None = None) -> np.ndarray:
-    """Share of the members that decide for each class; the mean of their scores settles what is tied."""
+    """Share of the members that vote for each class; ties are broken by the mean of their scores."""
     votes = np.stack([np.eye(m.shape[1])[m.argmax(axis=1)] for m in members]).mean(axis=0)
-    settled = votes + 1e-6 * mean(members)
-    return np.asarray(settled / settled.sum(axis=1, keepdims=True))
+    untied = votes + 1e-6 * mean(members)
+    return np.asarray(untied / untied.sum(axis=1, keepdims=True))
 
 
 WAYS: dict[str, Callable[[Sequence[np.ndarray], np.ndarray | None], np.ndarray]] = {"mean": mean, "weighted": mean, "majority": majority}
 
 
 def fit_weights(members: Sequence[np.ndarray], true: np.ndarray) -> np.ndarray:
-    """float (M,) that add up to 1, under which the mean is likeliest.
+    """float (M,) summing to 1, the maximum-likelihood weights of the mean.
 
-    members: probabilities float (N, C) of images that none of them learned from, true int (N,). By expectation–maximisation, the
-    members being the parts of a mixture (Dempster 1977, doi:10.1111/j.2517-6161.1977.tb01600.x): the loss has one minimum.
+    members: probabilities float (N, C) of images that none of them was trained on, true int (N,). By expectation–maximisation, the
+    members being the components of a mixture (Dempster 1977, doi:10.1111/j.2517-6161.1977.tb01600.x): the loss has one minimum.
     """
     of_true = np.stack([m[np.arange(len(true)), true] for m in members])  # (M, N)
     weights = np.full(len(members), 1 / len(members))
@@ -48,13 +49,13 @@ def fit_weights(members: Sequence[np.ndarray], true: np.ndarray) -> np.ndarray:
 
 
 def put_together(tables: Sequence[PredictionTable], way: str, weights: np.ndarray | None = None) -> PredictionTable:
-    """The images that all members have scores for, in the first one's order. Raises PredictionsError if they do not fit together."""
+    """The ensemble's scores of the images that all members have, in the first one's order. Raises PredictionsError if they do not match."""
     tables = [by_code(t) for t in tables]
     first = tables[0]
     for other in tables[1:]:
         if set(other.classes) != set(first.classes):
             raise PredictionsError(
-                f"the members decide between other classes: {', '.join(first.classes)}; {', '.join(other.classes)}.",
+                f"the members have different classes: {', '.join(first.classes)}; {', '.join(other.classes)}.",
                 todo="Give --rename or --classes so that they agree.",
             )
     common = set.intersection(*(set(t.image_ids) for t in tables))
@@ -64,10 +65,11 @@ def put_together(tables: Sequence[PredictionTable], way: str, weights: np.ndarra
     members = [aligned(t, ids, first.classes) for t in tables]
     missing = {i: "not scored by every member" for t in tables for i in (*t.image_ids, *t.errors)}
     errors = {i: reason for i, reason in missing.items() if i not in common}
-    told = {f"member {k + 1}": t.about.get("model", t.about.get("file", "?")) for k, t in enumerate(tables)}
+    about = {"ensemble": way}
+    about |= {f"member {k}": t.about.get("model", t.about.get("file", "?")) for k, t in enumerate(tables, 1)}
     if weights is not None:
-        told |= {f"weight {k + 1}": f"{w:.4f}" for k, w in enumerate(weights)}
-    return PredictionTable(tuple(ids), first.classes, WAYS[way](members, weights), None, errors, {"ensemble": way, **told})
+        about |= {f"weight {k}": f"{w:.4f}" for k, w in enumerate(weights, 1)}
+    return PredictionTable(tuple(ids), first.classes, WAYS[way](members, weights), None, errors, about)
 
 
 def aligned(table: PredictionTable, image_ids: Sequence[str], classes: Sequence[str]) -> np.ndarray:
@@ -76,19 +78,16 @@ def aligned(table: PredictionTable, image_ids: Sequence[str], classes: Sequence[
     return table.probabilities[np.array([row[i] for i in image_ids])][:, [table.classes.index(c) for c in classes]]
 
 
-def correct_prior(table: PredictionTable, taught: Mapping[str, float], wanted: Mapping[str, float] | None = None) -> PredictionTable:
-    """Scores divided by the share of each class in training, times the share wanted (all alike without one), brought back to a
-    sum of 1 (Saerens 2002, doi:10.1162/089976602753284446; Steppan & Hanke 2020). Raises PredictionsError for a class without a share.
+def correct_prior(table: PredictionTable, trained: Mapping[str, float], wanted: Mapping[str, float] | None = None) -> PredictionTable:
+    """Scores divided by the prevalence of each class in training, times the prevalence wanted (uniform by default), renormalised
+    (Saerens 2002, doi:10.1162/089976602753284446; Steppan & Hanke 2020). Raises PredictionsError for a class without a prevalence.
     """
-    missing = [c for c in table.classes if taught.get(c, 0) <= 0]
+    missing = [c for c in table.classes if trained.get(c, 0) <= 0]
     if missing:
-        raise PredictionsError(
-            f"the share of {missing[0]!r} in training is not known, or nothing.", todo="Name every class with its share."
-        )
-    ratio = np.array([(wanted or {}).get(c, 1.0) / taught[c] for c in table.classes])
+        raise PredictionsError(f"the share of {missing[0]!r} in training is unknown or zero.", todo="Give the share of every class.")
+    ratio = np.array([(wanted or {}).get(c, 1.0) / trained[c] for c in table.classes])
     scores = table.probabilities * ratio
     total = scores.sum(axis=1, keepdims=True)
     scores = np.where(total > 0, scores / np.where(total > 0, total, 1), table.probabilities)
-    shares = ", ".join(f"{c} {taught[c]:.4f}" for c in table.classes)
-    about = {**table.about, "prior_divided_by": shares}
-    return PredictionTable(table.image_ids, table.classes, scores, None, table.errors, about)
+    about = {**table.about, "prior_divided_by": ", ".join(f"{c} {trained[c]:.4f}" for c in table.classes)}
+    return replace(table, probabilities=scores, logits=None, about=about)

@@ -1,7 +1,7 @@
 """From a network's output back to its logits.
 
-A class is explained by its logit, not by the probability: a saturated softmax or sigmoid has no
-gradient left. So the last activation is taken off while the network runs, and applied afterwards.
+A class is explained by its logit, not by its probability: a saturated softmax or sigmoid has no gradient left.
+So the last activation is removed while the network runs, and applied afterwards.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ POOLING = frozenset(
 
 @dataclass(frozen=True)
 class Head:
-    """The layer that gives the output, and the activation it ends with.
+    """The output layer and its activation.
 
-    exact: the logits are the network's own; else (an output layer of another kind) they are the
-    logarithms of the probabilities, which differ by a constant an image under softmax.
+    exact: the logits are the network's own; else (an output layer of another kind) they are the logarithms of the
+    probabilities, which under softmax differ by a constant per image.
     """
 
     layer: Any
@@ -35,7 +35,7 @@ class Head:
 
 
 def find_head(model: Any, name: str | None = None) -> Head:
-    """The layer that gives the output (of several: the named one), looked for through nested networks."""
+    """The output layer (of several outputs, the named one's), searched through nested networks."""
     names = output_names(model)
     layer = _output_layer(model, names.index(name) if name in names else 0)
     kind = type(layer).__name__
@@ -50,7 +50,7 @@ def find_head(model: Any, name: str | None = None) -> Head:
 
 @contextmanager
 def bare_logits(head: Head) -> Iterator[None]:
-    """While open, the network gives its logits instead of probabilities."""
+    """While open, the network returns logits instead of probabilities."""
     if head.activation == "linear" or not head.exact:
         yield
     elif type(head.layer).__name__ in ("Softmax", "Activation"):
@@ -58,7 +58,7 @@ def bare_logits(head: Head) -> Iterator[None]:
             yield
     else:
         activation = head.layer.activation
-        head.layer.activation = _linear
+        head.layer.activation = lambda logits: logits
         try:
             yield
         finally:
@@ -66,12 +66,12 @@ def bare_logits(head: Head) -> Iterator[None]:
 
 
 def output_names(model: Any) -> list[str]:
-    """What a network calls its outputs, in order; empty for a SavedModel, whose outputs name themselves."""
+    """The names of a network's outputs, in order; empty for a SavedModel, which returns them by name."""
     return [str(name) for name in getattr(model, "output_names", None) or []]
 
 
 def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
-    """A network's outputs by name; double names get their number behind them."""
+    """A network's outputs by name, or by number if names are missing or not unique."""
     if isinstance(outputs, dict):
         return {str(k): v for k, v in outputs.items()}
     if not isinstance(outputs, (list, tuple)):
@@ -86,7 +86,7 @@ def class_output(model: Any, outputs: Any, name: str | None = None) -> Any:
     """The tensor (N, classes) of a network's outputs that is the classifier's.
 
     name: which of several; a network with one output needs none.
-    Raises CardError where a choice is missing or wrong, ModelFileError where it gives no scores.
+    Raises CardError where a choice is missing or wrong, ModelFileError where it has no scores.
     """
     named = named_outputs(model, outputs)
     if len(named) == 1:
@@ -94,18 +94,14 @@ def class_output(model: Any, outputs: Any, name: str | None = None) -> Any:
     elif name in named:
         chosen = named[name]
     else:
-        said = f"output {name!r} is not there" if name else f"the network has {len(named)} outputs"
-        raise CardError(f"does not say which output to read: {said}.", "card", f"Set output_name to one of: {', '.join(named)}.")
+        reason = f"there is no output {name!r}" if name else f"the network has {len(named)} outputs"
+        raise CardError(f"does not say which output to read: {reason}.", "card", f"Set output_name to one of: {', '.join(named)}.")
     if len(chosen.shape) != 2:
         raise ModelFileError(
-            f"gives output of shape {tuple(chosen.shape)}, not one score a class.",
-            todo="Open a classifier; segmentation and detection networks do not fit.",
+            f"has output of shape {tuple(chosen.shape)}, not one score per class.",
+            todo="Open a classifier; segmentation and detection networks are not supported.",
         )
     return chosen
-
-
-def _linear(x: Any) -> Any:
-    return x
 
 
 def _output_layer(model: Any, index: int = 0) -> Any:

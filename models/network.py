@@ -1,4 +1,4 @@
-"""A checked file -> a network in memory. The only place that asks Keras to read a file."""
+"""A checked file -> a network in memory. The only place where Keras reads a file."""
 
 from __future__ import annotations
 
@@ -6,45 +6,42 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-from core.errors import ModelFileError
+from core.errors import ModelFileError, first_line
 from models.files import FileFacts
 
 
 def open_network(facts: FileFacts) -> Any:
     """A callable `network(images, training=False)`; Keras models also have `.layers`.
 
-    Keras 3 reads the file; what it refuses of Keras 2 is read by tf-keras, which is Keras 2 kept alive.
-    A SavedModel is wrapped so that it is called the same way, but shows no layers.
-    Raises ModelFileError with the first line of what the last reader said.
+    Keras 3 reads the file; Keras 2 files that it refuses are read by tf-keras, the legacy package of Keras 2.
+    A SavedModel is wrapped so that it is called the same way, but its layers are not accessible.
+    Raises ModelFileError with the first line of each reader's message.
     """
     import_tensorflow()
-    readers = _READERS[facts.format]
+    readers = [_read_saved_model] if facts.format == "savedmodel" else [_read_keras3, _read_keras2] if facts.keras2 else [_read_keras3]
     problems: list[str] = []
-    for reads, reader in readers:
-        if not reads(facts):
-            continue
+    for reader in readers:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 network = reader(facts)
-        except Exception as error:  # whatever a reader stumbles over is a problem of the file
-            problems.append(_first_line(error))
+        except Exception as error:  # whatever a reader fails on is a problem of the file
+            problems.append(f"{type(error).__name__}: {first_line(error, 200)}")
             continue
         if facts.format != "savedmodel" and len(network.inputs) != 1:
-            raise ModelFileError(f"takes {len(network.inputs)} inputs; a classifier of photographs takes one.", facts.path.name)
+            raise ModelFileError(f"takes {len(network.inputs)} inputs; an image classifier takes one.", facts.path.name)
         return network
     raise ModelFileError(
         f"cannot be rebuilt as a network ({'; then '.join(problems)}).",
         facts.path.name,
-        "Open it where it was trained and save it with model.save('name.keras').",
+        "Open it in the environment it was trained in and save it with model.save('name.keras').",
     )
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow without the lines it prints about processors; errors still come through."""
+    """Import TensorFlow without the messages it prints about the hardware; exceptions still get through."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -62,7 +59,7 @@ def import_tensorflow() -> None:
 
 
 class SavedModelNetwork:
-    """The serving signature of a SavedModel, called like a Keras model. It shows no layers."""
+    """The serving signature of a SavedModel, called like a Keras model. Its layers are not accessible."""
 
     layers: tuple = ()
 
@@ -77,7 +74,7 @@ class SavedModelNetwork:
         self._call = signatures[key]
         inputs = self._call.structured_input_signature[1]
         if len(inputs) != 1:
-            raise ModelFileError(f"takes {len(inputs)} inputs; a classifier of photographs takes one.")
+            raise ModelFileError(f"takes {len(inputs)} inputs; an image classifier takes one.")
         self._input, spec = next(iter(inputs.items()))
         self.inputs = [spec]
         self.dtype = spec.dtype
@@ -103,7 +100,7 @@ def _read_keras2(facts: FileFacts) -> Any:
 
 
 def _application_layers(package: str) -> dict[str, Any]:
-    """Layers that Keras' own Inception-ResNet and ConvNeXt define for themselves, which HDF5 files do not find."""
+    """Custom layers of Keras' own Inception-ResNet and ConvNeXt, which HDF5 files cannot locate."""
     found: dict[str, Any] = {}
     for module, names in (("inception_resnet_v2", ("CustomScaleLayer",)), ("convnext", ("LayerScale", "StochasticDepth"))):
         holder = importlib.import_module(f"{package}.{module}")
@@ -113,16 +110,3 @@ def _application_layers(package: str) -> dict[str, Any]:
 
 def _read_saved_model(facts: FileFacts) -> Any:
     return SavedModelNetwork(str(facts.path))
-
-
-# format -> readers in the order they are tried, each with the files it is for
-_READERS: dict[str, tuple[tuple[Callable[[FileFacts], bool], Callable[[FileFacts], Any]], ...]] = {
-    "keras": ((lambda f: True, _read_keras3), (lambda f: f.keras2, _read_keras2)),
-    "hdf5": ((lambda f: True, _read_keras3), (lambda f: f.keras2, _read_keras2)),
-    "savedmodel": ((lambda f: True, _read_saved_model),),
-}
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

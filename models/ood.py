@@ -1,4 +1,4 @@
-"""What a network makes of many images at several depths, in one pass: the features that out-of-distribution scores go by."""
+"""A network's features at several depths, in one pass over many images: the input of out-of-distribution scores."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from models.layers import LayerInfo, listening, sublayers
 from models.stream import stream_batches
 
 DEPTHS = 6
-MOST = 256  # channels read at a depth, spread over all of them; more would need more images than people have
+MOST = 256  # channels used at each depth, evenly spaced; more would need more images than most datasets have
 WIDEST = 2048  # of an embedding
 
 
 def tapped(classifier: Classifier) -> list[LayerInfo]:
-    """The layers whose maps are read: spread from input to output over those that compute a picture."""
+    """The layers whose feature maps are used: spatial ones, spread evenly from input to output."""
     layers = [x for x in classifier.layers if x.explainable]
     return [layers[k] for k in sorted({round(k) for k in np.linspace(0, len(layers) - 1, DEPTHS)})] if layers else []
 
 
 def features(classifier: Classifier, prepared: np.ndarray) -> Features:
-    """Of one batch of prepared images: mean and standard deviation of each channel over the picture at each depth."""
+    """Of one batch of prepared images: spatial mean and standard deviation of each channel at each depth."""
     run = classifier.function(("ood",), lambda: _build(classifier))
     logits, probabilities, embedding, *pooled = (x.numpy() for x in run(prepared))
     known = embedding if classifier.embedded is not None else None
     if not pooled and known is not None:
-        pooled = [known]  # a network without pictures inside still has its last features
+        pooled = [known]  # a network without spatial layers still has its embedding
     return Features(tuple(pooled), known, logits, probabilities)
 
 
 def features_of(
     classifier: Classifier, pictures: Sequence[Any], read: Callable[[Any], np.ndarray] = read_image
 ) -> Run[tuple[list[int], Features]]:
-    """The places of the pictures that could be read, and their features. pictures: files, or what `read` makes uint8 RGB of."""
+    """The positions of the images that could be read, and their features. pictures: files, or whatever `read` turns into uint8 RGB."""
     rows: list[int] = []
     found: list[Features] = []
     done = 0
@@ -60,7 +60,7 @@ def features_of(
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """Batches one after the other."""
+    """Batches, concatenated."""
     embedding = None if parts[0].embedding is None else np.concatenate([p.embedding for p in parts if p.embedding is not None])
     return Features(
         tuple(np.concatenate(depth) for depth in zip(*(p.pooled for p in parts), strict=True)),
@@ -71,15 +71,15 @@ def joined(parts: Sequence[Features]) -> Features:
 
 
 def write_reference(reference: Reference, about: Mapping[str, str], path: Path) -> None:
-    """One file of named arrays, whole or not there."""
+    """One file of named arrays, written atomically."""
     buffer = BytesIO()
-    told = np.frombuffer(json.dumps(dict(about)).encode(), np.uint8)
-    np.savez_compressed(buffer, allow_pickle=False, about=told, **dict(arrays(reference)))
+    metadata = np.frombuffer(json.dumps(dict(about)).encode(), np.uint8)
+    np.savez_compressed(buffer, allow_pickle=False, about=metadata, **dict(arrays(reference)))
     write_bytes(path, buffer.getvalue())
 
 
 def read_reference(path: Path) -> tuple[Reference, dict[str, str]] | None:
-    """What `write_reference` kept; None where there is nothing, or nothing of this kind."""
+    """What `write_reference` saved; None if there is no such file, or another kind of file."""
     if not path.exists():
         return None
     try:
@@ -87,7 +87,7 @@ def read_reference(path: Path) -> tuple[Reference, dict[str, str]] | None:
             content = {name: kept[name] for name in kept.files}
         return from_arrays(content), json.loads(content["about"].tobytes())
     except (KeyError, ValueError, OSError, IndexError, EOFError, BadZipFile):
-        return None  # torn, or of an older kind: it is made anew
+        return None  # truncated, or of an older version: it is computed again
 
 
 def _build(classifier: Classifier) -> Any:
@@ -121,7 +121,7 @@ def _pooled(maps: Any) -> Any:
 
 
 def _few(values: Any, most: int) -> Any:
-    """At most so many of the last axis, spread over all."""
+    """At most `most` entries of the last axis, evenly spaced."""
     import tensorflow as tf
 
     wide = values.shape[-1]

@@ -1,4 +1,4 @@
-"""An operator's policy: what they want said for which score. Off until switched on for a classifier.
+"""An operator's policy: which recommendation to show for which score. Off until switched on for a classifier.
 
 A policy is the operator's own rule with its source. LesionLens shows it as theirs, never as advice.
 """
@@ -8,28 +8,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from core.errors import CardError
+from core.records import Checked, in_words, read_yaml
 from models.card import ModelCard
 
 EXAMPLE = Path(__file__).parent / "policy_alexanderson2024.yaml"
 
 
-class Band(BaseModel):
-    """From this share of benign probability on, say this."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Band(Checked):
+    """The text for benign probabilities from this one up to the next band's."""
 
     benign_at_least: float = Field(ge=0, le=1)
     say: str = Field(min_length=1, max_length=500)
 
 
-class Policy(BaseModel):
-    """Bands by benign probability, the highest first, and what is said of any malignant decision."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Policy(Checked):
+    """Bands by benign probability, the highest first, and the text for a malignant predicted class."""
 
     name: str = Field(min_length=1)
     operator: str = Field(min_length=1)
@@ -41,7 +37,7 @@ class Policy(BaseModel):
     def _bands_fall(self) -> Policy:
         limits = [band.benign_at_least for band in self.bands]
         if limits != sorted(set(limits), reverse=True):
-            raise ValueError("bands must fall from the highest limit to the lowest, each different")
+            raise ValueError("bands must be in order from the highest limit to the lowest, without repeats")
         if limits[-1] != 0:
             raise ValueError("the last band must begin at 0, so that every score has one")
         return self
@@ -50,20 +46,15 @@ class Policy(BaseModel):
 def read_policy(path: Path) -> Policy:
     """The policy in a YAML file; raises CardError naming the field."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Policy(**content)
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise CardError(f"is no policy ({error}).", path.name) from error
+        return Policy(**read_yaml(path, "policy", CardError))
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(p) for p in problem["loc"]) or "policy"
-        raise CardError(f"{field}: {problem['msg'].removeprefix('Value error, ')}.", path.name) from error
+        raise CardError(in_words(error, "policy"), path.name) from error
 
 
 def apply_policy(policy: Policy, card: ModelCard, probabilities: np.ndarray) -> str:
-    """What the operator wants said of one image's (C,) probabilities.
+    """The operator's text for one image's (C,) probabilities.
 
-    Raises CardError if the card does not say which classes are malignant, or only guesses it.
+    Raises CardError if the card does not state which classes are malignant, or only guesses it.
     """
     if not card.malignant or "malignant" in card.guessed:
         raise CardError("names no malignant classes.", card.name, "State them in the model card first.")

@@ -1,11 +1,11 @@
-"""Predictions on disk: ours (Parquet or CSV with class codes) and strangers' (any column names, no ids)."""
+"""Predictions on disk: our own files (Parquet or CSV with class codes) and other tools' (any column names, no ids)."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import yaml
 
 from core import diagnoses
 from core.atomic import whole
-from core.errors import PredictionsError
+from core.errors import PredictionsError, first_line
 from models.card import ModelCard
 
 MAX_BYTES = 2 * 1024**3
@@ -26,9 +26,9 @@ KEY = b"lesionlens"
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """probabilities: float (N, C) for N different image_ids, classes by code; logits (N, C) or None.
+    """probabilities: float (N, C) for N unique image_ids, classes by code; logits (N, C) or None.
 
-    errors: image ids that got no prediction, with the reason. about: version, hashes, parameters.
+    errors: image ids without a prediction, with the reason. about: version, hashes, parameters.
     """
 
     image_ids: tuple[str, ...]
@@ -42,10 +42,10 @@ class PredictionTable:
         if self.probabilities.shape != (len(self.image_ids), len(self.classes)):
             raise ValueError(f"scores {self.probabilities.shape} for {len(self.image_ids)} images, {len(self.classes)} classes")
         if len(set(self.classes)) != len(self.classes) or len(set(self.image_ids)) != len(self.image_ids):
-            raise ValueError("classes and image ids must differ")
+            raise ValueError("classes and image ids must be unique")
 
     def frame(self) -> pd.DataFrame:
-        """image_id, a probability column a class, `<class>_logit` where known."""
+        """image_id, one probability column per class, `<class>_logit` where known."""
         data: dict[str, object] = {"image_id": list(self.image_ids)}
         data |= {c: self.probabilities[:, k] for k, c in enumerate(self.classes)}
         if self.logits is not None:
@@ -54,12 +54,12 @@ class PredictionTable:
 
 
 def column_names(card: ModelCard) -> tuple[str, ...]:
-    """The names of a card's outputs in a predictions file: codes, but the card's own name where two share a code."""
+    """The names of a card's outputs in a predictions file: codes, or the card's own names where two share a code."""
     return tuple(c if card.codes.count(c) == 1 else n for c, n in zip(card.codes, card.classes, strict=True))
 
 
 def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    """Outputs of the same diagnosis (two kinds of benign keratosis) become one class, their scores added."""
+    """Outputs of the same diagnosis (two kinds of benign keratosis) merged into one class, their scores added."""
     unique = tuple(dict.fromkeys(codes))
     if len(unique) == len(codes):
         return unique, probabilities
@@ -67,14 +67,14 @@ def merge_classes(codes: Sequence[str], probabilities: np.ndarray) -> tuple[tupl
 
 
 def by_code(table: PredictionTable) -> PredictionTable:
-    """The same with classes by their codes, those of one diagnosis made one; logits cannot be added and are left out where they were."""
+    """The same with classes by their codes, merged by diagnosis; logits cannot be added and are dropped if any are merged."""
     codes, merged = merge_classes([diagnoses.code_or_name(c) for c in table.classes], table.probabilities)
     logits = table.logits if len(codes) == len(table.classes) else None
-    return PredictionTable(table.image_ids, codes, merged, logits, table.errors, table.about)
+    return replace(table, classes=codes, probabilities=merged, logits=logits)
 
 
 def write_predictions(table: PredictionTable, path: Path) -> None:
-    """Parquet with `about` and `errors` as schema metadata, all at once or not at all."""
+    """Parquet with `about` and `errors` as schema metadata, written atomically."""
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
     about = json.dumps({"about": dict(table.about), "errors": dict(table.errors), "classes": table.classes}).encode()
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
@@ -85,40 +85,37 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
 def read_predictions(
     path: Path, classes: Sequence[str] | None = None, rename: Mapping[str, str] | None = None, row_order: Sequence[str] | None = None
 ) -> PredictionTable:
-    """Predictions of any table: score columns named by code, long name, `prob_<class>` or by number.
+    """Predictions in any table: score columns named by code, long name, `prob_<class>` or by number.
 
-    classes: class of output 0, 1, 2… where columns are numbered. rename: label -> code, before the
-    vocabulary is asked. row_order: image ids for a file without ids, which must have as many rows.
+    classes: class of output 0, 1, 2… if columns are numbered. rename: label -> code, takes precedence over the vocabulary.
+    row_order: image ids for a file without ids, which must have as many rows.
     Raises PredictionsError naming the column or row.
     """
-    frame, kept = _read(path)
-    about, errors = dict(kept.get("about", {})), dict(kept.get("errors", {}))
-    ours = "classes" in kept and classes is None and not rename  # then the columns are what they are called
-    if ours:
-        columns = {str(c): str(c) for c in kept["classes"]}
-    else:
-        columns = _score_columns(frame, classes, rename or {}, path.name)
+    frame, metadata = _read(path)
+    about, errors = dict(metadata.get("about", {})), dict(metadata.get("errors", {}))
+    ours = "classes" in metadata and classes is None and not rename  # then the columns are named by class
+    columns = {str(c): str(c) for c in metadata["classes"]} if ours else _score_columns(frame, classes, rename or {}, path.name)
     ids = _image_ids(frame, row_order, path.name)
     try:
         scores = frame[list(columns)].to_numpy(dtype=float)
     except (ValueError, TypeError) as error:
-        raise PredictionsError(f"holds scores that are no numbers ({error}).", path.name) from error
+        raise PredictionsError(f"has scores that are not numbers ({error}).", path.name) from error
     wrong = ~np.isfinite(scores).all(axis=1)
     errors |= {ids[i]: "no score in the file" for i in np.flatnonzero(wrong)}
     ids, scores = [i for i, w in zip(ids, wrong, strict=True) if not w], scores[~wrong]
     if len(scores) == 0:
-        raise PredictionsError("holds no row with a score in every class.", path.name)
+        raise PredictionsError("has no row with a score for every class.", path.name)
     outside = (scores < -1e-6) | (scores > 1 + 1e-6)
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise PredictionsError(
-            f"holds {scores[row, column]:.4g} in column {list(columns)[column]!r} for {ids[row]}; scores lie in 0…1.",
+            f"has {scores[row, column]:.4g} in column {list(columns)[column]!r} for {ids[row]}; scores must lie in 0…1.",
             path.name,
-            "Write probabilities, not logits.",
+            "Save probabilities, not logits.",
         )
     repeated = pd.Index(ids)[pd.Index(ids).duplicated()]
     if len(repeated):
-        raise PredictionsError(f"names {repeated[0]!r} more than once.", path.name, "Keep one row an image.")
+        raise PredictionsError(f"lists {repeated[0]!r} more than once.", path.name, "Keep one row per image.")
     names = tuple(columns.values())
     codes, merged = (names, scores) if ours else merge_classes(names, scores)
     logit_names = [f"{c}_logit" for c in columns]
@@ -134,7 +131,7 @@ def read_rename(path: Path) -> dict[str, str]:
         if path.suffix.lower() in (".yaml", ".yml", ".json"):
             content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict):
-                raise ValueError("it is no mapping of labels to codes")
+                raise ValueError("it is not a mapping from labels to codes")
             return {str(k): str(v) for k, v in content.items()}
         frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None)
         return dict(zip(frame[0].str.strip(), frame[1].str.strip(), strict=True))
@@ -153,8 +150,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         frame.columns = pd.Index([str(c).strip() for c in frame.columns])
         return frame, {}
     except (OSError, ValueError, pd.errors.ParserError, pa.ArrowException) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PredictionsError(f"cannot be read as a table ({reason}).", path.name) from error
+        raise PredictionsError(f"cannot be read as a table ({first_line(error)}).", path.name) from error
 
 
 _PREFIX = re.compile(r"^(prob(ability)?|p|pred|score|class)[ _.:-]+|[ _.:-]+(prob(ability)?|score)$", re.IGNORECASE)
@@ -174,7 +170,7 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         if all(code(name) in named for name in classes):
             return {named[code(name)]: code(name) for name in classes}
         raise PredictionsError(
-            f"has no score columns for the {len(classes)} classes given.",
+            f"does not have score columns for all {len(classes)} classes given.",
             where,
             f"Its columns are: {', '.join(map(str, frame.columns[:20]))}.",
         )
@@ -187,9 +183,9 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
             found[str(column)] = known
     if len(found) < 2:
         raise PredictionsError(
-            "has no score columns whose class is known.",
+            "does not have score columns of two known classes or more.",
             where,
-            f"Name the classes in output order: --classes nv,mel,… Its columns: {', '.join(map(str, frame.columns[:20]))}.",
+            f"Give the classes in output order: --classes nv,mel,… Its columns: {', '.join(map(str, frame.columns[:20]))}.",
         )
     return found
 
@@ -197,11 +193,11 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
 def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str) -> list[str]:
     if row_order is not None:
         if len(row_order) != len(frame):
-            raise PredictionsError(f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs as many.", where)
+            raise PredictionsError(f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs the same number.", where)
         return list(row_order)
     lower = {str(c).lower(): c for c in frame.columns}
     column = next((lower[a] for a in ("image_id", "isic_id", "image_name", "image", "filename", "file") if a in lower), None)
     if column is None:
-        raise PredictionsError("names no images (no column image_id).", where, "If its rows stand in the dataset's order, say --row-order.")
+        raise PredictionsError("names no images (no column image_id).", where, "If its rows are in the dataset's order, add --row-order.")
     names = frame[column].astype(str).str.replace("\\", "/", regex=False)
     return [re.sub(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", "", n, flags=re.IGNORECASE) for n in names]

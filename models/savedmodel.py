@@ -1,7 +1,7 @@
 """Which operations a SavedModel would run, read straight from its protocol buffer.
 
-TensorFlow's own classes are not used, so that nothing has to be imported (4–9 s) before a strange
-file has been looked at. The few fields needed: SavedModel.meta_graphs = 2; MetaGraphDef.graph_def = 2;
+TensorFlow's own classes are not used, so that nothing has to be imported (4–9 s) before an untrusted
+file has been inspected. The few fields needed: SavedModel.meta_graphs = 2; MetaGraphDef.graph_def = 2;
 GraphDef.node = 1, .library = 2; FunctionDefLibrary.function = 1; FunctionDef.signature = 1 (name = 1),
 .node_def = 3; NodeDef.op = 2.
 """
@@ -16,45 +16,11 @@ from core.errors import ModelFileError
 MAX_PB_BYTES = 512 * 1024**2
 
 # operations that run Python, reach for files or processes, or load libraries
-_FORBIDDEN = (
-    "PyFunc",
-    "EagerPyFunc",
-    "PyFuncStateless",
-    "ReadFile",
-    "WriteFile",
-    "MatchingFiles",
-    "WholeFileReader",
-    "TextLineReader",
-    "FixedLengthRecordReader",
-    "TFRecordReader",
-    "IdentityReader",
-    "LMDBReader",
-    "TextLineDataset",
-    "TFRecordDataset",
-    "FixedLengthRecordDataset",
-    "InitializeTableFromTextFile",
-    "Save",
-    "SaveSlices",
-    "Restore",
-    "RestoreSlice",
-    "LoadLibrary",
-    "PrintV2",
-    "Print",
-    "AssetFile",
-    "DebugIdentity",
-    "XlaLaunch",
-    "RemoteCall",
-    "RpcCall",
-    "RpcServer",
-    "SnapshotDataset",
-    "SaveDataset",
-    "LoadDataset",
-    "CacheDataset",
-    "ExperimentalCSVDataset",
-    "SqlDataset",
-    "GeneratorDataset",
-    "ReadVariableFromFile",
-)
+_FORBIDDEN = """PyFunc EagerPyFunc PyFuncStateless ReadFile WriteFile MatchingFiles WholeFileReader TextLineReader
+    FixedLengthRecordReader TFRecordReader IdentityReader LMDBReader TextLineDataset TFRecordDataset
+    FixedLengthRecordDataset InitializeTableFromTextFile Save SaveSlices Restore RestoreSlice LoadLibrary
+    PrintV2 Print AssetFile DebugIdentity XlaLaunch RemoteCall RpcCall RpcServer SnapshotDataset SaveDataset
+    LoadDataset CacheDataset ExperimentalCSVDataset SqlDataset GeneratorDataset ReadVariableFromFile""".split()
 FORBIDDEN = frozenset(_FORBIDDEN) | {f"{name}V2" for name in _FORBIDDEN} | {f"{name}V3" for name in _FORBIDDEN}
 
 # every SavedModel saves and restores its own variables with these, inside functions of these names
@@ -63,7 +29,7 @@ _CHECKPOINT_FUNCTIONS = ("__inference__traced_save", "__inference__traced_restor
 
 
 def check_saved_model(pb: Path) -> list[str]:
-    """Sentences about operations that an untrusted SavedModel may not hold; empty if there are none."""
+    """The operations in it that are forbidden in an untrusted SavedModel, in words; empty if there are none."""
     if pb.stat().st_size > MAX_PB_BYTES:
         raise ModelFileError(f"holds a graph of over {MAX_PB_BYTES // 2**20} MB.", "saved_model.pb")
     found: dict[str, None] = {}
@@ -95,7 +61,7 @@ def _operations(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _node_names(node: bytes) -> Iterator[str]:
-    """The operation of a node and every function its attributes name (calls, branches, loops)."""
+    """The operation of a node and every function its attributes refer to (calls, branches, loops)."""
     for op in _fields(node, 2):
         yield op.decode()
     for attribute in _fields(node, 5):  # map<string, AttrValue>; AttrValue.func = 10, NameAttrList.name = 1

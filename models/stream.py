@@ -1,4 +1,4 @@
-"""Many pictures on their way into a network: read, decoded and fitted in threads while it works."""
+"""Many images on their way into a network: read, decoded and resized in threads while it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.classifier import BATCH, Classifier
 
 @dataclass(frozen=True)
 class Batch:
-    """Prepared images with the places they came from, and what could not be read."""
+    """Prepared images with their positions, and the reasons why others could not be read, by position."""
 
     rows: list[int]
     images: np.ndarray
@@ -30,25 +30,19 @@ class Batch:
 def stream_batches(
     classifier: Classifier, pictures: Sequence[Any], batch: int = BATCH, workers: int = 2, read: Callable[[Any], np.ndarray] = read_image
 ) -> Iterator[Batch]:
-    """Read, decode and resize pictures in threads while the network works on the batch before.
+    """Read, decode and resize images in threads while the network works on the previous batch.
 
-    pictures: files, or whatever `read` makes uint8 RGB (H, W, 3) of. Unreadable ones (ImageError) are left out of the batch and named
-    in `errors` by their place.
-    Memory is constant in the number of pictures: two batches at most are ahead.
+    pictures: files, or whatever `read` turns into uint8 RGB (H, W, 3). Unreadable ones (ImageError) are left out of the batch and
+    listed in `errors`. Memory use does not depend on the number of images: at most two batches are read ahead.
     """
     load = partial(_load, classifier.card, read)
     with ThreadPoolExecutor(workers) as pool:
         for chunk, results in _ahead(pool, load, pictures, batch):
-            rows, fitted, errors = [], [], {}
-            for row, result in zip(chunk, results, strict=True):
-                if isinstance(result, str):
-                    errors[row] = result
-                else:
-                    rows.append(row)
-                    fitted.append(result)
-            shape = (0, *classifier.card.size, 3)
-            pixels = np.stack(fitted) if fitted else np.zeros(shape, np.uint8)
-            yield Batch(rows, scale_pixels(classifier.card, pixels), errors)
+            read_all = dict(zip(chunk, results, strict=True))
+            errors = {row: result for row, result in read_all.items() if isinstance(result, str)}
+            fitted = {row: result for row, result in read_all.items() if row not in errors}
+            pixels = np.stack(list(fitted.values())) if fitted else np.zeros((0, *classifier.card.size, 3), np.uint8)
+            yield Batch(list(fitted), scale_pixels(classifier.card, pixels), errors)
 
 
 def _ahead(

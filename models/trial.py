@@ -1,6 +1,6 @@
 """A network's first opening, in a process that may die: `python -m models.trial FILE trusted|untrusted`.
 
-Whatever a strange file does to TensorFlow (memory, time, a crash in native code) happens there. The
+Whatever an untrusted file does to TensorFlow (memory, time, a crash in native code) happens there. The
 watchdog looks at resident memory, because TensorFlow's virtual size is several GB from the start.
 """
 
@@ -25,9 +25,9 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 
 def try_model(path: Path, trusted: bool = False, seconds: float = SECONDS, resident: int = RESIDENT_BYTES) -> ModelCard:
-    """Open and run the network once under limits; returns its card, or what the network lets one guess.
+    """Open and run the network once under limits; returns its card, or a guessed one.
 
-    Raises ModelFileError when it cannot be opened, takes too long or too much memory, or dies.
+    Raises ModelFileError when it cannot be opened, takes too long or too much memory, or crashes.
     """
     command = [sys.executable, "-m", "models.trial", str(path.resolve()), "trusted" if trusted else "untrusted"]
     with tempfile.TemporaryFile() as output:
@@ -36,14 +36,14 @@ def try_model(path: Path, trusted: bool = False, seconds: float = SECONDS, resid
         output.seek(0)
         lines = output.read().decode().strip().splitlines()
     try:
-        told = json.loads(lines[-1])
+        answer = json.loads(lines[-1])
     except (IndexError, ValueError) as error:
         raise ModelFileError(
-            f"ended the process that opened it (code {process.returncode}).", path.name, "The file is broken; save it again."
+            f"crashed the process that opened it (code {process.returncode}).", path.name, "The file is broken; save it again."
         ) from error
-    if "error" in told:
-        raise ModelFileError(*told["error"])
-    return make_card(told["card"], path.name)
+    if "error" in answer:
+        raise ModelFileError(*answer["error"])
+    return make_card(answer["card"], path.name)
 
 
 def _watch(process: subprocess.Popen, name: str, seconds: float, resident: int) -> None:

@@ -1,4 +1,4 @@
-"""Test-time augmentation: the same network on several views of a picture, its answers put together."""
+"""Test-time augmentation: the predictions of one network on several views of an image, combined."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from models.classifier import Classifier, Prediction
 
 ZOOM = 1.05
-PLAIN = 0.4  # weight of the picture as it is; the views share the rest (Steppan & Hanke 2020)
+PLAIN = 0.4  # weight of the unchanged image; the views share the rest (Steppan & Hanke 2020)
 
 
 @dataclass(frozen=True)
 class View:
-    """Pictures float (N, H, W, 3) seen otherwise: enlarged to `size` (height, width), cut out at (top, left), perhaps mirrored, or
-    turned by so many quarters against the clock."""
+    """Views float (N, H, W, 3) of images: enlarged to `size` (height, width), cropped at (top, left), perhaps mirrored, or
+    rotated by so many quarter turns counter-clockwise."""
 
     images: np.ndarray
     size: tuple[int, int]
@@ -27,7 +27,7 @@ class View:
     quarters: int = 0
 
     def back(self, maps: np.ndarray) -> np.ndarray:
-        """Maps float (N, h, w) of the view → float32 (N, H, W) where the picture as it is has them; NaN beyond the view."""
+        """Maps float (N, h, w) of the view → float32 (N, H, W) over the unchanged image; NaN outside the view."""
         height, width = self.images.shape[1:3]
         placed = np.full((len(maps), height, width), np.nan, np.float32)
         for k, one in enumerate(maps.astype(np.float32)):
@@ -39,8 +39,8 @@ class View:
 
 
 def views(prepared: np.ndarray, turned: bool = False) -> Iterator[View]:
-    """Eight views of float (N, H, W, 3): enlarged by 5 %, cut out at each of the four corners, and each mirrored; turned: then by a
-    half, and by quarters where pictures are square."""
+    """Eight views of float (N, H, W, 3): enlarged by 5 %, cropped at each of the four corners, and each mirrored. turned: rotations as
+    well, by half a turn, and by quarter turns if images are square."""
     n, height, width, _ = prepared.shape
     size = round(height * ZOOM), round(width * ZOOM)
     large = np.stack([cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR) for image in prepared]) if n else prepared
@@ -54,10 +54,7 @@ def views(prepared: np.ndarray, turned: bool = False) -> Iterator[View]:
 
 
 def predict_views(classifier: Classifier, prepared: np.ndarray, turned: bool = False) -> Prediction:
-    """Probabilities: 0.4 of the picture's own and 0.6 of the mean over its views; logits likewise.
-
-    turned: quarter turns besides the corners.
-    """
+    """Probabilities: 0.4 of the image's own and 0.6 of the mean over its views; logits likewise. turned: rotations as well."""
     plain = classifier.predict(prepared)
     others = [classifier.predict(v.images) for v in views(prepared, turned)]
 
@@ -68,6 +65,6 @@ def predict_views(classifier: Classifier, prepared: np.ndarray, turned: bool = F
 
 
 def about_views(turned: bool) -> dict[str, str]:
-    """What an export says of it."""
+    """How an export describes it."""
     seen = "corners and mirror" + (", turns" if turned else "")
     return {"tta": f"{seen}; zoom {ZOOM}; {PLAIN} of the picture itself"}

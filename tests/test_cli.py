@@ -281,7 +281,7 @@ def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, t
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--layer", "nowhere", "--out", "x"], "re_lu_3"),
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--trust", "--target", "all", "--out", "x"], "one class"),
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "magic", "--out", "x"], "'magic' is no method"),
-        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--target", "wart", "--out", "x"], "none of its classes"),
+        (["explain", "--model", "demo-honest", "--dataset", "tiny", "--target", "wart", "--out", "x"], "not one of its classes"),
         (["evaluate", "--predictions", "nowhere.csv", "--dataset", "tiny", "--out", "x"], "nowhere.csv"),
         (["bench", "magic"], "no benchmark"),
     ],

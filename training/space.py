@@ -14,20 +14,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from core.errors import TrainingError
+from core.records import Checked, in_words, read_yaml
 from models.architectures.preset import Preset
-from models.architectures.recipe import Recipe, changed, in_words, read_settings
+from models.architectures.recipe import Recipe, changed
 from training.augmentation import OPERATIONS
 
 FIELDS = ("batch", "optimiser", "balance", "early_stopping", "keep", "base", "weights")
 
 
-class Range(BaseModel):
+class Range(Checked):
     """Numbers from low to high, both included; log: evenly over orders of magnitude; whole: whole numbers only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     low: float
     high: float
@@ -49,7 +48,7 @@ Space = dict[str, "Range | Choice"]
 
 def read_space(path: Path, preset: Preset) -> Space:
     """Raises TrainingError naming the setting."""
-    return make_space(read_settings(path, "search space"), preset, path.name)
+    return make_space(read_yaml(path, "search space", TrainingError, "See docs/training.md."), preset, path.name)
 
 
 def make_space(content: Mapping[str, Any], preset: Preset, where: str = "search space") -> Space:
@@ -63,7 +62,9 @@ def make_space(content: Mapping[str, Any], preset: Preset, where: str = "search 
         try:
             space[str(name)] = Range(**given)
         except (ValidationError, TypeError) as error:
-            raise TrainingError(f"{name}: {in_words(error)}", where, "Give {low: …, high: …}, or a list of two or more.") from error
+            raise TrainingError(
+                f"{name}: {in_words(error, 'range')}", where, "Give {low: …, high: …}, or a list of two or more."
+            ) from error
     return space
 
 

@@ -1,4 +1,4 @@
-"""Published systems as presets: name → `Preset`. To add one is a file and a line."""
+"""Published systems as presets: name → `Preset`. To add one takes a file and a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """Raises TrainingError, naming those there are."""
+    """The preset of that name; raises TrainingError listing all."""
     if name not in PRESETS:
-        raise TrainingError(f"{name!r} is no preset.", todo=f"Choose: {', '.join(PRESETS)}.")
+        raise TrainingError(f"unknown preset {name!r}.", todo=f"Choose: {', '.join(PRESETS)}.")
     return PRESETS[name]

@@ -50,9 +50,9 @@ PRESET = Preset(
         "options.dense": [256, 512, 1024],
     },
     chosen=(
-        "Under-sampling makes the training classes equal (the report: 54.1 to 45.9 %).",
-        "Batch normalisations of the base stay as they are; early stopping after 8 epochs, at most 50 in all, are chosen here.",
-        "Their part of the ISIC archive is not published; any dataset with malignant and benign lesions serves.",
+        "Undersampling balances the training classes exactly (in the report: 54.1 to 45.9 %).",
+        "Batch normalisation of the base stays frozen; early stopping after 8 epochs, at most 50 in all, is chosen here.",
+        "Their subset of the ISIC archive is not published; use any dataset with malignant and benign lesions.",
     ),
     bases=("EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2L", "ResNet152V2", "DenseNet201"),
     sigmoid=True,

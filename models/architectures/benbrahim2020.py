@@ -42,7 +42,7 @@ PRESET = Preset(
         "options.dense": [128, 256, 512],
     },
     chosen=(
-        "The printed shapes after the first pooling mean unpadded convolutions, though the first row prints 75 × 100.",
-        "Pixels are brought to −1…1; dropout .5, batches of 32 and Adam at .001 are chosen here.",
+        "The printed shapes after the first pooling imply unpadded convolutions, though the first row says 75 × 100.",
+        "Pixels are scaled to −1…1; dropout .5, batch size 32 and Adam at .001 are chosen here.",
     ),
 )

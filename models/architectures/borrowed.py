@@ -1,4 +1,4 @@
-"""The base of somebody's network, nested or flat, Keras 2 or 3, as a Keras 3 network of its own."""
+"""The base of an existing network, nested or flat, Keras 2 or 3, as a Keras 3 network of its own."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 import h5py
 import numpy as np
 
-from core.errors import TrainingError
+from core.errors import TrainingError, first_line
 from models.card import SCALING_LAYERS, ModelCard
 from models.layers import sublayers
 
-# class → arguments that Keras 2 wrote down and Keras 3 refuses, though they say nothing
+# class → arguments that Keras 2 saves and Keras 3 refuses, though they have no effect
 _REFUSED = {"DepthwiseConv2D": ("groups",)}
 
 
 def borrow_base(network: Any, card: ModelCard, size: tuple[int, int]) -> Any:
-    """What keeps a picture of a network: the largest network inside it that does, else all layers up to the last that does.
+    """The spatial part of a network: the largest nested network with spatial output, else all layers up to the last spatial one.
 
-    Raises TrainingError where there is none, or where Keras 3 computes something else than the original.
+    Raises TrainingError if there is none, or if Keras 3 computes something different from the original.
     """
     if size != card.size:
         raise TrainingError(
@@ -43,9 +43,9 @@ def borrow_base(network: Any, card: ModelCard, size: tuple[int, int]) -> Any:
 
 
 def own_scaling(network: Any, card: ModelCard) -> tuple[Any, ...]:
-    """Layers with which the network scales its pixels before they reach its nested base, made anew; none where the base does it.
+    """New copies of the layers that rescale the pixels before they reach the nested base; none if the base does that itself.
 
-    Raises TrainingError for scaling that is no Rescaling.
+    Raises TrainingError for any other layer than Rescaling.
     """
     import keras
 
@@ -55,21 +55,21 @@ def own_scaling(network: Any, card: ModelCard) -> tuple[Any, ...]:
     inside = {id(layer) for _, layer in sublayers(nested)}
     before = [layer for _, layer in sublayers(network) if id(layer) not in inside and type(layer).__name__ in SCALING_LAYERS]
     if any(type(layer).__name__ != "Rescaling" for layer in before):
-        raise TrainingError("scales its pixels in a way that cannot be taken over.", card.name, "Choose other --weights.")
+        raise TrainingError("scales its pixels in a way that cannot be copied.", card.name, "Choose other --weights.")
     return tuple(keras.layers.Rescaling(layer.scale, offset=layer.offset) for layer in before)
 
 
 def _nested(network: Any) -> Any | None:
-    """The nested network with most parameters whose output is a picture; those within it belong to it."""
+    """The nested network with spatial output that has the most parameters; networks within it count as part of it."""
     found = []
     for layer in getattr(network, "layers", ()):
         if getattr(layer, "layers", None):
-            inner = layer if _keeps_picture(layer) else _nested(layer)
+            inner = layer if _spatial(layer) else _nested(layer)
             found += [inner] if inner is not None else []
     return max(found, key=lambda n: n.count_params(), default=None)
 
 
-def _keeps_picture(layer: Any) -> bool:
+def _spatial(layer: Any) -> bool:
     shape = getattr(layer, "output_shape", None)
     if not isinstance(shape, tuple):
         shape = tuple(layer.output.shape) if hasattr(layer, "output") else ()
@@ -79,7 +79,7 @@ def _keeps_picture(layer: Any) -> bool:
 def _cut(network: Any, card: ModelCard) -> Any:
     kept = [layer for layer in getattr(network, "layers", ()) if hasattr(layer, "output") and len(layer.output.shape) == 4]
     if not kept:
-        raise TrainingError("shows no layer that keeps a picture, so there is no base to take.", card.name, "Choose other --weights.")
+        raise TrainingError("has no accessible spatial layer, so there is no base to copy.", card.name, "Choose other --weights.")
     library = importlib.import_module(type(network).__module__.split(".", maxsplit=1)[0])  # keras or tf_keras
     return library.Model(network.inputs[0], kept[-1].output)
 
@@ -90,7 +90,7 @@ def _in_keras3(base: Any, card: ModelCard) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "base.h5"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # HDF5 is what both read
+            warnings.simplefilter("ignore")  # HDF5 is deprecated, but the format both can read
             base.save(file)
         with h5py.File(file, "r+") as h5:
             config = json.loads(h5.attrs["model_config"])
@@ -99,13 +99,13 @@ def _in_keras3(base: Any, card: ModelCard) -> Any:
         try:
             rebuilt = keras.models.load_model(file, compile=False)
         except (TypeError, ValueError) as error:
-            first = str(error).strip().splitlines()[0][:160]
-            raise TrainingError(f"its base cannot be rebuilt in Keras 3 ({first}).", card.name, "Choose other --weights.") from error
-    rebuilt = keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=rebuilt.name)  # old files keep both as lists
+            reason = f"its base cannot be rebuilt in Keras 3 ({first_line(error)})."
+            raise TrainingError(reason, card.name, "Choose other --weights.") from error
+    rebuilt = keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=rebuilt.name)  # old files store both as lists
     pictures = np.random.default_rng(0).random((2, *card.size, 3), np.float32)
     before, after = (np.asarray(n(pictures, training=False)).reshape(2, -1) for n in (base, rebuilt))
     if not np.allclose(before, after, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(before).max()))):
-        raise TrainingError("its base computes something else in Keras 3 than in Keras 2.", card.name, "Choose other --weights.")
+        raise TrainingError("its base computes something different in Keras 3 than in Keras 2.", card.name, "Choose other --weights.")
     return rebuilt
 
 

@@ -11,7 +11,7 @@ DENSE = (1024, 1024, 512, 512, 256, 256, 64)
 
 
 def augment() -> tuple[Any, ...]:
-    """The augmentation inside the network: idle outside training."""
+    """The augmentation inside the network, inactive outside training."""
     import keras
 
     return keras.layers.RandomFlip("horizontal_and_vertical"), keras.layers.RandomRotation(0.2)
@@ -55,9 +55,9 @@ PRESET = Preset(
     build=build,
     inside=augment,
     chosen=(
-        "The printed parameters agree with the printed code, the printed output widths do not; the code is followed.",
-        "Flips and turns of up to a fifth of a circle are the augmentation inside the network; one dropout before the output.",
-        "Their 9,522 images are not published; any dataset with melanomas serves.",
+        "The printed parameter counts agree with the printed code, the printed output widths do not; the code is followed.",
+        "Flips and rotations by up to a fifth of a turn are the augmentation inside the network; one dropout before the output.",
+        "Their 9,522 images are not published; use any dataset with melanomas.",
     ),
     bases=("InceptionResNetV2",),
 )

@@ -24,7 +24,7 @@ def build(plan: Plan) -> Any:
 PRESET = Preset(
     name="huber2020",
     title="Simple convolutional network with augmentation, 90 × 120",
-    source="Huber 2020, report on skin lesion classification on HAM10000, own networks beside AutoML",
+    source="Huber 2020, report on skin lesion classification on HAM10000, custom networks compared with AutoML",
     published=Published("77 % accuracy against a majority baseline of 69 %; AutoML 91 %"),
     recipe=Recipe(
         height=90,
@@ -37,7 +37,7 @@ PRESET = Preset(
     ),
     build=build,
     chosen=(
-        "The report prints no structure: four 3 × 3 convolutions (32, 32, 64, 64), a dense layer of 128 and dropout .25 are chosen here.",
-        "How far pictures are turned, moved, zoomed and sheared is chosen here; of the rates .01 to .001 the lowest is used.",
+        "The report gives no architecture: four 3 × 3 convolutions (32, 32, 64, 64), a dense layer of 128 and dropout .25 are chosen here.",
+        "The ranges of rotation, shift, zoom and shear are chosen here; of the learning rates .01 to .001 the lowest is used.",
     ),
 )

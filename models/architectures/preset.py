@@ -11,13 +11,13 @@ from models.architectures.recipe import Recipe
 
 @dataclass(frozen=True)
 class Base:
-    """A network that keeps pictures, (N, H, W, 3) → (N, h, w, c), and the layers that bring raw 0–255 pixels to what it takes."""
+    """A network with spatial output, (N, H, W, 3) → (N, h, w, c), and the layers that scale raw 0–255 pixels to its input range."""
 
     network: Any
     scaling: tuple[Any, ...] = ()
 
     def __call__(self, pixels: Any, **how: Any) -> Any:
-        """Raw pixels through both. how: as the network is called, `training=False` for instance."""
+        """Raw pixels through both. how: arguments of the network, such as `training=False`."""
         for layer in self.scaling:
             pixels = layer(pixels)
         return self.network(pixels, **how)
@@ -25,7 +25,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a network is built for. options: the preset's own numbers, all of them."""
+    """What a network is built from. options: all of the preset's own hyperparameters."""
 
     n_outputs: int
     size: tuple[int, int]
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Published:
-    """What the report prints. parameters, trainable: of the network; figures: in words."""
+    """What the publication states. parameters, trainable: of the network; figures: in words."""
 
     figures: str
     parameters: int | None = None
@@ -47,8 +47,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Preset:
-    """build: Plan → Keras network that takes raw pixels 0–255. bases: of Keras Applications, the first unless another is asked for;
-    none for networks that stand alone. chosen: what the report leaves open and was chosen here, or left out."""
+    """build: Plan → Keras network that takes raw pixels 0–255. bases: from Keras Applications, the first one by default; none for
+    networks trained from scratch. chosen: what the publication leaves open and was chosen here, or left out."""
 
     name: str
     title: str
@@ -58,7 +58,7 @@ class Preset:
     build: Callable[[Plan], Any]
     chosen: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
-    sizes: Mapping[str, int] = field(default_factory=dict)  # base → side, where it is not the recipe's
+    sizes: Mapping[str, int] = field(default_factory=dict)  # base → input side, if it is not the recipe's
     sigmoid: bool = False  # one unit for two classes
-    space: Mapping[str, Any] = field(default_factory=dict)  # what a search tries, where nothing else is asked for
-    inside: Callable[[], tuple[Any, ...]] = tuple  # augmentation that the network does itself
+    space: Mapping[str, Any] = field(default_factory=dict)  # default search space
+    inside: Callable[[], tuple[Any, ...]] = tuple  # augmentation layers inside the network

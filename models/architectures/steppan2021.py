@@ -1,4 +1,4 @@
-"""Steppan & Hanke 2021: EfficientNets and Inception-ResNet-v2 trained as wholes and put together, the diagnoses of ISIC 2019."""
+"""Steppan & Hanke 2021: an ensemble of EfficientNets and Inception-ResNet-v2, fully fine-tuned, for the diagnoses of ISIC 2019."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build(plan: Plan) -> Any:
 
 PRESET = Preset(
     name="steppan2021",
-    title="EfficientNet-B4, -B5 and Inception-ResNet-v2, trained whole, put together",
+    title="EfficientNet-B4, -B5 and Inception-ResNet-v2, fully fine-tuned, as an ensemble",
     source="Steppan & Hanke 2021, Analysis of skin lesion images with deep learning, arXiv:2101.03814",
     published=Published("balanced accuracy .634 of the ensemble with SE-ResNeXt-101 (left out here), .600 of the best single network"),
     recipe=Recipe(
@@ -41,11 +41,11 @@ PRESET = Preset(
     build=build,
     chosen=(
         "Its SE-ResNeXt-101 is not in Keras Applications and is left out.",
-        "Of the 90 % for training one eighteenth is kept for validation; sizes are each base's own (380, 456, 299); the length of "
-        "training and the dropout are chosen here.",
+        "Of the 90 % for training one eighteenth is held out for validation; input sizes are each base's own (380, 456, 299); the "
+        "number of epochs and the dropout are chosen here.",
         "Black borders: train on a copy without them, made by `cli.py repair clean PATH --marker black_frame --how trim --out DIR`.",
         "Class weights by the effective number of images: --balance effective.",
-        "The ensemble: train with each --base, then `cli.py predict` with each and `cli.py ensemble`.",
+        "The ensemble: train with each --base, then run `cli.py predict` with each, and `cli.py ensemble`.",
     ),
     bases=("EfficientNetB4", "EfficientNetB5", "InceptionResNetV2"),
     sizes={"EfficientNetB5": 456, "InceptionResNetV2": 299},

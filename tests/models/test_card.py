@@ -23,11 +23,11 @@ def test_a_card_survives_being_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": ["mel", "mel"]}, "named twice: mel"),
+        ({"classes": ["mel", "mel"]}, "more than once: mel"),
         ({"classes": ["mel"]}, "classes"),
         ({"scaling": "0-1"}, "scaling"),
         ({"height": 0}, "height"),
-        ({"positive": "bcc"}, "none of the classes"),
+        ({"positive": "bcc"}, "not one of the classes"),
         ({"malignant": ["bcc"]}, "bcc"),
         ({"output": "sigmoid", "classes": ["a", "b", "c"]}, "two classes"),
         ({"colour": "rgb"}, "colour"),

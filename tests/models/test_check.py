@@ -13,7 +13,7 @@ from core.runs import finish
 from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import read_card
-from models.check import check_card, sample_for_check, weighted_auc
+from models.check import check_card, mean_auc, sample_for_check
 from models.classifier import Classifier, open_classifier
 
 
@@ -65,12 +65,15 @@ def test_too_few_images_are_refused(honest: Path, small_dataset: Path) -> None:
         check(open_classifier(honest), small_dataset)
 
 
-def test_weighted_auc_counts_a_row_as_often_as_its_weight(rng: np.random.Generator) -> None:
+def test_the_mean_auc_counts_a_row_as_often_as_its_weight(rng: np.random.Generator) -> None:
     from sklearn.metrics import roc_auc_score
 
     scores, positive, weights = rng.random(50).round(1), rng.random(50) < 0.4, rng.integers(0, 4, (3, 50))
     expected = [roc_auc_score(np.repeat(positive, w), np.repeat(scores, w)) for w in weights]
-    np.testing.assert_allclose(weighted_auc(scores, positive, weights), expected)
+    labels, two = np.where(positive, "mel", "nv"), np.stack([scores, scores], axis=1)
+    np.testing.assert_allclose(mean_auc(two, labels, ("mel", "bcc"), ("mel",), weights), expected)
+    without = (np.array(expected) + 0.5) / 2  # no output stands for nevi
+    np.testing.assert_allclose(mean_auc(two, labels, ("mel", "bcc"), ("mel", "nv"), weights), without)
 
 
 def test_the_sample_is_half_even_and_half_as_it_comes() -> None:

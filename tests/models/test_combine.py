@@ -39,7 +39,7 @@ def test_members_are_joined_by_image_and_class() -> None:
     joined = put_together([table(A), other], "mean")
     assert joined.image_ids == ("b",) and set(joined.errors) == {"a", "c"}
     np.testing.assert_allclose(joined.probabilities[0], (A[1] + B[1]) / 2)
-    with pytest.raises(PredictionsError, match="other classes"):
+    with pytest.raises(PredictionsError, match="different classes"):
         put_together([table(A), table(A[:, :2], classes=("nv", "mel"))], "mean")
     with pytest.raises(PredictionsError, match="no image in common"):
         put_together([table(A), table(A, ("x", "y"))], "mean")

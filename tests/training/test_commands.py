@@ -67,7 +67,7 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nobody2020",), "'nobody2020' is no preset"),
+        (("nobody2020",), "unknown preset 'nobody2020'"),
         (("huber2020",), "say what to train on and where to"),
         (("huber2020", "--fractions", "80/10/20"), "add up to 1.1, not 1"),
         (("huber2020", "--size", "big"), "'big' is no size"),
@@ -79,7 +79,7 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
         (("huber2020", "--classes", "nv,unicorn"), "no image is of class unicorn"),
         (("huber2020", "--classes", "nv"), "a classifier needs at least two"),
         (("huber2020", "--by", "patient", "--classes", "nv,mel"), "names no patients"),
-        (("huber2020", "--settings", "no.yaml"), "cannot be read as YAML"),
+        (("huber2020", "--settings", "no.yaml"), "cannot be read"),
         (("huber2020", "--epochs", "x"), "phases.0.epochs"),
     ],
 )

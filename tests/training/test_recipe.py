@@ -17,7 +17,7 @@ from training.order import fitted_recipe
         ({"split": {"fractions": (1.0, 0.0, 0.0)}}, "training, validation and test each need a share above 0"),
         ({"split": {"by": "hospital"}}, "split.by"),
         ({"classes": ("nv",)}, "a classifier needs at least two"),
-        ({"classes": ("nv", "nv")}, "one is named twice"),
+        ({"classes": ("nv", "nv")}, "one is listed twice"),
         ({"phases": []}, "phases"),
         ({"phases": [{"epochs": 0, "rate": 1e-3}]}, "phases.0.epochs"),
         ({"phases": [{"epochs": 1, "rate": 0}]}, "phases.0.rate"),
@@ -37,7 +37,7 @@ def test_shares_are_percent_or_parts() -> None:
     assert parse_shares("80/10/10") == pytest.approx((0.8, 0.1, 0.1))
     assert parse_shares(".5, .25 .25") == (0.5, 0.25, 0.25)
     for text in ("80/20", "a/b/c", ""):
-        with pytest.raises(TrainingError, match="is no split"):
+        with pytest.raises(TrainingError, match="is not a split"):
             parse_shares(text)
 
 
@@ -56,5 +56,5 @@ def test_a_base_brings_its_size() -> None:
 
 def test_presets_are_found_by_name() -> None:
     assert find_preset("huber2020").recipe.epochs == 50
-    with pytest.raises(TrainingError, match="'huber' is no preset. Choose: benbrahim2020, huber2020"):
+    with pytest.raises(TrainingError, match="unknown preset 'huber'. Choose: benbrahim2020, huber2020"):
         find_preset("huber")

@@ -89,7 +89,7 @@ def test_spaces_that_are_none(content: dict, message: str) -> None:
 def test_a_space_from_a_file(write: Callable[[str, str], Path]) -> None:
     space = read_space(write("space.yaml", "rate: {low: 1.0e-4, high: 0.01, log: true}\noptimiser: [adam, sgd]\n"), HUBER)
     assert space == {"rate": Range(low=1e-4, high=0.01, log=True), "optimiser": ("adam", "sgd")}
-    for text, message in (("- a\n", "is no search space"), ("a: [", "cannot be read as YAML")):
+    for text, message in (("- a\n", "is not a search space"), ("a: [", "is not valid YAML near line 1")):
         with pytest.raises(TrainingError, match=message):
             read_space(write("bad.yaml", text), HUBER)
 
