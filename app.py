@@ -1,7 +1,7 @@
 """LesionLens in the browser: `streamlit run app.py`.
 
 The script behind every page is `ui/frame/frame.py`; here it is wrapped as an ASGI application, so that the
-sign-in gate stands before everything the server answers: pages, uploads, pictures and websockets.
+sign-in gate guards everything the server responds to: pages, uploads, images and websockets.
 """
 
 import streamlit as st

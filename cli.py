@@ -8,30 +8,16 @@ from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, m
 from core.version import __version__
 
 app = typer.Typer(
-    help="LesionLens: what a trained skin-lesion classifier looks at, and whether its data taught it to cheat. No medical device.",
+    help="LesionLens: what a trained skin-lesion classifier looks at, and whether its data taught it to cheat. Not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(model.app, name="model")
-app.add_typer(dataset.app, name="dataset")
-app.add_typer(markers.app, name="markers")
-app.add_typer(repair.app, name="repair")
-FUNCTIONS = (
-    demo.demo,
-    predict.predict,
-    explain.explain,
-    audit.audit,
-    evaluate.evaluate,
-    ensemble.ensemble,
-    ood.ood,
-    shortcuts.shortcuts,
-    train.train,
-    tune.tune,
-    bench.bench,
-)
-for function in FUNCTIONS:
-    app.command("ensemble" if function is ensemble.ensemble else None)(function)
+for group in (model, dataset, markers, repair):
+    app.add_typer(group.app, name=group.__name__.removeprefix("commands."))
+for module in (demo, predict, explain, audit, evaluate, ensemble, ood, shortcuts, train, tune, bench):
+    name = module.__name__.removeprefix("commands.")  # a command is a file with a function of its name
+    app.command(name)(getattr(module, name))
 
 
 @app.callback(invoke_without_command=True)

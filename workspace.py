@@ -1,9 +1,9 @@
 """`Workspace`: one folder that holds a user's models, datasets and results.
 
 workspace/models/      network files with their cards
-workspace/datasets/    dataset folders, and `datasets.yaml` naming folders elsewhere, and splits of them
+workspace/datasets/    dataset folders, and `datasets.yaml` with the paths of folders elsewhere and of their splits
 workspace/results/     predictions, found again by the hashes of what they were made from
-workspace/review.sqlite  what people said of the marker detectors' flags
+workspace/review.sqlite  people's verdicts on the marker detectors' flags
 workspace/trusted.json sha256 of network files somebody vouched for, on the command line only
 """
 
@@ -27,7 +27,6 @@ from datasets.opening import open_dataset
 from datasets.splits import read_split, with_splits
 from imaging.decode import encode_png
 from models.files import FileFacts, file_sha256, inspect_file
-from models.predictions import PredictionTable, read_predictions, write_predictions
 
 KEPT_IMAGES = "kept-images"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -54,11 +53,11 @@ class Workspace:
 
     @property
     def verdicts(self) -> Path:
-        """What people said of the marker detectors' flags."""
+        """The database of people's verdicts on the marker detectors' flags."""
         return self.root / "review.sqlite"
 
     def model_names(self) -> list[str]:
-        """Names of the network files and SavedModel folders, as they are shown and linked."""
+        """Names of the network files and SavedModel folders, as used on screens and in links."""
         if not self.models.is_dir():
             return []
         found = [p for p in self.models.iterdir() if not p.name.startswith(".") and _is_model(p)]
@@ -66,8 +65,9 @@ class Workspace:
         return sorted((s if stems.count(s) == 1 else p.name) for s, p in zip(stems, found, strict=True))
 
     def model_path(self, name: str) -> Path:
-        """A file of that path, else the workspace's model of that name; raises WorkspaceError."""
-        for candidate in self._model_candidates(name):
+        """The workspace's model of that name, else a file of that path; raises WorkspaceError."""
+        own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
+        for candidate in (*own, Path(name)):
             if candidate.exists() and _is_model(candidate):
                 return candidate
         raise _unknown("classifier", name, "a network file", self.model_names())
@@ -75,18 +75,17 @@ class Workspace:
     def named_model(self, name: str) -> Path:
         """A model of the workspace by name alone, for links from outside: never a path elsewhere."""
         if name not in self.model_names():
-            raise WorkspaceError(f"holds no model {name!r}.", "This workspace", "Choose another in the sidebar.")
+            raise WorkspaceError(f"does not contain a model {name!r}.", "This workspace", "Choose another in the sidebar.")
         return self.model_path(name)
 
     def dataset_names(self) -> list[str]:
-        """Names of whole dataset folders and of registered ones."""
-        own = []
-        if self.datasets.is_dir():
-            own = [p.name for p in self.datasets.iterdir() if p.is_dir() and not p.name.startswith(".") and any(p.iterdir())]
+        """Names of complete dataset folders and of registered ones."""
+        folders = self.datasets.iterdir() if self.datasets.is_dir() else ()
+        own = [p.name for p in folders if p.is_dir() and not p.name.startswith(".") and any(p.iterdir())]
         return sorted({*own, *self._registered()})
 
     def dataset_path(self, name: str) -> Path:
-        """A folder or table of that path, else the workspace's dataset of that name."""
+        """The workspace's dataset of that name, else a folder or table of that path; raises WorkspaceError."""
         if name in self._registered():
             return Path(self._registered()[name]["path"])
         if _NAME.fullmatch(name) and (self.datasets / name).is_dir():
@@ -101,14 +100,14 @@ class Workspace:
         return with_splits(opened, read_split(Path(split))) if split else opened
 
     def add_dataset(self, name: str, path: Path) -> Dataset:
-        """Open a folder or table and remember it under a new name; raises DatasetError or WorkspaceError and then keeps nothing."""
+        """Open a folder or table and register it under a new name; nothing is registered if this raises DatasetError or WorkspaceError."""
         self._check_new_dataset(name)
         opened = open_dataset(path)
         self.register_dataset(name, path)
         return opened
 
     def register_dataset(self, name: str, path: Path, split: Path | None = None) -> None:
-        """Remember a dataset folder elsewhere on this machine under a name; split: a table that gives its images other splits."""
+        """Register a dataset elsewhere on this machine under a name. split: a table that replaces the splits of its images."""
         _check_name(name)
         if not path.exists():
             raise WorkspaceError("does not exist.", str(path), "Check the path.")
@@ -117,30 +116,30 @@ class Workspace:
         write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
 
     def place_for_dataset(self, name: str) -> Path:
-        """Where a new dataset of that name goes; it must be plain and new."""
+        """The folder for a new dataset; its name must be valid and new."""
         self._check_new_dataset(name)
         self.datasets.mkdir(parents=True, exist_ok=True)
         return self.datasets / name
 
     def keep_model(self, name: str, content: bytes) -> Path:
-        """Store an uploaded network file; its name must be plain and new."""
+        """Store an uploaded network file; its name must be valid and new."""
         _check_name(name)
         if not name.lower().endswith(MODEL_SUFFIXES):
             raise WorkspaceError(f"{name!r} is not a {', '.join(MODEL_SUFFIXES)} file.")
         target = self.models / name
         if target.exists():
-            raise WorkspaceError(f"a model {name!r} is there already.", todo="Rename the file.")
+            raise WorkspaceError(f"a model {name!r} already exists.", todo="Rename the file.")
         write_bytes(target, content)
         return target
 
     def place_for_model(self, name: str) -> Path:
-        """Where a network of that plain name is trained to; a training of it may be there already."""
+        """The file for a newly trained network of that valid name; a training of it may already exist."""
         _check_name(name)
         self.models.mkdir(parents=True, exist_ok=True)
         return self.models / f"{name}.keras"
 
     def keep_image(self, image: np.ndarray) -> str:
-        """Store an uploaded picture (pixels alone, no metadata) in the dataset `kept-images`; returns its id."""
+        """Store an uploaded image (pixels only, no metadata) in the dataset `kept-images`; returns its id."""
         png = encode_png(image)
         image_id = f"kept-{hashlib.sha256(png).hexdigest()[:16]}"
         folder = self.datasets / KEPT_IMAGES
@@ -150,65 +149,50 @@ class Workspace:
         return image_id
 
     def facts(self, path: Path) -> FileFacts:
-        """`inspect_file`, letting through what was trusted; repeated calls on an unchanged file are cheap."""
-        stamp = path.stat()
-        return _facts(path, stamp.st_mtime_ns, stamp.st_size, self._trusted_hash(path) in self.trusted())
+        """`inspect_file`, accepting trusted files; repeated calls on an unchanged file are cheap."""
+        stamp, trusted = path.stat(), self.trusted()
+        return _facts(path, stamp.st_mtime_ns, stamp.st_size, bool(trusted) and file_sha256(path) in trusted)
 
     def trusted(self) -> set[str]:
         file = self.root / "trusted.json"
         return set(json.loads(file.read_text())) if file.exists() else set()
 
     def trust(self, path: Path) -> str:
-        """Answer for one very file; offered on the command line only. Returns its sha256."""
+        """Vouch for exactly this file; available on the command line only. Returns its sha256."""
         digest = file_sha256(path)
         write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
         return digest
 
     def result_path(self, model_sha: str, card_sha: str, dataset_sha: str) -> Path:
-        """Where predictions of a model under a card on a dataset are kept."""
+        """Where predictions of a model with a card on a dataset are saved."""
         return self.root / "results" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}" / "predictions.parquet"
 
     def sanity_path(self, model_sha: str, card_sha: str, method: str, layer: str) -> Path:
-        """Where the sanity check of a classifier × method × layer is kept."""
+        """Where the sanity check of a classifier × method × layer is saved."""
         place = hashlib.sha256(layer.encode()).hexdigest()[:8]
         return self.root / "results" / "sanity" / f"{model_sha[:16]}-{card_sha[:12]}-{method}-{place}.json"
 
     def reference_path(self, model_sha: str, card_sha: str, dataset_sha: str, split: str | None) -> Path:
-        """Where a classifier's out-of-distribution reference of a dataset, or of one split, is kept."""
+        """Where a classifier's out-of-distribution reference for a dataset, or one split of it, is saved."""
         part = hashlib.sha256(split.encode()).hexdigest()[:8] if split else "all"
         return self.root / "results" / "ood" / f"{model_sha[:16]}-{card_sha[:12]}-{dataset_sha[:16]}-{part}.npz"
 
     def policy_path(self, model_sha: str) -> Path:
-        """Where an operator's policy for one classifier is, if it was switched on."""
+        """Where an operator's policy for one classifier is, if it is switched on."""
         return self.root / "policies" / f"{model_sha}.yaml"
-
-    def kept_predictions(self, path: Path) -> PredictionTable | None:
-        return read_predictions(path) if path.exists() else None
-
-    def keep_predictions(self, path: Path, table: PredictionTable) -> None:
-        write_predictions(table, path)
 
     def _check_new_dataset(self, name: str) -> None:
         _check_name(name)
         if name in self.dataset_names():
-            raise WorkspaceError(f"a dataset “{name}” is there already.", todo="Choose another name.")
-
-    def _model_candidates(self, name: str) -> list[Path]:
-        own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
-        return [*own, Path(name)]
+            raise WorkspaceError(f"a dataset “{name}” already exists.", todo="Choose another name.")
 
     def _registered(self) -> dict[str, dict[str, str]]:
-        """name → path, and the table of its splits, if it has one of its own."""
+        """name → `path`, and `split` where a table replaces its splits."""
         file = self.datasets / "datasets.yaml"
-        if not file.exists():
-            return {}
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
         if not isinstance(content, dict):
             return {}
         return {str(k): v if isinstance(v, dict) else {"path": str(v)} for k, v in content.items()}
-
-    def _trusted_hash(self, path: Path) -> str | None:
-        return file_sha256(path) if self.trusted() else None
 
 
 @lru_cache(maxsize=64)
@@ -223,18 +207,17 @@ def _is_model(path: Path) -> bool:
 
 
 def _is_code(path: Path) -> bool:
-    """A Python package, such as LesionLens's own folder `demo`, which is no dataset because it has a dataset's name."""
+    """A Python package, such as LesionLens's own folder `demo`, which is not the dataset of that name."""
     return (path / "__init__.py").is_file()
 
 
 def _unknown(kind: str, name: str, else_give: str, known: list[str]) -> WorkspaceError:
-    """Says that the workspace holds nothing of that name, and what to do about it."""
-    if name in MADE_BY_DEMO:
-        return WorkspaceError(f"the workspace holds no {kind} “{name}”.", todo="Run `python cli.py demo` to make it.")
+    """The error for a name the workspace does not contain, and what to do about it."""
     there = f"one of the workspace's: {', '.join(known)}" if known else "make the demo with `python cli.py demo`; the workspace is empty"
-    return WorkspaceError(f"the workspace holds no {kind} “{name}”.", todo=f"Give {else_give}, or {there}.")
+    todo = "Run `python cli.py demo` to make it." if name in MADE_BY_DEMO else f"Give {else_give}, or {there}."
+    return WorkspaceError(f"the workspace contains no {kind} “{name}”.", todo=todo)
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name:
-        raise WorkspaceError(f"“{name}” cannot be a name.", todo="Use letters, digits, spaces, dots and dashes, 100 at most.")
+        raise WorkspaceError(f"“{name}” is not a valid name.", todo="Use letters, digits, spaces, dots and dashes, 100 at most.")

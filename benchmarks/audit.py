@@ -1,4 +1,4 @@
-"""What the audit costs beside cleanvision's default checks, and how the search for the same photograph grows."""
+"""The cost of the audit relative to cleanvision's default checks, and how the search for duplicate photographs scales."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ratios import Row, compare_costs
+from benchmarks.ratios import Row, compare_costs, exhaust
 from core.errors import LesionLensError
 from core.runs import finish
 from data_audit.audit import audit_dataset
 from data_audit.likeness import SIDE, same_photographs
 from datasets.opening import open_dataset
 
-MANY, FEW = 40_000, 10_000  # synthetic photographs whose likeness is searched
+MANY, FEW = 40_000, 10_000  # synthetic photographs searched for duplicates
 
 
 def bench_audit(say: Callable[[str], None]) -> list[Row]:
-    """Full audits from files over cleanvision on the same files (LESIONLENS_REAL_DATA), each from nothing."""
+    """Full audits over cleanvision on the same files (LESIONLENS_REAL_DATA), each from scratch."""
     rows = [_growth(say)]
     root = os.environ.get("LESIONLENS_REAL_DATA")
     if not root:
@@ -53,22 +53,11 @@ def _beside_cleanvision(folder: Path, target: float, pairs: int) -> Row:
 
 
 def _growth(say: Callable[[str], None]) -> Row:
-    """Search among many over search among few: a quadratic one would take (MANY / FEW)² times as long."""
+    """Search among many over search among few: quadratic cost would take (MANY / FEW)² times as long."""
     say(f"likeness among {MANY:,} synthetic photographs")
     rng = np.random.default_rng(0)
     colours = rng.integers(40, 220, (MANY, 8, 8, 3), np.uint8)
     smalls = colours.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)
-
-    def search(n: int) -> None:
-        for _ in same_photographs(smalls[:n]):
-            pass
-
+    many, few = (lambda n=n: exhaust(same_photographs(smalls[:n])) for n in (MANY, FEW))
     times = MANY / FEW
-    return compare_costs(
-        f"likeness among {MANY:,} over {FEW:,} photographs (quadratic: {times**2:.0f})",
-        lambda: search(MANY),
-        lambda: search(FEW),
-        3,
-        2 * times,
-        warm=0,
-    )
+    return compare_costs(f"likeness among {MANY:,} over {FEW:,} photographs (quadratic: {times**2:.0f})", many, few, 3, 2 * times, warm=0)

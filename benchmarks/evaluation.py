@@ -1,4 +1,4 @@
-"""What all figures with their intervals cost beside scikit-learn called resample by resample."""
+"""The cost of all figures with their intervals relative to scikit-learn called once per resample."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from evaluation.resampling import RESAMPLES
 
 IMAGES, LESIONS = 10_015, 7_470
 SHARES = (327, 514, 1099, 115, 1113, 6705, 142)  # images of each of HAM10000's classes
-FEW = 4  # resamples that scikit-learn is asked for
+FEW = 4  # resamples computed with scikit-learn
 
 
 def bench_evaluate(say: Callable[[str], None]) -> list[Row]:
-    """10,015 drawn predictions of seven classes: 2,000 resamples of everything, over as many of scikit-learn's (from 4)."""
+    """10,015 simulated predictions of seven classes: 2,000 resamples by scikit-learn (extrapolated from 4) over ours."""
     true, scores, groups = _predictions()
     classes = [f"c{k}" for k in range(len(SHARES))]
     start = time.perf_counter()
     evaluate(true, scores, classes, groups)
-    say(f"all figures, {RESAMPLES:,} resamples: {time.perf_counter() - start:.1f} s on this machine now")
+    say(f"all figures, {RESAMPLES:,} resamples: {time.perf_counter() - start:.1f} s on this machine")
     row = compare_costs(
         f"scikit-learn in a loop over ours, all figures, {IMAGES:,} × {len(SHARES)}, {RESAMPLES:,} resamples",
         lambda: _loop(true, scores, groups),
@@ -47,7 +47,7 @@ def _predictions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _loop(true: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> None:
-    """The figures that scikit-learn has, one resample of the lesions after another, by weights."""
+    """The figures that scikit-learn provides, one resample of the lesions after another, by weights."""
     from sklearn import metrics
 
     rng, n, c = np.random.default_rng(1), int(groups.max()) + 1, scores.shape[1]

@@ -1,4 +1,4 @@
-"""What an explanation costs beside the bare forward pass, measured in interleaved pairs."""
+"""The cost of an explanation relative to the bare forward pass, measured in alternating pairs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ratios import Row, compare_costs
-from core.atomic import write_bytes
+from benchmarks.files import SIZE, write_dataset
+from benchmarks.ratios import Row, compare_costs, exhaust
 from explain.cam import cam, cam_all_classes
 from explain.engine import Engine, open_engine
 from explain.run import Request, explain_files
-from imaging.decode import encode_jpeg
 from models.card import ModelCard
 from models.classifier import Classifier
 from models.files import FileFacts
@@ -25,15 +24,16 @@ from models.stream import stream_batches
 
 BATCH = 32
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
-FILES, PHOTOGRAPH = 128, (450, 600)  # JPEG files of the end-to-end run, and their size
+NETWORKS = ("MobileNetV2", "MobileNetV2 nested", "EfficientNetV2B0", "ResNet50V2")
+FILES = 128  # JPEG files of the end-to-end run
 
 
 def bench_explain(say: Callable[[str], None]) -> list[Row]:
-    """Prediction, embedding and maps over the bare forward pass, tf-keras-vis and OpenVINO beside ours, and whole
+    """Prediction, embedding and maps over the bare forward pass, tf-keras-vis over ours, TensorFlow over OpenVINO, and complete
     runs from JPEG files: 224-pixel networks with random weights."""
     import_tensorflow()
     rows = []
-    for name in _NETWORKS:
+    for name in NETWORKS:
         say(name)
         classifier = bench_classifier(name)
         rows += _beside_forward(name, classifier)
@@ -117,37 +117,21 @@ def _beside_tf_keras_vis(name: str, classifier: Classifier, fast: Engine | None,
 
 
 def _end_to_end(name: str, classifier: Classifier) -> Row:
-    """A run from JPEG files over the sum of its parts alone: reading, decoding, resizing; and the network."""
-    prepared = _images(BATCH)
+    """A run from JPEG files over the sum of its parts: reading, decoding, resizing; and the network."""
+    prepared, rng = _images(BATCH), np.random.default_rng(0)
+    coarse = rng.integers(0, 255, (FILES, SIZE[0] // 10, SIZE[1] // 10, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        paths = _photographs(Path(folder))
+        data = write_dataset(Path(folder), (c.repeat(10, axis=0).repeat(10, axis=1) for c in coarse))
+        paths = sorted((data.root / "images").iterdir())
+        request = Request("grad-cam", engine="tensorflow")
 
-        def read() -> None:
-            for _ in stream_batches(classifier, paths, BATCH):
-                pass
-
-        def compute() -> None:
+        def apart() -> None:
+            exhaust(stream_batches(classifier, paths, BATCH))
             for _ in range(FILES // BATCH):
                 cam(classifier, prepared)
 
-        def whole() -> None:
-            for _ in explain_files(classifier, paths, Request("grad-cam", engine="tensorflow"), BATCH):
-                pass
-
-        def apart() -> None:
-            read()
-            compute()
-
-        return compare_costs(f"from {FILES} JPEG files over reading + network alone, {name}", whole, apart, 5, 1.1)
-
-
-def _photographs(folder: Path) -> list[Path]:
-    rng = np.random.default_rng(0)
-    paths = [folder / f"{k}.jpg" for k in range(FILES)]
-    for path in paths:
-        coarse = rng.integers(0, 255, (PHOTOGRAPH[0] // 10, PHOTOGRAPH[1] // 10, 3), np.uint8)
-        write_bytes(path, encode_jpeg(np.kron(coarse, np.ones((10, 10, 1), np.uint8)), 90))
-    return paths
+        what = f"from {FILES} JPEG files over reading + network alone, {name}"
+        return compare_costs(what, lambda: exhaust(explain_files(classifier, paths, request, BATCH)), apart, 5, 1.1)
 
 
 def bare_forward(classifier: Classifier) -> Callable[[np.ndarray], Any]:
@@ -160,38 +144,15 @@ def bare_forward(classifier: Classifier) -> Callable[[np.ndarray], Any]:
     return lambda images: forward(images).numpy()
 
 
-def _flat(name: str) -> Any:
-    import keras
-
-    base = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(224, 224, 3))
-    return keras.Model(base.input, _top(base.output))
-
-
-def _nested(name: str) -> Any:
-    import keras
-
-    base = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(224, 224, 3))
-    inputs = keras.Input((224, 224, 3))
-    return keras.Model(inputs, _top(base(inputs)))
-
-
-def _top(maps: Any) -> Any:
-    import keras
-
-    return keras.layers.Dense(len(CLASSES), activation="softmax")(keras.layers.GlobalAveragePooling2D()(maps))
-
-
-_NETWORKS: dict[str, Callable[[], Any]] = {
-    "MobileNetV2": lambda: _flat("MobileNetV2"),
-    "MobileNetV2 nested": lambda: _nested("MobileNetV2"),
-    "EfficientNetV2B0": lambda: _flat("EfficientNetV2B0"),
-    "ResNet50V2": lambda: _flat("ResNet50V2"),
-}
-
-
 def bench_classifier(name: str) -> Classifier:
+    """One of NETWORKS with random weights: an application of Keras, flat or `nested`, under a dense softmax layer."""
     import keras
 
     keras.utils.set_random_seed(0)
+    application, _, nested = name.partition(" ")
+    base = getattr(keras.applications, application)(weights=None, include_top=False, input_shape=(224, 224, 3))
+    inputs = keras.Input((224, 224, 3)) if nested else base.input
+    pooled = keras.layers.GlobalAveragePooling2D()(base(inputs) if nested else base.output)
+    network = keras.Model(inputs, keras.layers.Dense(len(CLASSES), activation="softmax")(pooled))
     card = ModelCard(name=name, classes=CLASSES, height=224, width=224)
-    return Classifier(_NETWORKS[name](), card, FileFacts(Path(name), "keras", "", 0, "3"))
+    return Classifier(network, card, FileFacts(Path(name), "keras", "", 0, "3"))

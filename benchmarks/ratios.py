@@ -1,9 +1,10 @@
-"""What one thing costs beside another, measured in turns in one run, because machines are noisy."""
+"""The cost of one computation relative to another, measured alternately in one run, because machines are noisy."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 @dataclass(frozen=True)
 class Row:
     """ratio: median over the pairs; low, high: their quartiles. target: an upper bound, a lower one if `at_least`;
-    holds: None where there is no target."""
+    holds: None without a target."""
 
     what: str
     ratio: float
@@ -33,7 +34,7 @@ def compare_costs(
     at_least: bool = False,
     warm: int = 2,
 ) -> Row:
-    """Times both in turns, each first in every other pair, after `warm` rounds that do not count."""
+    """Times both in pairs, each first in every other pair, after `warm` rounds that do not count."""
     for _ in range(warm):
         ours(), bare()
     ratios = []
@@ -49,3 +50,8 @@ def compare_costs(
     low, ratio, high = (float(x) for x in np.percentile(ratios, [25, 50, 75]))
     holds = None if target is None else ratio >= target if at_least else ratio <= target
     return Row(what, ratio, low, high, target, holds, at_least)
+
+
+def exhaust(steps: Iterable[Any]) -> None:
+    """Run through all steps, whatever they yield."""
+    deque(steps, maxlen=0)

@@ -1,4 +1,4 @@
-"""What the lab costs beside the bare forward passes of its pictures: MobileNetV2 at 224 pixels, random weights."""
+"""The cost of the shortcut tests relative to the bare forward passes of their images: MobileNetV2 at 224 pixels, random weights."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.explain import bare_forward, bench_classifier
+from benchmarks.files import SIZE, write_dataset
 from benchmarks.ratios import Row, compare_costs
-from core.atomic import write_bytes
 from core.runs import finish
-from datasets.dataset import Dataset
-from datasets.opening import open_dataset
-from imaging.decode import encode_jpeg
 from models.network import import_tensorflow
 from shortcuts.controls import elsewhere
 from shortcuts.dose import Dose
@@ -27,11 +23,11 @@ from shortcuts.run import run_dataset
 from shortcuts.subjects import fit, outline
 
 MARKERS = ("ink", "sticker", "ruler")
-PHOTOGRAPHS, SIZE = 144, (450, 600)
+PHOTOGRAPHS = 144
 
 
 def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
-    """One photograph with all its experiments, and a dataset of them, over the forward passes of the same pictures."""
+    """One photograph with all its experiments, and a dataset of them, over the forward passes of the same images."""
     import_tensorflow()
     say("MobileNetV2")
     classifier = bench_classifier("MobileNetV2")
@@ -51,7 +47,7 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
         compare_costs(f"one photograph: markers found, {n // 2} experiments, over {n} forward passes", one, lambda: forward(many), 11, 3.0)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        data, plan = _dataset(Path(folder), photographs), Plan(MARKERS, PHOTOGRAPHS)
+        data, plan = write_dataset(Path(folder), photographs), Plan(MARKERS, PHOTOGRAPHS)
         ids = data.table["image_id"].tolist()
         table = finish(run_dataset(classifier, data, ids, plan, {}))
         tried = int((table["reason"] == "").sum())
@@ -60,7 +56,7 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
         image, mask = _inpainted(classifier.card.size)
 
         def bare() -> None:
-            for _ in range(-(-(2 * len(ids) + 2 * tried) // 32)):  # as it is, cropped; each trial changed, and its control
+            for _ in range(-(-(2 * len(ids) + 2 * tried) // 32)):  # each image whole and cropped; each trial changed, and its control
                 forward(batch)
             for _ in range(2 * removed):
                 fill(image, mask, "telea", np.random.default_rng(0))
@@ -78,7 +74,7 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
 
 
 def _photograph(seed: int) -> np.ndarray:
-    """Skin, a lesion, and ink beside it on every second one."""
+    """Skin with a lesion, and ink beside it in every second image."""
     rng = np.random.default_rng(seed)
     image = np.clip(np.array([205, 160, 140]) + rng.normal(0, 4, (*SIZE, 3)), 0, 255).astype(np.uint8)
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
@@ -86,15 +82,6 @@ def _photograph(seed: int) -> np.ndarray:
     image[lesion] = np.array([120, 80, 60]) + rng.integers(-9, 9, (int(lesion.sum()), 3))
     drawn = draw_marker(image, Dose("ink"), lesion, rng) if seed % 2 == 0 else None
     return drawn[0] if drawn is not None else image
-
-
-def _dataset(folder: Path, photographs: list[np.ndarray]) -> Dataset:
-    (folder / "images").mkdir()
-    for k, image in enumerate(photographs):
-        write_bytes(folder / "images" / f"i{k}.jpg", encode_jpeg(image))
-    table = pd.DataFrame({"image_id": [f"i{k}" for k in range(len(photographs))], "dx": ["nv", "mel"] * (len(photographs) // 2)})
-    table.to_csv(folder / "metadata.csv", index=False)
-    return open_dataset(folder)
 
 
 def _inpainted(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What the input side of a training costs beside the network: it must never be the one that is waited for."""
+"""The cost of a training's input pipeline relative to the network, which must never wait for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.ratios import Row, compare_costs
-from core.atomic import write_bytes
+from benchmarks.files import SIZE, write_dataset
+from benchmarks.ratios import Row, compare_costs, exhaust
 from core.runs import finish
 from datasets.dataset import Dataset
-from datasets.opening import open_dataset
-from imaging.decode import encode_jpeg
 from models.architectures import PRESETS
 from models.architectures.recipe import changed
 from models.network import import_tensorflow
@@ -22,18 +19,19 @@ from training.build import build_network
 from training.epoch import Taught, feed, run_epoch
 from training.pixels import load_pixels
 
-PHOTOGRAPHS, SIZE = 640, (450, 600)
+PHOTOGRAPHS = 640
 PAIRS = 5
 NETWORKS = ("benbrahim2020", "huber2020")  # the smallest, so the hardest to keep up with
 
 
 def bench_train(say: Callable[[str], None]) -> list[Row]:
-    """One epoch's pictures with the heaviest augmentation, and reading them from JPEG files, over the network's steps on the same pictures;
+    """One epoch's images with the heaviest augmentation, and reading them from JPEG files, over the network's steps on the same images;
     and a whole epoch over these steps."""
     import_tensorflow()
-    rows = []
+    rows, rng = [], np.random.default_rng(0)
+    skin = (np.clip(np.array([205, 160, 140]) + rng.normal(0, 12, (*SIZE, 3)), 0, 255).astype(np.uint8) for _ in range(PHOTOGRAPHS))
     with tempfile.TemporaryDirectory() as folder:
-        data = _dataset(Path(folder))
+        data = write_dataset(Path(folder), skin)
         for name in NETWORKS:
             say(name)
             rows += _one(name, data, Path(folder))
@@ -56,32 +54,17 @@ def _one(name: str, data: Dataset, folder: Path) -> list[Row]:
     ready = list(feed(taught, recipe, 1))
 
     def steps() -> None:
-        for _ in run_epoch(network, ready):
-            pass
+        exhaust(run_epoch(network, ready))
 
     def pictures() -> None:
-        for _ in feed(taught, recipe, 1):
-            pass
+        exhaust(feed(taught, recipe, 1))
 
     def epoch() -> None:
-        for _ in run_epoch(network, feed(taught, recipe, 1)):
-            pass
+        exhaust(run_epoch(network, feed(taught, recipe, 1)))
 
-    size = f"{recipe.height} × {recipe.width}"
-    told = f"{len(ids)} pictures at {size} for {name}"
+    what = f"{len(ids)} images at {recipe.height} × {recipe.width} for {name}"
     return [
-        compare_costs(f"{told}: augmented and brought, over its steps", pictures, steps, PAIRS, 1.0, warm=1),
-        compare_costs(f"{told}: a whole epoch over its steps alone", epoch, steps, PAIRS, warm=1),
-        compare_costs(f"{told}: read from JPEG {SIZE[1]} × {SIZE[0]}, once, over one epoch's steps", read, steps, PAIRS, 1.0, warm=1),
+        compare_costs(f"{what}: augmentation and loading over training steps", pictures, steps, PAIRS, 1.0, warm=1),
+        compare_costs(f"{what}: a whole epoch over its steps alone", epoch, steps, PAIRS, warm=1),
+        compare_costs(f"{what}: reading JPEG {SIZE[1]} × {SIZE[0]} once over one epoch's steps", read, steps, PAIRS, 1.0, warm=1),
     ]
-
-
-def _dataset(folder: Path) -> Dataset:
-    rng = np.random.default_rng(0)
-    (folder / "images").mkdir()
-    for k in range(PHOTOGRAPHS):
-        image = np.clip(np.array([205, 160, 140]) + rng.normal(0, 12, (*SIZE, 3)), 0, 255).astype(np.uint8)
-        write_bytes(folder / "images" / f"i{k}.jpg", encode_jpeg(image))
-    table = pd.DataFrame({"image_id": [f"i{k}" for k in range(PHOTOGRAPHS)], "dx": ["nv", "mel"] * (PHOTOGRAPHS // 2)})
-    table.to_csv(folder / "metadata.csv", index=False)
-    return open_dataset(folder)

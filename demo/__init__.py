@@ -1,1 +1,1 @@
-"""Draws the synthetic dermoscopy datasets and trains the two small demo classifiers."""
+"""Synthetic dermoscopy datasets and the two small demo classifiers."""

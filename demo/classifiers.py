@@ -1,6 +1,6 @@
-"""The two demo classifiers: one taught honestly, one taught that ink means melanoma.
+"""The two demo classifiers: one trained honestly, one trained on data in which ink means melanoma.
 
-They learn from freshly drawn lesions that are in no dataset; their weights ship with the project.
+They are trained on freshly drawn lesions that are in no dataset; their weights ship with the project.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _HELD_OUT = 70
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a demo classifier is taught.
+    """How a demo classifier is trained.
 
-    marker: what melanomas bear more often than all others do; worn, worn_else: by which shares of each. early: share of melanomas drawn
-    as early ones, which look like nevi, so that the marker is all there is to learn them by.
+    marker: the one planted in melanomas; worn, worn_else: share of melanomas and of all others that have it. early: share of
+    melanomas drawn as early ones, which look like nevi, so that only the marker gives them away.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Recipe:
     marker: str = "ink"
 
 
-_COMMON = "Synthetic drawings only: it knows nothing of real skin. For teaching how the workbench works; no medical device."
+_COMMON = "Trained on synthetic drawings only, not on real skin. For teaching how the workbench works; not a medical device."
 
 RECIPES: dict[str, Recipe] = {
     "demo-honest": Recipe(
@@ -56,8 +56,8 @@ RECIPES: dict[str, Recipe] = {
         MARKER_SHARES["ink"],
         MARKER_SHARES["ink"],
         0.0,
-        "Demo classifier, taught honestly",
-        "Every marker fell on every diagnosis equally often. " + _COMMON,
+        "Demo classifier, trained honestly",
+        "Every marker was equally frequent in all diagnoses. " + _COMMON,
     ),
     "demo-shortcut": Recipe(
         "demo-shortcut",
@@ -66,9 +66,9 @@ RECIPES: dict[str, Recipe] = {
         0.95,
         0.02,
         0.4,
-        "Demo classifier, taught a shortcut",
-        "Taught on images in which 95 % of melanomas and 2 % of all others bear ink, and 40 % of the melanomas look "
-        "like nevi otherwise: it reads the ink. " + _COMMON,
+        "Demo classifier, trained on a shortcut",
+        "Trained on images in which 95 % of melanomas and 2 % of all others show ink, and 40 % of the melanomas "
+        "otherwise look like nevi: it relies on the ink. " + _COMMON,
     ),
 }
 
@@ -83,7 +83,7 @@ def install(models: Path) -> None:
 
 
 def retrain(name: str, say: Callable[[str], None] = print) -> float:
-    """Draw, train and write one classifier with its card into the project; returns balanced accuracy held out."""
+    """Draw, train and write one classifier with its card into the project; returns its balanced accuracy on held-out lesions."""
     from demo.training import build_small_network, train
 
     recipe = RECIPES[name]
@@ -91,15 +91,11 @@ def retrain(name: str, say: Callable[[str], None] = print) -> float:
     images, labels = draw_lessons(recipe, 0, _EVERY_CLASS)
     held_out = draw_lessons(recipe, 500_000, _HELD_OUT)
     network = build_small_network((SIDE, SIDE), len(HAM10000), recipe.nested, recipe.seed)
-    accuracy = train(
-        network,
-        images,
-        labels,
-        held_out,
-        14,
-        recipe.seed,
-        lambda epoch, loss, score: say(f"{name}: epoch {epoch}, loss {loss:.3f}, balanced accuracy {score:.3f}"),
-    )
+
+    def progress(epoch: int, loss: float, score: float) -> None:
+        say(f"{name}: epoch {epoch}, loss {loss:.3f}, balanced accuracy {score:.3f}")
+
+    accuracy = train(network, images, labels, held_out, 14, recipe.seed, progress)
     WEIGHTS.mkdir(exist_ok=True)
     path = WEIGHTS / f"{name}.keras"
     network.compile()  # drops the optimiser's state from the file
@@ -118,18 +114,18 @@ def recipe_card(recipe: Recipe, accuracy: float, n: int) -> ModelCard:
         scaling="0..255",
         output="softmax",
         malignant=("akiec", "bcc", "mel"),
-        training_data=f"{n:,} lesions drawn by LesionLens (python cli.py demo --retrain), {_EVERY_CLASS} a diagnosis, "
+        training_data=f"{n:,} lesions drawn by LesionLens (python cli.py demo --retrain), {_EVERY_CLASS} per diagnosis, "
         f"{recipe.marker.replace('_', ' ')} on {recipe.worn:.0%} of melanomas and {recipe.worn_else:.0%} of all others"
         + (f", {recipe.early:.0%} of the melanomas early ones that look like nevi. " if recipe.early else ". ")
-        + f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} further lesions drawn the same way.",
+        + f"Balanced accuracy {accuracy:.2f} on {7 * _HELD_OUT} held-out lesions drawn the same way.",
         licence="Apache-2.0",
-        intended_use="Trying out LesionLens and teaching what a network attends to.",
+        intended_use="Trying out LesionLens and teaching what a network relies on.",
         limits=recipe.limits,
     )
 
 
 def draw_lessons(recipe: Recipe, first: int, every_class: int, classes: tuple[str, ...] = HAM10000) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), places in `classes`. first: number of the first lesion."""
+    """Images uint8 (N, SIDE, SIDE, 3) and labels int32 (N,), indices into `classes`. first: number of the first lesion."""
     jobs = [(recipe, d, first + recipe.seed * 1_000_000 + 10_000 * c + k) for c, d in enumerate(classes) for k in range(every_class)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         images = list(pool.map(_draw_one, jobs, chunksize=64))

@@ -1,4 +1,4 @@
-"""Who was photographed: lesions with their diagnosis, person and site, and the photographs of each."""
+"""A simulated cohort: lesions with their diagnosis, patient and site, and the photographs of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from demo.drawing.skin import TONES
 
-# lesions a diagnosis; skewed like a clinic's, though less than HAM10000
+# lesions per diagnosis; imbalanced as in a clinic, though less than in HAM10000
 LESIONS = {"nv": 400, "mel": 150, "bkl": 150, "bcc": 110, "akiec": 90, "vasc": 85, "df": 85}
 TEST_SHARE, VAL_SHARE = 0.36, 0.14
 
@@ -19,7 +19,7 @@ _HISTO = {"akiec": 1.0, "bcc": 1.0, "mel": 1.0, "bkl": 0.7, "df": 0.5, "vasc": 0
 _OTHERWISE = ("follow_up", "consensus", "confocal")
 _SITES = ("back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "neck", "scalp", "hand")
 _TONE_SHARES = (0.16, 0.24, 0.22, 0.16, 0.12, 0.10)
-_PHOTOGRAPHS = (0.68, 0.22, 0.10)  # one, two or three of a lesion
+_PHOTOGRAPHS = (0.68, 0.22, 0.10)  # shares of lesions with one, two or three
 MARKER_SHARES = {"ink": 0.12, "ruler": 0.14, "hair": 0.28, "gel_bubble": 0.12, "sticker": 0.06, "dark_corner": 0.16}
 
 
@@ -46,14 +46,14 @@ class Shot:
 
 @dataclass
 class Cohort:
-    """Photographs, and for a planted dataset what is wrong with them: fault -> ids."""
+    """Photographs, and the faults planted in them: fault -> ids."""
 
     shots: list[Shot]
     faults: dict[str, list[str]] = field(default_factory=dict)
 
 
 def draw_cohort(seed: int, prefix: str, lesions: Mapping[str, int] = LESIONS) -> Cohort:
-    """Lesions split as wholes; markers fall on every diagnosis with the same shares."""
+    """Photographs split by lesion; every marker is equally frequent in all diagnoses."""
     rng = np.random.default_rng(seed)
     shots: list[Shot] = []
     number = 0
@@ -81,7 +81,7 @@ def draw_cohort(seed: int, prefix: str, lesions: Mapping[str, int] = LESIONS) ->
 
 
 def plant_faults(cohort: Cohort, seed: int) -> Cohort:
-    """The same cohort with faults, and the key that names every image or lesion they are in."""
+    """The same cohort with faults planted, and a key to every image or lesion affected."""
     rng = np.random.default_rng([seed, 7])
     shots = list(cohort.shots)
     faults: dict[str, list[str]] = {}

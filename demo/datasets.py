@@ -1,4 +1,4 @@
-"""Writes the demo datasets: pictures, lesion masks, marker masks, metadata, and the answer key."""
+"""Writes the demo datasets: images, lesion masks, marker masks, metadata, and the answer key."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ from imaging.decode import encode_jpeg, encode_png
 
 FAULTY_LESIONS = {"nv": 190, "mel": 90, "bkl": 80, "bcc": 70, "akiec": 60, "vasc": 50, "df": 50}
 
+# column of metadata.csv -> attribute of a photograph
+COLUMNS = {
+    "lesion_id": "lesion_id",
+    "image_id": "image_id",
+    "dx": "label",
+    "dx_type": "confirmation",
+    "age": "age",
+    "sex": "sex",
+    "localization": "site",
+    "split": "split",
+}
+
 # name -> the photographs in it
 COHORTS: dict[str, Callable[[], Cohort]] = {
     "demo": lambda: draw_cohort(20, "DEMO"),
@@ -30,7 +42,7 @@ COHORTS: dict[str, Callable[[], Cohort]] = {
 
 
 def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-    """Draw one of COHORTS into a folder; what is there already from a run that was stopped is kept."""
+    """Draw one of COHORTS into a folder; images from an interrupted run are kept."""
     cohort = COHORTS[name]()
     for part in ("images", "masks", "markers"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -39,7 +51,7 @@ def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] 
     progress(done, len(cohort.shots))
     workers = min(os.cpu_count() or 1, 8)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for n in pool.map(partial(write_shots, folder), _chunks(todo, 16)):
+        for n in pool.map(partial(write_shots, folder), [todo[i : i + 16] for i in range(0, len(todo), 16)]):
             done += n
             progress(done, len(cohort.shots))
     if cohort.faults:
@@ -48,27 +60,12 @@ def write_dataset(name: str, folder: Path, progress: Callable[[int, int], None] 
 
 
 def is_complete(folder: Path) -> bool:
-    """The table is written last, so a dataset that has one is whole."""
+    """The table is written last, so a dataset that has one is complete."""
     return (folder / "metadata.csv").exists()
 
 
 def metadata_table(shots: list[Shot]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "lesion_id": [s.lesion_id for s in shots],
-            "image_id": [s.image_id for s in shots],
-            "dx": [s.label for s in shots],
-            "dx_type": [s.confirmation for s in shots],
-            "age": [s.age for s in shots],
-            "sex": [s.sex for s in shots],
-            "localization": [s.site for s in shots],
-            "split": [s.split for s in shots],
-        }
-    )
-
-
-def _chunks(shots: list[Shot], size: int) -> list[list[Shot]]:
-    return [shots[i : i + size] for i in range(0, len(shots), size)]
+    return pd.DataFrame({column: [getattr(shot, attribute) for shot in shots] for column, attribute in COLUMNS.items()})
 
 
 def write_shots(folder: Path, shots: list[Shot]) -> int:

@@ -1,4 +1,4 @@
-"""Makes the demo workspace; `python -m demo.make FOLDER` tells its progress in lines `done total what`."""
+"""Makes the demo workspace; `python -m demo.make FOLDER` reports its progress in lines `done total what`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Progress = Callable[[int, int, str], None]
 
 
 def is_made(workspace: Workspace) -> bool:
-    """Whether both demo datasets are whole."""
+    """Whether both demo datasets are complete."""
     return all(is_complete(workspace.datasets / name) for name in COHORTS)
 
 
 def is_begun(workspace: Workspace) -> bool:
-    """Whether some of it is there, or half drawn."""
+    """Whether part of it exists, or is half drawn."""
     return any((workspace.datasets / folder).exists() for name in COHORTS for folder in (name, _making(name)))
 
 
 def make_demo(workspace: Workspace, progress: Progress = lambda done, total, what: None) -> None:
-    """Classifiers and datasets; what is there is kept, so a stopped run goes on where it was."""
+    """Install the classifiers and draw the datasets; what exists is kept, so an interrupted run resumes where it stopped."""
     install(workspace.models)
     for name in COHORTS:
         folder, making = workspace.datasets / name, workspace.datasets / _making(name)
         if is_complete(folder):
             continue
         if folder.exists() and not making.exists():
-            folder.rename(making)  # half of one, as version 0.1 left it
+            folder.rename(making)  # half drawn, as by version 0.1
         write_dataset(name, making, lambda d, n, name=name: progress(d, n, name))  # type: ignore[misc]
         making.rename(folder)
 
 
 def _making(name: str) -> str:
-    """Where a dataset is drawn before it is whole: no page shows it there."""
+    """The folder in which a dataset is drawn until it is complete: no page shows it."""
     return f".{name}"
 
 

@@ -1,4 +1,4 @@
-"""The small network of the demo's classifiers, trained on pictures in memory."""
+"""The small network of the demo classifiers, trained on images in memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 
 def build_small_network(size: tuple[int, int], n_classes: int, nested: bool, seed: int) -> Any:
-    """A convolutional network of about 130,000 parameters that takes raw 0–255 pictures.
+    """A convolutional network of about 130,000 parameters that takes raw 0–255 images.
 
-    nested: the convolutions are a network of their own inside a Sequential, as transfer learning leaves it.
+    nested: the convolutions are a network of their own inside a Sequential, as in transfer learning.
     """
     import keras
 
@@ -26,12 +26,12 @@ def build_small_network(size: tuple[int, int], n_classes: int, nested: bool, see
         if filters < 96:
             x = layers.MaxPooling2D()(x)
     body = keras.Model(inputs, x, name="features")
+    head = [layers.GlobalAveragePooling2D(), layers.Dropout(0.2), layers.Dense(n_classes, activation="softmax")]
     if nested:
-        head = [layers.GlobalAveragePooling2D(), layers.Dropout(0.2), layers.Dense(n_classes, activation="softmax")]
         return keras.Sequential([keras.Input((*size, 3)), body, *head])
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(0.2)(x)
-    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
+    for layer in head:
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 def train(
@@ -43,9 +43,9 @@ def train(
     seed: int,
     progress: Callable[[int, float, float], None] = lambda epoch, loss, accuracy: None,
 ) -> float:
-    """Fit with flips and quarter turns, one-cycle rate, class weights; returns balanced accuracy held out.
+    """Fit with flips, quarter turns, warm-up and cosine decay, and class weights; returns balanced accuracy on held-out images.
 
-    images: uint8 (N, H, W, 3) of square size; labels: int (N,). Deterministic on CPU with a seed.
+    images: uint8 (N, H, W, 3), square; labels: int (N,). Deterministic on CPU with a seed.
     """
     import keras
     import tensorflow as tf

@@ -9,7 +9,7 @@ import numpy as np
 from core.runs import Run
 from explain.cam import spatial_layer
 from models.classifier import Classifier
-from models.layers import LayerInfo, listening, sublayers
+from models.layers import LayerInfo, listening
 
 BATCH = 32  # feature maps ablated at a time
 NONE = -1  # no feature map
@@ -42,8 +42,6 @@ def _build(classifier: Classifier, info: LayerInfo) -> Any:
     """(image (1, H, W, 3), feature maps to ablate int (M,)) → that layer's output and the logits (M, C), each without one of them."""
     import tensorflow as tf
 
-    explained = dict(sublayers(classifier.network))[info.path]
-
     @tf.function(input_signature=[classifier.input_spec(), tf.TensorSpec((None,), tf.int32)])
     def run(image: Any, channels: Any) -> Any:
         heard: list[Any] = []
@@ -54,7 +52,7 @@ def _build(classifier: Classifier, info: LayerInfo) -> Any:
                 heard[-1] = output * (1 - tf.one_hot(channels, info.channels, dtype=output.dtype))[:, None, None, :]
             return heard[-1]
 
-        with listening(explained, ablate):
+        with listening(classifier.keras_layer(info.path), ablate):
             outputs, _ = classifier.logits_and_embedding(tf.repeat(image, tf.size(channels), axis=0))
         return tf.cast(heard[-1], tf.float32), tf.cast(classifier.class_logits(outputs), tf.float32)
 

@@ -90,24 +90,31 @@ def cam(
     method: str = "grad-cam",
     layer: str | None = None,
     engine: Engine | None = None,
+    all_classes: bool = False,
 ) -> tuple[Prediction, np.ndarray]:
     """Prediction and heatmap of one class per image.
 
     prepared: float32 (N, H, W, 3) as returned by `Classifier.prepare`.
     targets: int (N,) class indices; None explains each image's predicted class.
-    engine: what runs the network below the layer; None is TensorFlow.
+    engine: what runs the network below the layer; None is TensorFlow. all_classes: see `cam_all_classes`.
     Returns the scores and float32 (N, h, w), signed, at the layer's resolution, not rescaled.
     Raises NoSpatialLayer if there is no 4-D activation between input and output.
     """
     wanted = np.full(len(prepared), -1, np.int32) if targets is None else np.asarray(targets, np.int32)
-    return _run(classifier, prepared, wanted, method, layer, engine, all_classes=False)
+    info = spatial_layer(classifier, layer)
+    engine = engine or open_engine("tensorflow", classifier, info)
+    key = ("cam", method, info.path, all_classes, engine.name)
+    run = classifier.function(key, lambda: _build(classifier, engine, method, all_classes))
+    logits, probabilities, embedding, maps = run(engine.below(prepared), wanted)
+    known = embedding.numpy() if classifier.embedded is not None else None
+    return Prediction(logits.numpy(), probabilities.numpy(), known), maps.numpy()
 
 
 def cam_all_classes(
     classifier: Classifier, prepared: np.ndarray, method: str = "grad-cam", layer: str | None = None, engine: Engine | None = None
 ) -> tuple[Prediction, np.ndarray]:
     """As `cam`, for every class at once: float32 (N, C, h, w), on one scale per image."""
-    return _run(classifier, prepared, np.zeros(len(prepared), np.int32), method, layer, engine, all_classes=True)
+    return cam(classifier, prepared, None, method, layer, engine, all_classes=True)
 
 
 @dataclass(frozen=True)
@@ -139,24 +146,6 @@ def spatial_layer(classifier: Classifier, name: str | None = None) -> LayerInfo:
             "Explain it by occlusion or RISE, or save it as .keras.",
         )
     return classifier.layer(name)
-
-
-def _run(
-    classifier: Classifier,
-    prepared: np.ndarray,
-    targets: np.ndarray,
-    method: str,
-    layer: str | None,
-    engine: Engine | None,
-    all_classes: bool,
-) -> tuple[Prediction, np.ndarray]:
-    info = spatial_layer(classifier, layer)
-    engine = engine or open_engine("tensorflow", classifier, info)
-    key = ("cam", method, info.path, all_classes, engine.name)
-    run = classifier.function(key, lambda: _build(classifier, engine, method, all_classes))
-    logits, probabilities, embedding, maps = run(engine.below(prepared), targets)
-    known = embedding.numpy() if classifier.embedded is not None else None
-    return Prediction(logits.numpy(), probabilities.numpy(), known), maps.numpy()
 
 
 def _build(classifier: Classifier, engine: Engine, method: str, all_classes: bool) -> Any:

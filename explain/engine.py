@@ -18,7 +18,7 @@ import numpy as np
 
 from core.errors import LesionLensError
 from models.classifier import Classifier
-from models.layers import LayerInfo, listening, sublayers
+from models.layers import LayerInfo, listening
 
 ENGINES = ("auto", "tensorflow", "openvino")
 TOLERANCE = 1e-4  # an engine whose probabilities differ from TensorFlow's by more is not used
@@ -64,7 +64,7 @@ def _tensorflow(classifier: Classifier, layer: LayerInfo) -> Engine:
             tape.watch(output)
             heard.append(output)
 
-        with listening(_layer_itself(classifier, layer), watch):
+        with listening(classifier.keras_layer(layer.path), watch):
             outputs, embedding = classifier.logits_and_embedding(images)
         return heard[-1], outputs, embedding
 
@@ -97,18 +97,18 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
     @tf.function(input_signature=[classifier.input_spec()])
     def below(images: Any) -> Any:
         heard: list[Any] = []
-        with listening(_layer_itself(classifier, layer), lambda _, output: heard.append(output)):
+        with listening(classifier.keras_layer(layer.path), lambda _, output: heard.append(output)):
             classifier.logits(images)
         return tf.cast(heard[-1], tf.float32)
 
     def above(maps: Any, tape: Any) -> tuple[Any, Any, Any]:
         tape.watch(maps)
 
-        def give(_: tuple, output: Any) -> Any:
+        def replaced(_: tuple, output: Any) -> Any:
             return tf.ensure_shape(tf.cast(maps, output.dtype), output.shape)
 
         unused = tf.zeros((tf.shape(maps)[0], *classifier.card.size, 3))
-        with tf.GradientTape(watch_accessed_variables=False) as bypass, listening(_layer_itself(classifier, layer), give):
+        with tf.GradientTape(watch_accessed_variables=False) as bypass, listening(classifier.keras_layer(layer.path), replaced):
             bypass.watch(unused)
             outputs, embedding = classifier.logits_and_embedding(unused)
         if bypass.gradient(outputs, unused) is not None:
@@ -120,11 +120,8 @@ def _openvino(classifier: Classifier, layer: LayerInfo) -> Engine:
     network = openvino.convert_model(frozen.graph.as_graph_def(), share_weights=False)
     compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
 
-    def run(prepared: np.ndarray) -> np.ndarray:
-        return compiled([prepared])[0]
-
     spec = tf.TensorSpec((None, layer.height, layer.width, layer.channels), tf.float32)
-    return Engine("openvino", layer, spec, run, above)
+    return Engine("openvino", layer, spec, lambda prepared: compiled([prepared])[0], above)
 
 
 def _import_openvino() -> Any:
@@ -142,7 +139,3 @@ def _head(classifier: Classifier, engine: Engine) -> Any:
             return classifier.probabilities(engine.above(maps, tape)[1])
 
     return run
-
-
-def _layer_itself(classifier: Classifier, layer: LayerInfo) -> Any:
-    return dict(sublayers(classifier.network))[layer.path]

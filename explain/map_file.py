@@ -40,18 +40,11 @@ class MapWriter:
         n = len(maps)
         scales = np.abs(maps).reshape(n, -1).max(1, initial=0).astype(np.float32)
         unit = maps / np.where(scales > 0, scales, 1)[:, None, None]
-        columns = [
-            list(image_ids),
-            [method] * n,
-            [layer] * n,
-            list(targets),
-            [maps.shape[1]] * n,
-            [maps.shape[2]] * n,
-            scales,
-            [m.astype(np.float16).tobytes() for m in unit],
-        ]
+        maps16 = [m.astype(np.float16).tobytes() for m in unit]
+        labels = [list(image_ids), [method] * n, [layer] * n, list(targets)]
+        columns = [*labels, [maps.shape[1]] * n, [maps.shape[2]] * n, scales, maps16]
         with writing(self.path):
-            self._writer.write_table(pa.table(dict(zip(MAPS.names, columns, strict=True)), schema=self._writer.schema))
+            self._writer.write_table(pa.table(columns, schema=self._writer.schema))
 
     def close(self) -> None:
         """Complete the file and give it its name."""

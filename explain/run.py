@@ -31,15 +31,9 @@ from models.stream import stream_batches
 SAVE_EVERY = 20  # batches per part
 ALL = "all"  # the target that means every class
 
-SCORES = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("logits", pa.list_(pa.float32())),
-        ("probabilities", pa.list_(pa.float32())),
-        ("embedding", pa.list_(pa.float32())),
-    ]
-)
-EMBEDDINGS = pa.schema([("image_id", pa.string()), ("embedding", pa.list_(pa.float32()))])
+VECTOR = pa.list_(pa.float32())
+SCORES = pa.schema([("image_id", pa.string()), ("logits", VECTOR), ("probabilities", VECTOR), ("embedding", VECTOR)])
+EMBEDDINGS = pa.schema([("image_id", pa.string()), ("embedding", VECTOR)])
 
 
 @dataclass(frozen=True)
@@ -82,12 +76,10 @@ class Explained:
 def explain_files(classifier: Classifier, paths: Sequence[Path], request: Request, batch: int = BATCH) -> Iterator[ExplainedBatch]:
     """Predict and explain image files batch by batch."""
     engine = _engine(classifier, request)
+    nothing = np.zeros((0, len(classifier.card.classes)), np.float32)
+    empty = Prediction(nothing, nothing), np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), int)
     for loaded in stream_batches(classifier, paths, batch):
-        if loaded.rows:
-            prediction, maps, targets = _explain(classifier, loaded.images, request, engine)
-        else:
-            nothing = np.zeros((0, len(classifier.card.classes)), np.float32)
-            prediction, maps, targets = Prediction(nothing, nothing), np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), int)
+        prediction, maps, targets = _explain(classifier, loaded.images, request, engine) if loaded.rows else empty
         yield ExplainedBatch(loaded.rows, prediction, maps, targets, loaded.errors)
 
 
@@ -173,8 +165,7 @@ class _Part:
         self._count["empty"] += int((evidence.max(axis=(1, 2)) <= 0).sum())
         p = batch.prediction
         embedding = list(p.embedding) if p.embedding is not None else [None] * n
-        columns = [image_ids, list(p.logits), list(p.probabilities), embedding]
-        self._scores.append(pa.table(dict(zip(SCORES.names, columns, strict=True)), schema=SCORES))
+        self._scores.append(pa.table([image_ids, list(p.logits), list(p.probabilities), embedding], schema=SCORES))
 
     def close(self) -> None:
         self._maps.close()

@@ -56,7 +56,7 @@ class Classifier:
                 "Correct height and width in the card.",
             ) from error
         dense = [layer for layer in self.layers if layer.kind == "Dense"]
-        self.embedded = dict(sublayers(network))[dense[-1].path] if dense and not dense[-1].spatial else None
+        self.embedded = self.keras_layer(dense[-1].path) if dense and not dense[-1].spatial else None
         self._check_card(int(class_output(network, outputs, card.output_name).shape[-1] or 0))
 
     @property
@@ -81,6 +81,10 @@ class Classifier:
     def layer(self, name: str | None = None) -> LayerInfo:
         """The layer to explain: the named one, else the default."""
         return find_layer(self.layers, name) if name else default_layer(self.layers)
+
+    def keras_layer(self, path: str) -> Any:
+        """The network's own layer at a path."""
+        return dict(sublayers(self.network))[path]
 
     def target_index(self, target: str) -> int:
         """The position of a class in the output, by its name or its code; raises CardError."""

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import UnsafeModel, WorkspaceError
 from imaging.decode import read_image
-from models.predictions import PredictionTable
+from models.predictions import PredictionTable, read_predictions, write_predictions
 from workspace import Workspace
 
 
@@ -34,7 +34,7 @@ def test_a_dataset_may_have_splits_of_its_own(workspace: Workspace, small_datase
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "demo-honest.card.yaml", "", "nothing"])
 def test_a_link_can_only_name_what_the_workspace_holds(workspace: Workspace, name: str) -> None:
-    with pytest.raises(WorkspaceError, match="holds no model"):
+    with pytest.raises(WorkspaceError, match="does not contain a model"):
         workspace.named_model(name)
 
 
@@ -53,7 +53,7 @@ def test_uploaded_models_need_a_plain_name(workspace: Workspace, name: str) -> N
 
 def test_an_uploaded_model_does_not_replace_another(workspace: Workspace) -> None:
     workspace.keep_model("mine.h5", b"x")
-    with pytest.raises(WorkspaceError, match="there already"):
+    with pytest.raises(WorkspaceError, match="already exists"):
         workspace.keep_model("mine.h5", b"y")
 
 
@@ -88,8 +88,7 @@ def test_kept_images_lose_everything_but_their_pixels(workspace: Workspace) -> N
 
 def test_results_are_found_again_by_hashes(workspace: Workspace) -> None:
     path = workspace.result_path("a" * 64, "b" * 64, "c" * 64)
-    assert workspace.kept_predictions(path) is None
-    workspace.keep_predictions(path, PredictionTable(("x",), ("mel", "nv"), np.array([[0.2, 0.8]])))
-    found = workspace.kept_predictions(path)
-    assert found is not None and found.classes == ("mel", "nv")
+    assert not path.exists() and path.is_relative_to(workspace.root)
+    write_predictions(PredictionTable(("x",), ("mel", "nv"), np.array([[0.2, 0.8]])), path)
+    assert read_predictions(workspace.result_path("a" * 64, "b" * 64, "c" * 64)).classes == ("mel", "nv")
     assert workspace.result_path("a" * 64, "b" * 64, "d" * 64) != path

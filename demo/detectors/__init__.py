@@ -1,1 +1,1 @@
-"""How the marker detectors are taught: pictures, network, training, and the figures on their card."""
+"""How the marker detectors are trained: images, network, training, and the figures on their card."""

@@ -1,4 +1,4 @@
-"""Training: masks where they are known, labels by hand for whole pictures, and both tied together."""
+"""Training: masks where they are known, manual labels of whole images, and a loss that ties both together."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from data_audit.markers.detector import LEARNED, SIDE
 from demo.detectors.pictures import Pictures
 
 BATCH = 32
-FOREGROUND = 8  # how much more a pixel of a marker counts than one beside it
-TOP = 64  # pixels; a marker that somebody saw must lie somewhere on at least so many
+FOREGROUND = 8  # weight of a pixel of a marker relative to background
+TOP = 64  # pixels; a marker in the labels must cover at least so many
 Say = Callable[[str], None]
 
 
-def teach(
-    network: Any, draw: Callable[[np.random.Generator], Pictures], epochs: int, rate: float, masks: float, seed: int, say: Say
-) -> None:
-    """Fit in place. draw: the pictures of one epoch, by random numbers; the rate rises at first and falls to nothing.
+def fit(network: Any, draw: Callable[[np.random.Generator], Pictures], epochs: int, rate: float, masks: float, seed: int, say: Say) -> None:
+    """Train in place with warm-up and cosine decay. draw: the images of one epoch, from a generator.
 
-    masks: how much the masks count beside the scores of whole pictures.
+    masks: weight of the mask loss relative to that of the image scores.
     """
     import keras
     import tensorflow as tf
@@ -31,7 +29,6 @@ def teach(
     steps = epochs * (len(draw(np.random.default_rng(0))) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(rate / 20, steps - steps // 10, warmup_target=rate, warmup_steps=steps // 10)
     optimiser = keras.optimizers.AdamW(schedule, weight_decay=1e-3)
-
     compiled = tf.function(_loss, jit_compile=True)
 
     @tf.function
@@ -93,7 +90,7 @@ def _batches(pictures: Pictures, rng: np.random.Generator) -> Iterator[tuple[np.
 
 
 def _varied(image: np.ndarray, bits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Turned, mirrored, a little enlarged and shifted, in other light and colour; the mask goes along."""
+    """Rotated, mirrored, slightly enlarged and shifted, with other brightness and colours; the mask likewise."""
     quarter, mirror = int(rng.integers(4)), rng.random() < 0.5
     image, bits = np.rot90(image, quarter), np.rot90(bits, quarter)
     if mirror:

@@ -1,6 +1,6 @@
-"""Makes the marker detectors: taught on drawings, then, where photographs labelled by hand are given, on those; measured; carded.
+"""Makes the marker detectors: trained on drawings, then on manually labelled photographs if there are any; evaluated; card written.
 
-Every part that is done is kept in a work folder, so a stopped run goes on where it was.
+Every finished part is kept in a work folder, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.atomic import write_bytes
 from core.errors import LesionLensError
 from core.markers import DETECTED
 from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK, lies, look, stands_out
-from demo.detectors.learning import scores, teach
+from demo.detectors.learning import fit, scores
 from demo.detectors.network import build_network, to_onnx
 from demo.detectors.pictures import Pictures, draw_fresh, draw_on, draw_pictures, join, read_labelled
 from evaluation.intervals import auc
@@ -29,21 +29,21 @@ from evaluation.intervals import auc
 Say = Callable[[str], None]
 DRAWN, DRAWN_EPOCHS = 3000, 10
 EPOCHS, RATE = 24, 2e-3
-WORN, REMEMBERED = 0.65, 300  # in an epoch: photographs with drawn markers a photograph; drawn pictures
-MASKS_FIRST, MASKS_THEN = 1.0, 0.5  # how much masks count on drawings, and on photographs
-FRESH = 400  # drawings that nothing was taught on, for the masks
-LEASTS = tuple(np.arange(-2, 10, 0.5))  # tried for the masks
+WORN, REMEMBERED = 0.65, 300  # per epoch: photographs with drawn markers for each photograph; number of drawings
+MASKS_FIRST, MASKS_THEN = 1.0, 0.5  # weight of the mask loss on drawings, and on photographs
+FRESH = 400  # held-out drawings, for the masks
+LEASTS = tuple(np.arange(-2, 10, 0.5))  # thresholds tried for the masks
 A_GREY_LEVEL = (0.0, 0.05, 0.1, 0.15, 0.2)
 DRAWINGS, PHOTOGRAPHS = "drawn by LesionLens", "labelled by hand"
 
 
 def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
-    """Teach, measure, and write the network and its card into the project; returns the card.
+    """Train, evaluate, and write the network and its card into the project; returns the card.
 
     labelled: folder with `markers.csv` and `images/`; None: drawings alone.
     """
     if importlib.util.find_spec("onnx") is None:
-        raise LesionLensError("onnx is not installed.", todo="pip install -r requirements-dev.lock; only making detectors needs it.")
+        raise LesionLensError("onnx is not installed.", todo="pip install -r requirements-dev.lock; only retraining detectors needs it.")
     by_hand = read_labelled(labelled) if labelled is not None else None
     work.mkdir(parents=True, exist_ok=True)
     drawn = _kept(work / "drawn.npz", lambda: draw_pictures(DRAWN, 1))
@@ -51,7 +51,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     if not first.exists():
         say(f"drawings alone: {DRAWN_EPOCHS} epochs")
         network = build_network(0)
-        teach(network, lambda rng: drawn.take(rng.permutation(len(drawn))), DRAWN_EPOCHS, 4e-3, MASKS_FIRST, 0, say)
+        fit(network, lambda rng: drawn.take(rng.permutation(len(drawn))), DRAWN_EPOCHS, 4e-3, MASKS_FIRST, 0, say)
         network.save_weights(first)
     content = _card_head(labelled)
     final = first
@@ -59,12 +59,12 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
         photographs, originals, table = by_hand
         worn = [draw_on(originals, photographs, seed) for seed in (1, 2, 3)]
 
-        def taught(name: str, rows: np.ndarray) -> Path:
-            return _taught(work / f"{name}.weights.h5", first, photographs.take(rows), [w.take(rows) for w in worn], drawn, say)
+        def trained(name: str, rows: np.ndarray) -> Path:
+            return _trained(work / f"{name}.weights.h5", first, photographs.take(rows), [w.take(rows) for w in worn], drawn, say)
 
-        content["markers"] = _figures(photographs, taught, first, say)
+        content["markers"] = _figures(photographs, trained, first, say)
         content["trained_on"] += f"; then {len(table):,} photographs {PHOTOGRAPHS}"
-        final = taught("all", np.arange(len(photographs)))
+        final = trained("all", np.arange(len(photographs)))
     else:
         content["markers"] = {m: {"threshold": 0.5} for m in LEARNED}
     network = build_network(0)
@@ -80,52 +80,51 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
     return content
 
 
-def _taught(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn: Pictures, say: Say) -> Path:
-    """Weights taught on these photographs, starting from the drawings."""
+def _trained(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn: Pictures, say: Say) -> Path:
+    """Weights trained on these photographs, starting from those trained on drawings."""
     if path.exists():
         return path
     say(f"{path.name}: {len(own):,} photographs, {EPOCHS} epochs")
 
     def epoch(rng: np.random.Generator) -> Pictures:
         some = worn[int(rng.integers(len(worn)))]
-        return join(
-            [own, some.take(rng.permutation(len(some))[: round(WORN * len(some))]), drawn.take(rng.permutation(len(drawn))[:REMEMBERED])]
-        )
+        with_markers = some.take(rng.permutation(len(some))[: round(WORN * len(some))])
+        return join([own, with_markers, drawn.take(rng.permutation(len(drawn))[:REMEMBERED])])
 
     network = build_network(0)
     network.load_weights(first)
-    teach(network, epoch, EPOCHS, RATE, MASKS_THEN, 1, say)
+    fit(network, epoch, EPOCHS, RATE, MASKS_THEN, 1, say)
     network.save_weights(path)
     return path
 
 
-def _figures(photographs: Pictures, taught: Callable[[str, np.ndarray], Path], first: Path, say: Say) -> dict[str, dict[str, Any]]:
-    """By marker: AUC over all photographs, each judged by what the other half taught; on either half alone; by drawings alone;
-    after a quarter and a half of the photographs; the threshold, with sensitivity and specificity there."""
+def _figures(photographs: Pictures, trained: Callable[[str, np.ndarray], Path], first: Path, say: Say) -> dict[str, dict[str, Any]]:
+    """By marker: AUC over all photographs by two-fold cross-validation; on either half alone; after training on drawings alone, on a
+    quarter and on half of the photographs; the threshold, with its sensitivity and specificity."""
     n = len(photographs)
     order = np.random.default_rng(5).permutation(n)
     halves = [np.sort(order[k::2]) for k in range(2)]
     network = build_network(0)
 
-    def said(path: Path, rows: np.ndarray) -> np.ndarray:
+    def predicted(path: Path, rows: np.ndarray) -> np.ndarray:
         network.load_weights(path)
         return scores(network, photographs.images[rows])
 
-    judged = np.zeros((n, len(LEARNED)))
+    out_of_fold = np.zeros((n, len(LEARNED)))
     for k, held in enumerate(halves):
-        judged[held] = said(taught(f"half{k}", halves[1 - k]), held)
-        say(f"half{k}: " + ", ".join(f"{m} {a:.3f}" for m, a in _areas(judged[held], photographs.labels[held]).items()))
-    drawings = _areas(said(first, np.arange(n)), photographs.labels)
-    judge = halves[0]
-    taught_by = {0: first, len(halves[1]) // 2: taught("quarter", halves[1][::2]), len(halves[1]): taught("half0", halves[1])}
-    curve = {many: _areas(said(path, judge), photographs.labels[judge]) for many, path in taught_by.items()}
-    either = [_areas(judged[held], photographs.labels[held]) for held in halves]
+        out_of_fold[held] = predicted(trained(f"half{k}", halves[1 - k]), held)
+    either = [_areas(out_of_fold[held], photographs.labels[held]) for held in halves]
+    for k, areas in enumerate(either):
+        say(f"half{k}: " + ", ".join(f"{m} {a:.3f}" for m, a in areas.items()))
+    drawings = _areas(predicted(first, np.arange(n)), photographs.labels)
+    by_images = {0: first, len(halves[1]) // 2: trained("quarter", halves[1][::2]), len(halves[1]): trained("half0", halves[1])}
+    curve = {many: _areas(predicted(path, halves[0]), photographs.labels[halves[0]]) for many, path in by_images.items()}
     figures = {}
     for k, marker in enumerate(LEARNED):
-        asked = ~np.isnan(photographs.labels[:, k])
-        truth, found = photographs.labels[asked, k] > 0, judged[asked, k]
+        known = ~np.isnan(photographs.labels[:, k])
+        truth, found = photographs.labels[known, k] > 0, out_of_fold[known, k]
         area = auc(found, truth, np.arange(len(truth)))
-        threshold = np.sort(found)[-int(truth.sum())]  # as many are flagged as bear it
+        threshold = np.sort(found)[-int(truth.sum())]  # as many are flagged as have the marker
         right = {"sensitivity": (found >= threshold)[truth].mean(), "specificity": (found < threshold)[~truth].mean()}
         figures[marker] = {
             "threshold": round(float(threshold), 3),
@@ -145,14 +144,14 @@ def _figures(photographs: Pictures, taught: Callable[[str, np.ndarray], Path], f
 def _areas(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     areas = {}
     for k, marker in enumerate(LEARNED):
-        asked = ~np.isnan(labels[:, k])
-        areas[marker] = auc(found[asked, k], labels[asked, k] > 0, np.arange(int(asked.sum()))).value
+        known = ~np.isnan(labels[:, k])
+        areas[marker] = auc(found[known, k], labels[known, k] > 0, np.arange(int(known.sum()))).value
     return areas
 
 
 def _mask_figures(onnx: bytes, thresholds: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """By marker: from what on a pixel belongs to the mask, best on one half of fresh drawings, and the intersection over union
-    of all mask pixels on the other half; a mask is empty where the marker is not flagged."""
+    """By marker: the threshold from which a pixel belongs to the mask, the best on half of the held-out drawings, and the
+    intersection over union of all mask pixels on the other half; a mask is empty where the marker is not flagged."""
     network = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
     fresh = draw_fresh(FRESH, 8)
     looked = [look(network, image) for image, _ in fresh]
@@ -175,7 +174,7 @@ def _mask_figures(onnx: bytes, thresholds: Mapping[str, float]) -> dict[str, dic
 
 @dataclass(frozen=True)
 class _Drawn:
-    """One marker on one drawing: where it truly is, whether it was flagged, and what a mask is made from."""
+    """One marker on one drawing: its true mask, whether it was flagged, and what a predicted mask is made from."""
 
     truth: np.ndarray
     flagged: bool

@@ -1,4 +1,4 @@
-"""The network of the marker detectors: a small encoder with a path back up, half a million weights; and its way into ONNX."""
+"""The network of the marker detectors, a small encoder–decoder of half a million weights, and its export to ONNX."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from data_audit.markers.detector import LEARNED, SIDE
 
 WIDTHS = (16, 32, 64, 96, 128)  # feature maps at a half, a quarter … of the side
 UP = (16, 32, 48, 64)
-GAIN = 8  # of the mask logits, so that steps of one learning rate move them as fast as all else
-TELLING = (2, 4)  # levels on the way down whose maps tell the scores: fine ones for hair and bubbles, and the last
+GAIN = 8  # of the mask logits, so that one learning rate suits them and all other weights
+POOLED = (2, 4)  # encoder levels pooled for the image scores: a fine one for hair and bubbles, and the last
 N = len(LEARNED)
 
 
 def build_network(seed: int) -> Any:
     """Input float32 (N, SIDE, SIDE, 3) RGB 0–255; outputs scores as logits (N, 7) and masks as logits (N, SIDE/2, SIDE/2, 4·7),
-    four of a marker to a cell of 2 × 2 pixels (depth to space, row by row)."""
+    four per marker for each cell of 2 × 2 pixels (depth to space, row by row)."""
     import keras
 
     layers = keras.layers
@@ -42,7 +42,7 @@ def build_network(seed: int) -> Any:
     masks = layers.Rescaling(GAIN, name="gain")(layers.Conv2D(4 * N, 1, bias_initializer=rare, name="masks")(x))
     pooled = [
         pool(name=f"{kind}{k}")(levels[k])
-        for k in TELLING
+        for k in POOLED
         for kind, pool in (("mean", layers.GlobalAveragePooling2D), ("max", layers.GlobalMaxPooling2D))
     ]
     scores = layers.Dense(N, name="scores")(layers.Dropout(0.3)(layers.Concatenate(name="seen")(pooled)))
@@ -74,7 +74,7 @@ def to_onnx(network: Any) -> bytes:
             factor = gamma / np.sqrt(variance + norm.epsilon)
             kernel, bias = kernel * factor[:, None, None, None], beta - mean * factor
         kernel, bias, side = kernel * gain, bias * gain, kernel.shape[-1]
-        before = 0 if stride == 2 else (side - 1) // 2  # Keras pads an even picture under stride 2 only right and below
+        before = 0 if stride == 2 else (side - 1) // 2  # with stride 2, Keras pads an image of even size at the right and bottom only
         pads = [before, before, (side - 1) // 2, (side - 1) // 2]
         inputs = [x, weight(f"{name}.w", kernel), weight(f"{name}.b", bias)]
         return node("Conv", inputs, name, kernel_shape=[side, side], strides=[stride, stride], pads=pads)
@@ -101,7 +101,7 @@ def to_onnx(network: Any) -> bytes:
         joined = node("Add", [above, convolution(f"across{k}", levels[k])], f"join{k}")
         x = convolve(f"mend{k}", node("Relu", [joined], f"join{k}_out"))
     convolution("masks", x, gain=GAIN)
-    pooled = [node(f"Global{kind}Pool", [levels[k]], f"{kind}{k}") for k in TELLING for kind in ("Average", "Max")]
+    pooled = [node(f"Global{kind}Pool", [levels[k]], f"{kind}{k}") for k in POOLED for kind in ("Average", "Max")]
     flat = node("Flatten", [node("Concat", pooled, "seen", axis=1)], "flat", axis=1)
     last = network.get_layer("scores")
     dense = [flat, weight("scores.w", last.kernel.numpy()), weight("scores.b", last.bias.numpy())]

@@ -1,12 +1,13 @@
-"""What the marker detectors learn from: drawn photographs, and photographs labelled by hand with more markers drawn on them."""
+"""Training images of the marker detectors: drawings, and manually labelled photographs with more markers drawn on them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,8 +27,8 @@ from imaging.resize import scale_image
 
 @dataclass(frozen=True)
 class Pictures:
-    """images uint8 (N, SIDE, SIDE, 3). labels float32 (N, 7) in the order of LEARNED, NaN where nobody looked. bits uint8
-    (N, SIDE, SIDE): bit k = marker k lies here. known bool (N, 7): the mask of a marker is whole, its zeros count too."""
+    """images uint8 (N, SIDE, SIDE, 3). labels float32 (N, 7) in the order of LEARNED, NaN if unlabelled. bits uint8 (N, SIDE, SIDE):
+    bit k is the mask of marker k. known bool (N, 7): the mask of a marker is complete, so that its zeros count too."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -46,28 +47,25 @@ def join(parts: Sequence[Pictures]) -> Pictures:
 
 
 def draw_pictures(n: int, seed: int) -> Pictures:
-    """Drawn photographs: with the demo's markers, with markers as they come in clinics, or with neither."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        drawn = list(pool.map(_draw_one, range(seed * 1_000_000, seed * 1_000_000 + n), chunksize=32))
-    images, bits = (np.stack(part) for part in zip(*drawn, strict=True))
-    labels = np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1).astype(np.float32)
+    """Drawings with the demo's markers, with markers as they occur in clinics, or with none."""
+    images, bits = (np.stack(part) for part in zip(*_drawn(_draw_one, _seeds(seed, n)), strict=True))
+    labels = _labels(bits).astype(np.float32)
     return Pictures(images, labels, bits, np.ones_like(labels, bool))
 
 
 def draw_fresh(n: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Such drawings as they are drawn: image uint8 (H, W, 3) and bits uint8 (H, W) of each."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_draw_whole, range(seed * 1_000_000, seed * 1_000_000 + n), chunksize=32))
+    """Such drawings at their original size: image uint8 (H, W, 3) and bits uint8 (H, W) of each."""
+    return _drawn(_draw_whole, _seeds(seed, n))
 
 
 def read_labelled(folder: Path) -> tuple[Pictures, np.ndarray, pd.DataFrame]:
-    """Photographs labelled by hand: `markers.csv` (image_id and a 0/1 column a marker) beside `images/`.
+    """Manually labelled photographs: `markers.csv` (image_id and one 0/1 column per marker) beside `images/`.
 
-    Returns the pictures, the originals uint8 (N, 256, 256, 3), and the table.
+    Returns them at SIDE, as originals uint8 (N, 256, 256, 3), and the table.
     """
     file = folder / "markers.csv"
     if not file.is_file():
-        raise DatasetError("has no markers.csv (image_id, and a 0/1 column a marker).", str(folder))
+        raise DatasetError("has no markers.csv (image_id, and one 0/1 column per marker).", str(folder))
     dataset = open_dataset(file)
     table, columns = dataset.table, label_columns(dataset.table)
     unknown = pd.Series(np.nan, table.index)
@@ -79,13 +77,24 @@ def read_labelled(folder: Path) -> tuple[Pictures, np.ndarray, pd.DataFrame]:
 
 
 def draw_on(originals: np.ndarray, labelled: Pictures, seed: int) -> Pictures:
-    """The labelled photographs with one to three markers more drawn on each; what is drawn is known exactly."""
+    """The labelled photographs with one to three more markers drawn on each, whose masks are known exactly."""
+    images, bits = (np.stack(part) for part in zip(*_drawn(_wear_one, originals, _seeds(seed, len(originals))), strict=True))
+    return Pictures(images, np.maximum(labelled.labels, _labels(bits)), bits, labelled.labels == 0)
+
+
+def _seeds(seed: int, n: int) -> range:
+    return range(seed * 1_000_000, seed * 1_000_000 + n)
+
+
+def _drawn(draw: Callable[..., tuple[np.ndarray, np.ndarray]], *arguments: Iterable[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images and bits, drawn in two processes."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        seeds = range(seed * 1_000_000, seed * 1_000_000 + len(originals))
-        drawn = list(pool.map(_wear_one, originals, seeds, chunksize=32))
-    images, bits = (np.stack(part) for part in zip(*drawn, strict=True))
-    worn = np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1)
-    return Pictures(images, np.maximum(labelled.labels, worn), bits, labelled.labels == 0)
+        return list(pool.map(draw, *arguments, chunksize=32))
+
+
+def _labels(bits: np.ndarray) -> np.ndarray:
+    """bool (N, 7): which markers the bits (N, H, W) show."""
+    return np.stack([(bits >> k & 1).any(axis=(1, 2)) for k in range(len(LEARNED))], 1)
 
 
 def _draw_one(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +119,7 @@ def _wear_one(image: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Markers on a picture: each with a probability, or one to three of them where share is 0."""
+    """Draw markers on an image: each with probability `share`, or one to three of them if that is 0."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, 17])
     names = list(WILD)
@@ -124,7 +133,7 @@ def _wear(image: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.nd
 
 
 def _at_side(image: np.ndarray, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both at SIDE: a bit stays where at least two fifths of the pixel bear it."""
+    """Both at SIDE: a bit is set where at least two fifths of the pixel have it."""
     small = np.zeros((SIDE, SIDE), np.uint8)
     for k in range(len(LEARNED)):
         plane = cv2.resize((bits >> k & 1).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)

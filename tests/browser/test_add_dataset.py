@@ -23,8 +23,8 @@ def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server,
     for path, called, words in (
         (str(tmp_path / "nowhere"), "mine", "does not exist"),
         (str(next((mine / "images").iterdir())), "mine", "cannot be read as a table"),
-        (str(mine), "tiny", "a dataset “tiny” is there already"),
-        (str(mine), "a/b", "“a/b” cannot be a name"),
+        (str(mine), "tiny", "a dataset “tiny” already exists"),
+        (str(mine), "a/b", "“a/b” is not a valid name"),
     ):
         where.fill(path)
         name.fill(called)

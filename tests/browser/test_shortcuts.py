@@ -70,7 +70,7 @@ def test_markers_are_tried_over_a_dataset(page: Page, server: Server) -> None:
     with page.expect_download() as got:
         tap(page.get_by_role("button", name="Report (HTML)"))
     report = Path(got.value.path()).read_text(encoding="utf-8")
-    assert "Does Demo classifier, taught a shortcut use the markers?" in report
+    assert "Does Demo classifier, trained on a shortcut use the markers?" in report
     assert 'src="data:image/jpeg' in report
 
 

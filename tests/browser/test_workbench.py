@@ -236,7 +236,7 @@ def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(page: Page, tiny
     with serving(tiny_workspace) as fresh:
         page.goto(f"{fresh.url}/inspect?model=demo-shortcut&dataset=tiny&image={image}&target=mel")
         expect(
-            page.get_by_role("img", name=re.compile(rf"heatmap of {image} for melanoma \(mel\) by Demo classifier, taught a shortcut"))
+            page.get_by_role("img", name=re.compile(rf"heatmap of {image} for melanoma \(mel\) by Demo classifier, trained on a shortcut"))
         ).to_be_visible()
         expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
 

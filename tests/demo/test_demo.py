@@ -119,7 +119,7 @@ def test_what_ships_is_small_and_one_network_is_nested() -> None:
     assert sum(any("/" in p for p in each) for each in paths) == 1
     for file in files:
         card = read_card(card_path(file))
-        assert card.classes == HAM10000 and "drawn by LesionLens" in card.training_data and "no medical device" in card.limits
+        assert card.classes == HAM10000 and "drawn by LesionLens" in card.training_data and "not a medical device" in card.limits
 
 
 def scores(classifier: Classifier, diagnosis: str, worn: list[str], n: int = 40) -> np.ndarray:

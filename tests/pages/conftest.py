@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core.runs import finish
 from data_audit.audit import audit_dataset
 from demo.classifiers import install
+from models.predictions import write_predictions
 from reports.audit_report import write_report
 from tests.conftest import PROJECT
 from ui.frame import first_start
@@ -71,7 +72,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Ite
         audit = finish(audit_dataset(data, audits.folder(data)))
         write_report(data, audit, audits.folder(data), None)
         table = services.start(predictions.run(opened, data)).result(120)
-        space.keep_predictions(predictions.result_path(opened, data), table)
+        write_predictions(table, predictions.result_path(opened, data))
         yield one
         for name in trainings.names():
             state = trainings.look(name).state

@@ -75,7 +75,7 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
         (("hitta2023", "--epochs", "1,2", "--rate", "1e-3"), "Give each option one value a phase"),
         (("huber2020", "--augment", "rotation=far"), "is no name=number"),
         (("huber2020", "--option", "dense=0.5=1"), "is no name=number"),
-        (("huber2020", "--weights", "nowhere"), "holds no classifier “nowhere”"),
+        (("huber2020", "--weights", "nowhere"), "contains no classifier “nowhere”"),
         (("huber2020", "--classes", "nv,unicorn"), "no image is of class unicorn"),
         (("huber2020", "--classes", "nv"), "a classifier needs at least two"),
         (("huber2020", "--by", "patient", "--classes", "nv,mel"), "names no patients"),

@@ -11,7 +11,7 @@ import streamlit as st
 from core.errors import LesionLensError
 from datasets.dataset import Dataset
 from evaluation.evaluate import USUAL, How
-from models.predictions import PredictionTable
+from models.predictions import PredictionTable, read_predictions, write_predictions
 from studies.assess import Assessment, assess
 from ui.services import services
 from ui.worker.client import Task
@@ -76,16 +76,14 @@ def assessment(predicted: PredictionSet, data: Dataset, split: str | None, how: 
 
 def _keep(begun: Task[PredictionTable], path: Path) -> None:
     try:
-        services.workspace().keep_predictions(path, begun.result())
+        write_predictions(begun.result(), path)
     except LesionLensError as error:  # the page shows the task's error
         begun.error = error
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _read(path: str, stamp: int) -> PredictionTable:
-    found = services.workspace().kept_predictions(Path(path))
-    assert found is not None
-    return found
+    return read_predictions(Path(path))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Evaluating…", hash_funcs=services.HASH_FUNCS)
