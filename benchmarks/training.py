@@ -26,7 +26,7 @@ NETWORKS = ("benbrahim2020", "huber2020")  # the smallest, so the hardest to kee
 
 def bench_train(say: Callable[[str], None]) -> list[Row]:
     """One epoch's images with the heaviest augmentation, and reading them from JPEG files, over the network's steps on the same images;
-    and a whole epoch over these steps."""
+    and a whole epoch over those steps."""
     import_tensorflow()
     rows, rng = [], np.random.default_rng(0)
     skin = (np.clip(np.array([205, 160, 140]) + rng.normal(0, 12, (*SIZE, 3)), 0, 255).astype(np.uint8) for _ in range(PHOTOGRAPHS))

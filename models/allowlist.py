@@ -1,8 +1,8 @@
-"""What a network's configuration may name. Anything else is refused before TensorFlow sees the file.
+"""What a network's configuration may refer to. Anything else is refused before TensorFlow sees the file.
 
 A configuration can name any class or function of any module, and Keras would import and call it;
-so the list says what is allowed, not what is forbidden. It holds the built-in layers of Keras 2
-and 3 that take pictures or features, without those that carry code (Lambda), other files
+so the list says what is allowed, not what is forbidden. It consists of the built-in layers of Keras 2
+and 3 that take images or features, without those that contain code (Lambda) or refer to other files
 (TFSMLayer) or other frameworks.
 """
 
@@ -54,10 +54,10 @@ random_uniform stft truncated_normal unit_norm variance_scaling zeros
 """.split()
 )
 
-# Keras writes values that JSON has no type for under these names
+# Keras stores values that JSON has no type for under these names
 VALUES = frozenset({"__tensor__", "__keras_tensor__", "__numpy__", "__tuple__", "__ellipsis__", "TensorShape"})
 
-# functions of TensorFlow that Keras 2 keeps as layers of their own when a model computes with tensors
+# functions of TensorFlow that Keras 2 stores as layers when a model computes with tensors
 TF_FUNCTIONS = re.compile(
     r"(__operators__\.(getitem|add|sub|mul|truediv|neg|pow)|math\.\w+|nn\.\w+|keras\.activations\.\w+|"
     r"image\.(resize|central_crop|per_image_standardization|rgb_to_grayscale|grayscale_to_rgb)|"

@@ -1,4 +1,4 @@
-"""A network's configuration (the JSON that Keras keeps beside the weights): is it safe, what does it say?"""
+"""A network's configuration (the JSON that Keras stores with the weights): is it safe, and what does it describe?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Shape = tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True)
 class Outline:
-    """What the configuration says without building anything; None where it does not say."""
+    """What the configuration says without building the network; None where it does not say."""
 
     input_shape: Shape | None
     n_outputs: int | None
@@ -26,7 +26,7 @@ class Outline:
 
 
 def check_config(config: Any) -> Iterator[str]:
-    """Names everything in the configuration that is not on the list of what is allowed."""
+    """Lists everything in the configuration that is not on the allow list."""
     seen: set[str] = set()
     for node in _nodes(config):
         reason = _objection(node)
@@ -43,7 +43,7 @@ def summarise(config: dict[str, Any]) -> Outline:
 
 def _nodes(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     if depth > MAX_DEPTH:
-        raise ModelFileError("holds a configuration nested too deeply.", todo="Do not open it.")
+        raise ModelFileError("contains a configuration nested too deeply.", todo="Do not open it.")
     if isinstance(value, dict):
         if "class_name" in value:
             yield value
@@ -66,7 +66,7 @@ def _objection(node: dict[str, Any]) -> str | None:
         function = str(config.get("function", "")) if isinstance(config, dict) else ""
         if TF_FUNCTIONS.fullmatch(function):
             return None
-        return f"a call of the TensorFlow function {function!r}"
+        return f"a call to the TensorFlow function {function!r}"
     if module is not None and not re.fullmatch(r"(tf_)?keras(\.\w+)*", str(module)):
         if not (module == "builtins" and kind in VALUES | {"function"} and _plain_function(node)):
             return f"the custom object {kind!r} from {module!r}"
@@ -139,7 +139,7 @@ def _input_shape(node: dict[str, Any]) -> Shape | None:
 
 
 def _output(node: dict[str, Any]) -> tuple[int | None, str | None]:
-    """(units, activation) of the layer that gives the network's output."""
+    """(units, activation) of the network's output layer."""
     config = node.get("config")
     children = _children(node)
     if children:

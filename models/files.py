@@ -1,8 +1,8 @@
-"""What a network file holds, read without TensorFlow and without running anything out of it.
+"""What a network file contains, read without TensorFlow and without running any code in it.
 
-`inspect_file` is the gate every network passes before TensorFlow may see it: it recognises the
-format, refuses what carries code, reaches for other files or unpacks into something huge, and tells
-what the configuration says about inputs, outputs and layers.
+`inspect_file` is the gate every network passes before TensorFlow may see it: it recognises the format, refuses
+files that contain code, refer to other files or unpack into something huge, and extracts what the configuration
+says about inputs, outputs and layers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_WEIGHT_BYTES = 8 * 1024**3
 MAX_CONFIG_BYTES = 64 * 1024**2
 MAX_EXPANSION = 200  # stored bytes may not unpack to more than this many times their size
 
-# the first bytes of files people mistake for a Keras network
+# the first bytes of files that are sometimes mistaken for a Keras network
 _STRANGERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x80\x02", "a Python pickle, which can run any code when it is opened"),
     (0, b"\x80\x03", "a Python pickle, which can run any code when it is opened"),
@@ -46,7 +46,7 @@ _SAVE_AGAIN = "Save the whole network with model.save('name.keras') and open tha
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the file says of itself. Sizes are (height, width, channels), None where it leaves them open."""
+    """What the file says about itself. Sizes are (height, width, channels), None where unspecified."""
 
     path: Path
     format: str  # "keras" (zip), "hdf5" or "savedmodel"
@@ -58,7 +58,7 @@ class FileFacts:
     n_outputs: int | None = None
     activation: str | None = None  # of the output layer: softmax, sigmoid, linear…
     layers: tuple[tuple[str, str], ...] = ()  # (path inside the network, kind)
-    unsafe: tuple[str, ...] = field(default=())  # what only an explicit trust lets pass
+    unsafe: tuple[str, ...] = field(default=())  # what is accepted only if the file is explicitly trusted
 
     @property
     def keras2(self) -> bool:
@@ -68,7 +68,7 @@ class FileFacts:
 def inspect_file(path: Path, trusted: bool = False) -> FileFacts:
     """Facts of a .keras, .h5/.hdf5 file or SavedModel folder.
 
-    trusted: the person vouches for this very file; then code inside it is listed, not refused.
+    trusted: the user vouches for exactly this file; then code in it is listed, not refused.
     Raises ModelFileError (not a network, broken, too large) or UnsafeModel (carries code).
     """
     path = Path(path)
@@ -80,9 +80,9 @@ def inspect_file(path: Path, trusted: bool = False) -> FileFacts:
         raise type(error)(error.what, error.where or path.name, error.todo) from error
     if facts.unsafe and not trusted:
         raise UnsafeModel(
-            f"is refused, because it holds {'; '.join(facts.unsafe[:3])}.",
+            f"is refused, because it contains {'; '.join(facts.unsafe[:3])}.",
             path.name,
-            "Opening it could run code of whoever made it. Rebuild that part with built-in layers and save "
+            "Opening it could run its author's code. Rebuild that part with built-in layers and save "
             "again; or, if you trust the file, say so on the command line: python cli.py model trust FILE.",
         )
     return facts
@@ -102,25 +102,25 @@ def file_sha256(path: Path) -> str:
 
 
 def holds_weights_only(path: Path) -> bool:
-    """Whether it is an HDF5 file without a network in it."""
+    """Whether it is an HDF5 file without a network configuration."""
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
     try:
         with h5py.File(path, "r") as h5:
             return "model_config" not in h5.attrs
-    except OSError:  # cut off: whoever opens it will say so
+    except OSError:  # truncated: opening it will report that
         return False
 
 
 def check_weights_file(path: Path) -> None:
-    """Whether a file holds weights alone that can be read; raises ModelFileError for links, other files and what unpacks to too much."""
+    """Check a weights file; raises ModelFileError for unreadable files, links, references to other files and excessive size."""
     if not path.is_file():
         raise ModelFileError("does not exist.", str(path), "Give a file of weights (.weights.h5), imagenet or none.")
     try:
         with h5py.File(path, "r") as h5:
             _check_hdf5(h5, path.stat().st_size)
     except OSError as error:
-        raise ModelFileError("is no HDF5 file of weights.", path.name, "Save it with model.save_weights('name.weights.h5').") from error
+        raise ModelFileError("is not an HDF5 weights file.", path.name, "Save it with model.save_weights('name.weights.h5').") from error
 
 
 def _read_file(path: Path) -> FileFacts:
@@ -151,7 +151,7 @@ def _read_zip(path: Path, size: int) -> FileFacts:
                     raise ModelFileError("is a PyTorch file, which is a Python pickle.", todo=_SAVE_AGAIN)
                 raise ModelFileError("is a zip archive without a Keras network in it.", todo=_SAVE_AGAIN)
             if any(name.startswith(("/", "\\")) or ".." in Path(name).parts or ":" in name for name in names):
-                raise ModelFileError("holds paths that lead out of the archive.", todo="Do not open it.")
+                raise ModelFileError("contains paths that lead out of the archive.", todo="Do not open it.")
             unpacked = sum(entry.file_size for entry in entries)
             if unpacked > MAX_WEIGHT_BYTES or unpacked > MAX_EXPANSION * max(size, 1 << 16):
                 raise ModelFileError(f"would unpack to {unpacked / 2**30:.1f} GB.", todo="Do not open it.")
@@ -159,9 +159,9 @@ def _read_zip(path: Path, size: int) -> FileFacts:
             about = _parse_json(_read_entry(archive, "metadata.json")) if "metadata.json" in names else {}
             weights = next((n for n in names if n.endswith("model.weights.h5")), None)
             if weights is None:
-                raise ModelFileError("holds no weights.", todo=_SAVE_AGAIN)
+                raise ModelFileError("contains no weights.", todo=_SAVE_AGAIN)
             with archive.open(weights) as stream, tempfile.TemporaryDirectory() as folder:
-                copy = Path(folder) / "weights.h5"  # HDF5 jumps about in its file, which is slow inside a zip
+                copy = Path(folder) / "weights.h5"  # HDF5 needs random access, which is slow inside a zip
                 with copy.open("wb") as target:
                     shutil.copyfileobj(stream, target, 1 << 20)
                 with h5py.File(copy, "r") as h5:
@@ -169,14 +169,14 @@ def _read_zip(path: Path, size: int) -> FileFacts:
     except zipfile.BadZipFile as error:
         raise ModelFileError("is a broken or cut-off .keras archive.", todo="Copy the file again.") from error
     except (OSError, KeyError, RuntimeError, EOFError) as error:
-        raise ModelFileError("holds broken weights.", todo="Copy the file again.") from error
+        raise ModelFileError("contains broken weights.", todo="Copy the file again.") from error
     version = str(about.get("keras_version", "3")) if isinstance(about, dict) else "3"
     return _with_config(path, "keras", size, version, config)
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     if archive.getinfo(name).file_size > MAX_CONFIG_BYTES:
-        raise ModelFileError(f"holds a {name} of over {MAX_CONFIG_BYTES // 2**20} MB.", todo="Do not open it.")
+        raise ModelFileError(f"contains a {name} of over {MAX_CONFIG_BYTES // 2**20} MB.", todo="Do not open it.")
     return archive.read(name)
 
 
@@ -191,14 +191,14 @@ def _read_hdf5(path: Path, size: int) -> FileFacts:
         raise ModelFileError("is a broken or cut-off HDF5 file.", todo="Copy the file again.") from error
     if config is None:
         if holds_weights:
-            raise ModelFileError("holds weights only; the network itself is missing.", todo=_SAVE_AGAIN)
+            raise ModelFileError("contains weights only; the network itself is missing.", todo=_SAVE_AGAIN)
         raise ModelFileError("is an HDF5 file without a Keras network in it.", todo=_SAVE_AGAIN)
     return _with_config(path, "hdf5", size, _text(version), _parse_json(config))
 
 
 def _with_config(path: Path, format: str, size: int, version: str, config: Any) -> FileFacts:
     if not isinstance(config, dict) or "class_name" not in config:
-        raise ModelFileError("holds a configuration that is not a network's.", todo=_SAVE_AGAIN)
+        raise ModelFileError("contains a configuration that is not a network's.", todo=_SAVE_AGAIN)
     unsafe = tuple(check_config(config))
     outline = summarise(config)
     return FileFacts(
@@ -221,7 +221,7 @@ def _read_folder(path: Path) -> FileFacts:
         raise ModelFileError("is a folder without a SavedModel (saved_model.pb).", todo=_SAVE_AGAIN)
     files = [p for p in path.rglob("*") if p.is_file()]
     if any(p.is_symlink() for p in path.rglob("*")):
-        raise ModelFileError("holds links to other files.", todo="Copy the folder with real files.")
+        raise ModelFileError("contains links to other files.", todo="Copy the folder with real files.")
     size = sum(p.stat().st_size for p in files)
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"is {size / 2**30:.1f} GB; the limit is {MAX_FILE_BYTES // 2**30} GB.")
@@ -246,7 +246,7 @@ def _check_hdf5(h5: h5py.File, size: int) -> None:
                 pending.append(item)
             elif isinstance(item, h5py.Dataset):
                 if item.is_virtual or item.external:
-                    raise ModelFileError(f"takes data from other files ({item.name}).", todo="Do not open it.")
+                    raise ModelFileError(f"refers to data in other files ({item.name}).", todo="Do not open it.")
                 total += item.size * item.dtype.itemsize if item.size else 0
     if total > MAX_WEIGHT_BYTES or total > MAX_EXPANSION * max(size, 1 << 16):
         raise ModelFileError(f"would unpack to {total / 2**30:.1f} GB of weights.", todo="Do not open it.")
@@ -254,11 +254,11 @@ def _check_hdf5(h5: h5py.File, size: int) -> None:
 
 def _parse_json(raw: bytes | str) -> Any:
     if len(raw) > MAX_CONFIG_BYTES:
-        raise ModelFileError(f"holds a configuration of over {MAX_CONFIG_BYTES // 2**20} MB.")
+        raise ModelFileError(f"contains a configuration of over {MAX_CONFIG_BYTES // 2**20} MB.")
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError("holds a broken configuration.", todo="Copy the file again.") from error
+        raise ModelFileError("contains a broken configuration.", todo="Copy the file again.") from error
 
 
 def _text(value: Any) -> str:

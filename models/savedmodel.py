@@ -31,7 +31,7 @@ _CHECKPOINT_FUNCTIONS = ("__inference__traced_save", "__inference__traced_restor
 def check_saved_model(pb: Path) -> list[str]:
     """The operations in it that are forbidden in an untrusted SavedModel, in words; empty if there are none."""
     if pb.stat().st_size > MAX_PB_BYTES:
-        raise ModelFileError(f"holds a graph of over {MAX_PB_BYTES // 2**20} MB.", "saved_model.pb")
+        raise ModelFileError(f"contains a graph of over {MAX_PB_BYTES // 2**20} MB.", "saved_model.pb")
     found: dict[str, None] = {}
     try:
         for function, op in _operations(pb.read_bytes()):
@@ -48,7 +48,7 @@ def check_saved_model(pb: Path) -> list[str]:
 def _operations(data: bytes) -> Iterator[tuple[str, str]]:
     graphs = [g for meta in _fields(data, 2) for g in _fields(meta, 2)]
     if not graphs:
-        raise ModelFileError("holds no graph.", "saved_model.pb", "Save the network again.")
+        raise ModelFileError("contains no graph.", "saved_model.pb", "Save the network again.")
     for graph in graphs:
         for node in _fields(graph, 1):
             yield from (("<graph>", name) for name in _node_names(node))

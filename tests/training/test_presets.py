@@ -210,7 +210,7 @@ def test_a_file_of_weights_is_read_and_a_strange_one_refused(tmp_path: Path, mon
     with pytest.raises(ModelFileError, match="holds no weights of this network"):
         built("huber2020", weights=str(tmp_path / "kept.weights.h5"))
     (tmp_path / "text.weights.h5").write_text("no weights")
-    with pytest.raises(ModelFileError, match="is no HDF5 file of weights"):
+    with pytest.raises(ModelFileError, match="is not an HDF5 weights file"):
         built("huber2020", weights=str(tmp_path / "text.weights.h5"))
 
 
