@@ -1,7 +1,5 @@
 """LesionLens without a browser: `python cli.py COMMAND --help`."""
 
-from __future__ import annotations
-
 import typer
 
 from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, repair, shortcuts, train, tune

@@ -7,8 +7,6 @@ workspace/review.sqlite  people's verdicts on the marker detectors' flags
 workspace/trusted.json sha256 of network files somebody vouched for, on the command line only
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

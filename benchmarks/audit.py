@@ -1,7 +1,5 @@
 """The cost of the audit relative to cleanvision's default checks, and how the search for duplicate photographs scales."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """The cost of all figures with their intervals relative to scikit-learn called once per resample."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The cost of an explanation relative to the bare forward pass, measured in alternating pairs."""
 
-from __future__ import annotations
-
 import importlib.util
 import tempfile
 import warnings

@@ -1,7 +1,5 @@
 """Synthetic photographs on disk, for benchmarks that start from files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The cost of one computation relative to another, measured alternately in one run, because machines are noisy."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """The cost of the shortcut tests relative to the bare forward passes of their images: MobileNetV2 at 224 pixels, random weights."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The cost of a training's input pipeline relative to the network, which must never wait for it."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path

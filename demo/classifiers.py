@@ -3,8 +3,6 @@
 They are trained on freshly drawn lesions that are in no dataset; their weights ship with the project.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass

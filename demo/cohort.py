@@ -1,7 +1,5 @@
 """A simulated cohort: lesions with their diagnosis, patient and site, and the photographs of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Writes the demo datasets: images, lesion masks, marker masks, metadata, and the answer key."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

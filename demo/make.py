@@ -1,7 +1,5 @@
 """Makes the demo workspace; `python -m demo.make FOLDER` reports its progress in lines `done total what`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The small network of the demo classifiers, trained on images in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ablation-CAM: each feature map is weighted by what the class's logit loses without it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

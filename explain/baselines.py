@@ -1,7 +1,5 @@
 """What an image is replaced by where part of it is removed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args

@@ -5,8 +5,6 @@ layer's output is watched, so that only the part of the network above it is diff
 and batch sizes share one compiled function.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Where a classifier looks on average, relative to the lesion instead of the edges of the photograph."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Many images examined: how far to trust each map of a dataset, and which method suits this classifier best."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ one's output is watched by the tape (TensorFlow) or replaced by maps that OpenVI
 a replaced output has no effect left and is pruned from the compiled function.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

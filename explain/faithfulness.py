@@ -5,8 +5,6 @@ A map is faithful if the score falls fast when its strongest pixels are removed,
 controls are random maps and the image centre.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Attribution by the gradient of the logit with respect to the input image, at the image's resolution."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """`Explanation`: a raw, signed heatmap with everything needed to read it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a class looks like to the network: activation maximisation, by tf-keras-vis on a flat copy of it."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 

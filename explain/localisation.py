@@ -1,7 +1,5 @@
 """Where the evidence lies in relation to an outlined lesion or marker."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`explanations.parquet`: raw signed maps of any size, one row per map, written batch by batch and read back."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ To add one takes a function and a row here. Guided backpropagation is left out o
 the network's weights are randomised (Adebayo 2018, arXiv:1810.03292), so they show the image, not the decision.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Photographs overlaid with the heatmap of a class, for reports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

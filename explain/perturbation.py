@@ -3,8 +3,6 @@
 Works for every network that predicts, SavedModels included, at the cost of hundreds of predictions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import islice
 

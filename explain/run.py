@@ -4,8 +4,6 @@ A run is saved in parts, each written atomically, so that a killed run resumes w
 are joined into one file of each kind. Memory use does not grow with the number of images.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Cascading randomisation (Adebayo 2018, arXiv:1810.03292): a map that stays the s
 everything shows the image, not the decision.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

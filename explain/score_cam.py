@@ -1,7 +1,5 @@
 """Score-CAM and Faster-Score-CAM, by tf-keras-vis on a flat copy of the network."""
 
-from __future__ import annotations
-
 import warnings
 from functools import partial
 from typing import Any

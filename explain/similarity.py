@@ -1,7 +1,5 @@
 """Similarity of maps, pair by pair."""
 
-from __future__ import annotations
-
 import numpy as np
 
 WINDOW = 7

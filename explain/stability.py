@@ -1,7 +1,5 @@
 """Does the map stay the same when the photograph changes in ways that do not matter?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ tf-keras-vis takes networks apart, which fails on nested ones. The copy is a Fun
 layers that call the real network, so there is nothing to take apart.
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether to trust a map: everything measured about it, one table of rules, one badge with its reasons."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Maps of combined predictions: from several views of an image, or from several classifiers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ and 3 that take images or features, without those that contain code (Lambda) or 
 (TFSMLayer) or other frameworks.
 """
 
-from __future__ import annotations
-
 import re
 
 LAYERS = frozenset(

@@ -7,8 +7,6 @@ when all diagnoses are weighted equally: a network that only separates nevi from
 nevi. Otherwise the answer is “can't tell”.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """`Classifier`: a network with its card; photographs in, logits and probabilities out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace

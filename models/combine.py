@@ -3,8 +3,6 @@
 Each results in a prediction table like any other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A network's configuration (the JSON that Keras stores with the weights): is it safe, and what does it describe?"""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

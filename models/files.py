@@ -5,8 +5,6 @@ files that contain code, refer to other files or unpack into something huge, and
 says about inputs, outputs and layers.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

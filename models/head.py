@@ -4,8 +4,6 @@ A class is explained by its logit, not by its probability: a saturated softmax o
 So the last activation is removed while the network runs, and applied afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ so it works alike for Sequential, Functional and nested networks of Keras 3 and 
 and for inputs of any size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass

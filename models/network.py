@@ -1,7 +1,5 @@
 """A checked file -> a network in memory. The only place where Keras reads a file."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

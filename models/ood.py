@@ -1,7 +1,5 @@
 """A network's features at several depths, in one pass over many images: the input of out-of-distribution scores."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Predictions on disk: our own files (Parquet or CSV with class codes) and other tools' (any column names, no ids)."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A classifier over many image files, batch by batch, resuming where a killed run stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -6,8 +6,6 @@ GraphDef.node = 1, .library = 2; FunctionDefLibrary.function = 1; FunctionDef.si
 .node_def = 3; NodeDef.op = 2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

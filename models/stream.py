@@ -1,7 +1,5 @@
 """Many images on their way into a network: read, decoded and resized in threads while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

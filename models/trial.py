@@ -4,8 +4,6 @@ Whatever an untrusted file does to TensorFlow (memory, time, a crash in native c
 watchdog looks at resident memory, because TensorFlow's virtual size is several GB from the start.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Test-time augmentation: the predictions of one network on several views of an image, combined."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Training: masks where they are known, manual labels of whole images, and a loss that ties both together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 Every finished part is kept in a work folder, so an interrupted run resumes where it stopped.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import itertools

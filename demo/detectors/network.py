@@ -1,7 +1,5 @@
 """The network of the marker detectors, a small encoder–decoder of half a million weights, and its export to ONNX."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Published systems as presets: name → `Preset`. To add one takes a file and a line."""
 
-from __future__ import annotations
-
 from core.errors import TrainingError
 from models.architectures import alexanderson2024, benbrahim2020, hitta2023, huber2020, steppan2021
 from models.architectures.preset import Preset

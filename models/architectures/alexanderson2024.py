@@ -1,7 +1,5 @@
 """Alexanderson & Fredin 2024: EfficientNetV2-B3 and four others with a dense head on 224 × 224 pixels, benign or malignant."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from models.architectures.preset import Plan, Preset, Published

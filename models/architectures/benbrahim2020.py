@@ -1,7 +1,5 @@
 """Ben Brahim 2020: four unpadded convolutions on 75 × 100 pixels, seven diagnoses of HAM10000."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from models.architectures.preset import Plan, Preset, Published

@@ -1,7 +1,5 @@
 """The base of an existing network, nested or flat, Keras 2 or 3, as a Keras 3 network of its own."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import tempfile

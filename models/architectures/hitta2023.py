@@ -1,7 +1,5 @@
 """Hitta 2023: Inception-ResNet-v2 with a long dense head on 256 × 256 pixels, melanoma or not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from models.architectures.preset import Plan, Preset, Published

@@ -1,7 +1,5 @@
 """Huber 2020: a simple convolutional network on 90 × 120 pixels with augmentation, seven diagnoses of HAM10000."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from models.architectures.preset import Plan, Preset, Published

@@ -1,7 +1,5 @@
 """`Preset`: a published system as far as it can be rebuilt."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

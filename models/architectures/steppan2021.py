@@ -1,7 +1,5 @@
 """Steppan & Hanke 2021: an ensemble of EfficientNets and Inception-ResNet-v2, fully fine-tuned, for the diagnoses of ISIC 2019."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from models.architectures.preset import Plan, Preset, Published

@@ -1,7 +1,5 @@
 """Where a base's weights come from: ImageNet through Keras, a weights file, another classifier, or random initialisation."""
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Iterator
