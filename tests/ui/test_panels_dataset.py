@@ -289,7 +289,7 @@ def test_a_card_is_corrected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def test_a_card_that_contradicts_itself_is_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page, asked = saved_card(monkeypatch, classifier(), tmp_path, Malignant="melanoma")
-    assert "malignant classes that are none of the classes: melanoma" in page.error[0].value
+    assert "malignant classes that are not among the classes: melanoma" in page.error[0].value
     assert not asked and not (tmp_path / "one.card.yaml").exists()
 
 

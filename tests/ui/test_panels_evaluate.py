@@ -257,7 +257,7 @@ def test_views_and_a_prior_are_told(space: SimpleNamespace, monkeypatch: pytest.
     assert made.name == "one views prior" and made.views
     assert lines == ["Evaluated: nine views of each image; scores divided by each class's prevalence in all images."]
     assert row(made, "i0") == pytest.approx([0.5 / 3.25, 7 / 9.75, 1.25 / 9.75], abs=1e-4)
-    with pytest.raises(PredictionsError, match="the share of 'bkl' in training is not known"):
+    with pytest.raises(PredictionsError, match="the share of 'bkl' in training is unknown or zero"):
         ensembles.combined(classifier(), data, Recipe(prior="train"))
 
 

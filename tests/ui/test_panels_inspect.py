@@ -109,7 +109,7 @@ def test_an_untested_map_says_so_and_what_a_test_takes(
     page = drawn(trust.trust_panel, classifier(), photograph(), shown(method=method))
     assert badges(page) == ["Trust: weak, not tested yet"]
     assert page.caption[0].value == (
-        "Interpret this map with caution. Not yet tested whether covering what it marks changes the score. "
+        "Interpret this map with caution. Not yet tested whether covering what it highlights changes the score. "
         "Not yet tested whether the map depends on the network's weights (sanity check)."
     )
     assert f"about {predictions} predictions" in page.button[0].help
@@ -124,7 +124,7 @@ def test_a_tested_map_bears_its_verdict_with_the_figures(sanity: dict[str, Sanit
     # 0.3 − 0.025, 0.3 − 0.1
     assert page.caption[0].value.endswith(
         "Covering what it marks changes the score more than covering random places (+0.275) or the middle (+0.200), "
-        "the map depends on the network's weights, and it stays under harmless changes."
+        "the map depends on the network's weights, and it is stable under harmless changes."
     )
 
 
@@ -218,7 +218,7 @@ def test_the_table_of_methods_counts_passes_and_says_what_is_not_possible() -> N
     assert table["forward passes"]["Ablation-CAM"] == "5" and table["forward passes"]["Occlusion"] == "226"  # 4 feature maps and 1
     assert table["shows"][["Grad-CAM", "LayerCAM", "SmoothGrad"]].tolist() == ["evidence for and against", "evidence for", "sensitivity"]
     here = drawn(attribution.method_table, classifier(layers=())).dataframe[0].value.set_index("method")["here"]
-    assert here["Grad-CAM"] == "no: this network is a SavedModel and shows no layers."
+    assert here["Grad-CAM"] == "no: this network is a SavedModel, whose layers are not accessible."
     assert here["Occlusion"] == "yes"
 
 
@@ -269,7 +269,7 @@ def test_an_impossible_method_gives_way_to_the_default(answering: Answering) -> 
     answering({Predict: scores(0.2, 0.3, 0.5), Attribute: inspected({2: MAPS[2]}, "occlusion", None)})
     one, lines = explained(classifier(layers=(), method="occlusion"), Request(None, None, "grad-cam", None))
     assert one.found.method == "occlusion"
-    assert lines[0] == "Grad-CAM cannot be used here: this network is a SavedModel and shows no layers. Occlusion is shown."
+    assert lines[0] == "Grad-CAM cannot be used here: this network is a SavedModel, whose layers are not accessible. Occlusion is shown."
 
 
 def test_layers_are_spread_over_the_depth_with_the_default_among_them() -> None:
