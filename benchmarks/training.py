@@ -14,7 +14,7 @@ from models.architectures import PRESETS
 from models.architectures.recipe import changed
 from models.network import import_tensorflow
 from training.build import build_network
-from training.epoch import Taught, feed, run_epoch
+from training.epoch import TrainingSet, feed, run_epoch
 from training.pixels import load_pixels
 
 PHOTOGRAPHS = 640
@@ -48,7 +48,7 @@ def _one(name: str, data: Dataset, folder: Path) -> list[Row]:
         return finish(load_pixels(data, ids, recipe.size, folder / "pixels.npy"))[0]
 
     rows = np.arange(len(ids))
-    taught = Taught(read(), rows, rows % 7, np.ones(len(ids), np.float32))
+    taught = TrainingSet(read(), rows, rows % 7, np.ones(len(ids), np.float32))
     ready = list(feed(taught, recipe, 1))
 
     def steps() -> None:

@@ -1,13 +1,12 @@
-"""What all commands share: talking to a person or a program, progress, and a user's mistakes."""
+"""What all commands share: progress, what is printed where, and how a user's mistake ends."""
 
 from __future__ import annotations
 
 import functools
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -17,55 +16,52 @@ from rich.table import Table
 from core.errors import LesionLensError
 from core.exports import plain
 from core.runs import Run, finish
-from workspace import Workspace
 
 T = TypeVar("T")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-InWorkspace = Annotated[Path | None, typer.Option("--workspace", help="Workspace folder; else LESIONLENS_WORKSPACE, else ./workspace.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if it is not there.")]
-ModelName = Annotated[str, typer.Option("--model", help="Network file or SavedModel folder, or a name of the workspace.")]
-DatasetName = Annotated[str, typer.Option("--dataset", help="Dataset folder or table, or a name of the workspace.")]
-
-people = Console(stderr=True, highlight=False)  # progress and errors; standard output is for results
+stderr = Console(stderr=True, highlight=False)  # progress and errors; standard output is for results
 results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake ends with its message and exit code 2; Ctrl-C with 130."""
+    """What the function returns is printed as the one JSON object (NaN becomes null); a user's mistake exits with 2, Ctrl-C with 130."""
 
     @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> None:
         try:
-            return function(*args, **kwargs)
+            content = function(*args, **kwargs)
         except LesionLensError as error:
-            people.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
+            stderr.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            people.print("Stopped.")
+            stderr.print("Stopped.")
             raise typer.Exit(130) from None
+        if content is not None:
+            print(json.dumps(plain(content), indent=1, ensure_ascii=False))
 
     return run
 
 
-def workspace(root: Path | None) -> Workspace:
-    return Workspace(root)
+def check_choice(given: str, known: Iterable[str], what: str, where: str = "") -> None:
+    """Raises LesionLensError that lists the choices."""
+    known = list(known)
+    if given not in known:
+        raise LesionLensError(f"unknown {what} {given!r}.", where, f"Choose: {', '.join(known)}.")
+
+
+def comma_separated(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def with_progress(what: str, run: Run[T]) -> T:
-    """Drive a run with a bar on standard error (none where that is no terminal)."""
+    """Drive a run with a bar on standard error (none where that is not a terminal)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=people, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=stderr, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=None)
         return finish(run, lambda done, total: bar.update(task, completed=done, total=total))
 
 
-def say_json(content: Any) -> None:
-    """The one JSON object on standard output; NaN becomes null."""
-    print(json.dumps(plain(content), indent=1, ensure_ascii=False))
-
-
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
-    """A table for people; numbers to the right."""
+    """A table for people, numbers on the right."""
     drawn = Table(title=title, title_justify="left", title_style="bold")
     for k, column in enumerate(columns):
         numeric = all(isinstance(row[k], (int, float)) for row in rows) and rows
@@ -73,3 +69,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     for row in rows:
         drawn.add_row(*[f"{v:,}" if isinstance(v, int) else str(v) for v in row])
     return drawn
+
+
+def first_of(ids: Sequence[str], most: int = 5) -> str:
+    return ", ".join(ids[:most]) + (f" and {len(ids) - most:,} more" if len(ids) > most else "")

@@ -4,61 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from commands.console import AsJson, InWorkspace, command, results, say_json, table, workspace
+from commands.console import command, first_of, results, table
+from commands.options import AsJson, DatasetPath, InWorkspace
 from core.errors import DatasetError
+from core.wording import count
 from data_audit.composition import imbalance
 from datasets.layouts import LAYOUTS, NAMES
+from workspace import Workspace
 
 app = typer.Typer(help="Look into datasets.", no_args_is_help=True)
-Path_ = Annotated[str, typer.Argument(metavar="PATH", help="Dataset folder or table, or a name of the workspace.")]
-Columns = Annotated[list[str] | None, typer.Option("--columns", help="NAME=COLUMN, e.g. diagnosis=benign_malignant; may be repeated.")]
 
 
 @app.command()
 @command
 def show(
-    path: Path_,
+    path: DatasetPath,
     layout: Annotated[str | None, typer.Option("--layout", help=f"One of: {', '.join(LAYOUTS)}; else recognised.")] = None,
-    columns: Columns = None,
+    columns: Annotated[list[str] | None, typer.Option("--columns", help="NAME=COLUMN: diagnosis=benign_malignant; repeatable.")] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
-) -> None:
+) -> Any:
     """What was recognised: layout, images, labels, columns, problems."""
-    data = workspace(workspace_root).open_dataset(path, layout, parse_columns(columns))
+    data = Workspace(workspace_root).open_dataset(path, layout, parse_columns(columns))
     spread = imbalance(data)
     known = [c for c in data.table.columns if data.table[c].notna().any()]
     missing_ages = int(data.table["age"].isna().sum())
     if as_json:
-        say_json(
-            {
-                "name": data.name,
-                "layout": data.layout,
-                "images": len(data),
-                "lesions": data.n_lesions,
-                "patients": int(data.table["patient_id"].nunique()) or None,
-                "ages_missing": missing_ages,
-                "files": int(data.table["file"].notna().sum()),
-                "masks": len(data.masks),
-                "columns": known,
-                "classes": dict(zip(spread.counts["diagnosis"], spread.counts["images"], strict=True)),
-                "sha256": data.sha256,
-                "problems": [{"kind": p.kind, "summary": p.summary, "rows": list(p.rows)} for p in data.problems],
-            }
-        )
-        return
-    lesions = f"{data.n_lesions:,} lesions" if data.n_lesions is not None else "lesions not named"
+        return {
+            "name": data.name,
+            "layout": data.layout,
+            "images": len(data),
+            "lesions": data.n_lesions,
+            "patients": int(data.table["patient_id"].nunique()) or None,
+            "ages_missing": missing_ages,
+            "files": int(data.table["file"].notna().sum()),
+            "masks": len(data.masks),
+            "columns": known,
+            "classes": dict(zip(spread.counts["diagnosis"], spread.counts["images"], strict=True)),
+            "sha256": data.sha256,
+            "problems": data.problems,
+        }
+    lesions = count(data.n_lesions, "lesion") if data.n_lesions is not None else "no lesion ids"
     results.print(f"[bold]{data.name}[/bold]: {NAMES[data.layout]}")
-    results.print(f"{len(data):,} images, {lesions}, {missing_ages:,} ages missing, {len(data.masks):,} lesion masks")
+    results.print(f"{count(len(data), 'image')}, {lesions}, age missing for {missing_ages:,}, {count(len(data.masks), 'lesion mask')}")
     results.print(f"Columns with values: {', '.join(known)}")
     rows = [[r["diagnosis"], int(r["images"]), f"{r['share']:.1%}"] for r in spread.counts.to_dict("records")]
     results.print(table("Diagnoses", ["diagnosis", "images", "share"], rows))
     for problem in data.problems:
-        first = ", ".join(problem.rows[:5]) + (f" and {len(problem.rows) - 5:,} more" if len(problem.rows) > 5 else "")
-        results.print(f"[bold]{problem.kind}[/bold]: {problem.summary} {first}", markup=True)
+        results.print(f"[bold]{problem.kind}[/bold]: {problem.summary} {first_of(problem.rows)}", markup=True)
     if not data.problems:
         results.print("No problems found in the table and the file names.")
 
@@ -70,10 +67,10 @@ def add(
     name: Annotated[str | None, typer.Option("--name", help="Its name in the workspace; else the folder's.")] = None,
     workspace_root: InWorkspace = None,
 ) -> None:
-    """Name a dataset in the workspace; nothing is copied."""
+    """Add a dataset to the workspace under a name; nothing is copied."""
     name = name or path.resolve().stem
-    data = workspace(workspace_root).add_dataset(name, path)
-    results.print(f"{name}: {len(data):,} images, {NAMES[data.layout]}")
+    data = Workspace(workspace_root).add_dataset(name, path)
+    results.print(f"{name}: {count(len(data), 'image')}, {NAMES[data.layout]}")
 
 
 def parse_columns(pairs: Iterable[str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""cli.py model: what a network file holds, whether its card fits, and answering for a file."""
+"""cli.py model: what a network file contains, whether its card fits, and trusting a file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import AsJson, DatasetName, InWorkspace, command, results, say_json, table, with_progress, workspace
+from commands.console import command, results, table, with_progress
+from commands.options import AsJson, DatasetName, InWorkspace
 from core.version import __version__
+from core.wording import count
 from models.card import card_path, read_card, training_in_words
+from workspace import Workspace
 
-app = typer.Typer(help="Look into network files.", no_args_is_help=True)
-File = Annotated[str, typer.Argument(help="Network file or SavedModel folder, or a name of the workspace.")]
+app = typer.Typer(help="Inspect network files.", no_args_is_help=True)
+File = Annotated[str, typer.Argument(help="Network file or SavedModel folder, or a name in the workspace.")]
 
 
 @app.command()
@@ -22,62 +25,55 @@ def show(
     card: Annotated[Path | None, typer.Option("--card", help="Model card to use instead of the one beside the file.")] = None,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
-) -> None:
-    """What the file holds: format, input, outputs, layers that can be explained, guesses for the card."""
+) -> Any:
+    """What the file contains: format, input, outputs, layers that can be explained, guesses for the card."""
     from explain.methods import METHODS, default_method, unsupported
 
-    classifier = open_named(workspace(workspace_root), file, card)
+    classifier = open_named(Workspace(workspace_root), file, card)
     facts, used = classifier.facts, classifier.card
     layer = classifier.layer() if classifier.explainable else None
     method, reason = default_method(classifier)
     why = {m: unsupported(classifier, m) for m in METHODS}
-    methods = [{"method": m, "possible": not against, "reason": against} for m, against in why.items()]
     layers = [x for x in classifier.layers if x.explainable]
     if as_json:
-        say_json(
-            {
-                "file": facts.path.name,
-                "format": facts.format,
-                "sha256": facts.sha256,
-                "bytes": facts.n_bytes,
-                "keras_version": facts.keras_version,
-                "class_name": facts.class_name,
-                "input": {"height": used.height, "width": used.width, "channels": 3, "in_file": facts.input_shape},
-                "outputs": len(used.classes) if used.output != "sigmoid" else 1,
-                "activation": classifier.head.activation,
-                "card": used.model_dump(mode="json"),
-                "card_sha256": used.sha256,
-                "guessed": list(used.guessed),
-                "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width, "channels": x.channels} for x in layers],
-                "default_layer": layer.path if layer else None,
-                "default_method": method,
-                "reason": reason,
-                "methods": methods,
-            }
-        )
-        return
+        return {
+            "file": facts.path.name,
+            "format": facts.format,
+            "sha256": facts.sha256,
+            "bytes": facts.n_bytes,
+            "keras_version": facts.keras_version,
+            "class_name": facts.class_name,
+            "input": {"height": used.height, "width": used.width, "channels": 3, "in_file": facts.input_shape},
+            "outputs": len(used.classes) if used.output != "sigmoid" else 1,
+            "activation": classifier.head.activation,
+            "card": used,
+            "card_sha256": used.sha256,
+            "guessed": used.guessed,
+            "layers": [{"path": x.path, "kind": x.kind, "height": x.height, "width": x.width, "channels": x.channels} for x in layers],
+            "default_layer": layer.path if layer else None,
+            "default_method": method,
+            "reason": reason,
+            "methods": [{"method": m, "possible": not against, "reason": against} for m, against in why.items()],
+        }
     results.print(f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
     results.print(f"sha256 {facts.sha256}")
-    results.print(f"Ends with {classifier.head.activation}; {len(classifier.layers)} layers run.")
-    rows = [
-        [k, _shown(v), "guess" if k in used.guessed else ""]
-        for k, v in used.model_dump(mode="json").items()
-        if k not in ("guessed", "training")
-    ]
+    results.print(f"Ends with {classifier.head.activation}; {count(len(classifier.layers), 'layer')}.")
+    fields = used.model_dump(mode="json", exclude={"guessed", "training"})
+    rows = [[k, _shown(v), "guess" if k in used.guessed else ""] for k, v in fields.items()]
     results.print(table("Model card", ["field", "value", ""], rows))
     if used.training is not None:
         results.print(f"Training: {training_in_words(used.training)}", markup=False)
     if used.guessed:
-        results.print(f"Guesses are not facts: write them down in {card_path(facts.path).name}, or try them with `model check`.")
+        results.print(f"Guesses are not facts: correct them in {card_path(facts.path).name}, or test them with `model check`.")
     if layer:
         rows = [[x.path, x.kind, f"{x.height} × {x.width}", x.channels, "default" if x == layer else ""] for x in layers]
         results.print(table("Layers that can be explained", ["layer", "kind", "resolution", "maps", ""], rows))
-        coarse = " Coarser than 5 × 5: a map says hardly more than left or right." if layer.coarse else ""
+        coarse = " Coarser than 5 × 5: its maps show little more than left or right." if layer.coarse else ""
         results.print(f"Default: {method} at {layer.path}. {reason}{coarse}")
     else:
-        results.print(f"No layer keeps a picture. Default: {method}. {reason}")
+        results.print(f"No layer has spatial resolution. Default: {method}. {reason}")
     missing = [f"{METHODS[m].name}: {against}" for m, against in why.items() if against]
-    results.print(f"{len(why) - len(missing)} of {len(why)} methods of explanation are possible.")
+    results.print(f"{len(why) - len(missing)} of {len(why)} explanation methods are possible.")
     for line in missing:
         results.print(f"  not {line}")
 
@@ -88,40 +84,36 @@ def check(
     file: File,
     dataset: DatasetName,
     card: Annotated[Path | None, typer.Option("--card", help="Model card to check.")] = None,
-    images: Annotated[int, typer.Option("--images", min=60, help="About how many labelled images to try it on.")] = 900,
+    images: Annotated[int, typer.Option("--images", min=60, help="About how many labelled images to test it on.")] = 900,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
-) -> None:
+) -> Any:
     """Card check: which class order, scaling and colour order fit the labelled images."""
     from models.check import as_table, check_card, sample_for_check
 
-    space = workspace(workspace_root)
+    space = Workspace(workspace_root)
     data = space.open_dataset(dataset)
     classifier = open_named(space, file, card)
     sample = sample_for_check(data.table, classifier.card.codes, images)
     run = check_card(classifier, data.root, sample, data.groups[sample.index].astype(str).tolist())
-    checked = with_progress("trying cards", run)
-    winner = checked.candidates[0]
+    checked = with_progress("testing cards", run)
     if as_json:
-        say_json(
-            {
-                "verdict": checked.verdict,
-                "reason": checked.reason,
-                "agrees_with_card": checked.agrees,
-                "n_images": checked.n_images,
-                "n_lesions_held_out": checked.n_lesions,
-                "margin": checked.margin,
-                "margin_low": checked.margin_low,
-                "winner": vars(winner) if checked.verdict == "found" else None,
-                "candidates": [vars(c) for c in checked.candidates],
-                "lesionlens_version": __version__,
-                "model_sha256": classifier.facts.sha256,
-                "dataset_sha256": data.sha256,
-            }
-        )
-        return
-    shown = as_table(checked)
-    results.print(table(f"Cards tried on {checked.n_images} images", list(shown.columns), shown.round(3).astype(str).values.tolist()))
+        return {
+            "verdict": checked.verdict,
+            "reason": checked.reason,
+            "agrees_with_card": checked.agrees,
+            "n_images": checked.n_images,
+            "n_lesions_held_out": checked.n_lesions,
+            "margin": checked.margin,
+            "margin_low": checked.margin_low,
+            "winner": vars(checked.candidates[0]) if checked.verdict == "found" else None,
+            "candidates": [vars(c) for c in checked.candidates],
+            "lesionlens_version": __version__,
+            "model_sha256": classifier.facts.sha256,
+            "dataset_sha256": data.sha256,
+        }
+    shown = as_table(checked).round(3).astype(str)
+    results.print(table(f"Cards tested on {count(checked.n_images, 'image')}", list(shown.columns), shown.values.tolist()))
     results.print(f"[bold]{checked.verdict}[/bold]: {checked.reason}")
     if checked.agrees is not None:
         results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")
@@ -130,11 +122,11 @@ def check(
 @app.command()
 @command
 def trust(file: File, workspace_root: InWorkspace = None) -> None:
-    """Answer for one network file that holds code; only for files you made or have read."""
-    space = workspace(workspace_root)
+    """Trust one network file that contains code; only for files you made or have inspected."""
+    space = Workspace(workspace_root)
     path = space.model_path(file)
     digest = space.trust(path)
-    results.print(f"{path.name} ({digest[:16]}…) is trusted in {space.root}: code inside it will run when it is opened.")
+    results.print(f"{path.name} ({digest[:16]}…) is trusted in {space.root}: its code will run when it is opened.")
 
 
 def open_named(space: Any, file: str, card: Path | None = None) -> Any:

@@ -1,17 +1,19 @@
-"""cli.py ood: how unlike the images a classifier was fitted on are others, and how well that can be told?"""
+"""cli.py ood: how far other images are from those a classifier was trained on, and how well that separates them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.console import AsJson, InWorkspace, ModelName, Out, command, results, say_json, table, with_progress, workspace
-from core.atomic import make_folder, write_bytes
-from core.exports import plain
+from commands.console import command, results, table, with_progress
+from commands.options import AsJson, InWorkspace, ModelName, Out, Seed, Split
+from core.atomic import make_folder
+from core.records import write_record
+from core.wording import count
+from workspace import Workspace
 
 if TYPE_CHECKING:
     from studies.familiarity import Kind
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
 @command
 def ood(
     model: ModelName,
-    fitted_on: Annotated[str, typer.Option("--fitted-on", help="Dataset that stands for what the classifier learned from.")],
+    fitted_on: Annotated[str, typer.Option("--fitted-on", help="Dataset that stands for the classifier's training data.")],
     out: Out,
-    split: Annotated[str | None, typer.Option("--split", help="Of that dataset; all, if none is named.")] = None,
-    against: Annotated[list[str] | None, typer.Option("--against", help="Another dataset to tell apart; may be repeated.")] = None,
-    image: Annotated[Path | None, typer.Option("--image", help="One picture: is it like those? Instead of all kinds.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
+    split: Split = None,
+    against: Annotated[list[str] | None, typer.Option("--against", help="Another dataset to detect; repeatable.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="Score this one picture instead.")] = None,
+    seed: Seed = 0,
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
-) -> None:
-    """Out-of-distribution scores: AUROC and FPR at 95 % for non-skin images, for other crops, for other datasets."""
+) -> Any:
+    """Out-of-distribution scores: AUROC and FPR at 95 % TPR for non-skin images, other crops and other datasets."""
     from commands.model import open_named
     from evaluation.ood import SCORES
     from imaging.decode import read_image
@@ -37,7 +39,7 @@ def ood(
     from studies.familiarity import as_json as familiarity_json
     from studies.familiarity import judge_kinds, kept_reference, look
 
-    space = workspace(workspace_root)
+    space = Workspace(workspace_root)
     data = space.open_dataset(fitted_on)
     others = [space.open_dataset(name) for name in against or []]
     picture = read_image(image) if image is not None else None
@@ -47,35 +49,32 @@ def ood(
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "seed": str(seed)}
     if picture is not None:
         seen = look(classifier, reference, picture)
-        content = {"about": {**about, "image": str(image)}, **plain(asdict(seen))}
-        write_bytes(folder / "ood.json", json.dumps(content, indent=1).encode())
+        content = {"about": {**about, "image": str(image)}, **asdict(seen)}
+        write_record(folder / "ood.json", content)
         if as_json:
-            say_json(content)
-            return
+            return content
         word = "Unlike" if seen.unlike else "Not unlike"
         results.print(
-            f"{word} what {data.name} holds: further away than {seen.further:.1%} of {seen.kept_apart:,} of its images "
+            f"{word} the images of {data.name}: further away than {seen.further:.1%} of its {seen.kept_apart:,} held-out images "
             f"({seen.score}; {seen.value:.2f}, threshold {seen.threshold:.2f})."
         )
         results.print("Nearest: " + ", ".join(i for i, _ in seen.nearest))
-        return
-    kinds = with_progress("telling apart", judge_kinds(classifier, reference, data, split, others, seed))
-    content = plain(familiarity_json(reference, kinds, about))
-    write_bytes(folder / "ood.json", json.dumps(content, indent=1).encode())
+        return None
+    kinds = with_progress("scoring", judge_kinds(classifier, reference, data, split, others, seed))
+    content = familiarity_json(reference, kinds, about)
+    write_record(folder / "ood.json", content)
     if as_json:
-        say_json(content)
-        return
+        return content
     best = reference.best
     results.print(
-        f"Fitted on {len(reference.of):,} images of {data.name}; {reference.false_alarms(best):.1%} of {len(reference.groups):,} kept "
-        "apart lie beyond the threshold, 5 % were meant to."
+        f"Fitted on {count(len(reference.of), 'image')} of {data.name}; {reference.false_alarms(best):.1%} of {len(reference.groups):,} "
+        "held-out images lie beyond the threshold, which is set for 5 %."
     )
     for name in reference.thresholds:
-        rows = [_row(k, name) for k in kinds]
-        title = SCORES[name][0].capitalize() + (" (the score gone by)" if name == best else "")
-        results.print(table(title, ["against", "images", "AUROC", "FPR at 95 %", "beyond threshold"], rows))
+        title = SCORES[name][0].capitalize() + (" (the score in use)" if name == best else "")
+        results.print(table(title, ["against", "images", "AUROC", "FPR at 95 %", "beyond threshold"], [_row(k, name) for k in kinds]))
 
 
 def _row(kind: Kind, name: str) -> list[Any]:
-    told = kind.scores.get(name)
-    return [kind.name, kind.images, *([f.cell(".3f") for f in (told.auroc, told.fpr95, told.flagged)] if told else ["–"] * 3)]
+    found = kind.scores.get(name)
+    return [kind.name, kind.images, *([f.cell(".3f") for f in (found.auroc, found.fpr95, found.flagged)] if found else ["–"] * 3)]

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import AsJson, InWorkspace, Out, command, results, say_json, table, with_progress, workspace
+from commands.console import command, results, table, with_progress
+from commands.options import AsJson, InWorkspace, Out
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
 from core.atomic import make_folder
 from core.errors import LesionLensError
+from workspace import Workspace
 
 
 @command
@@ -19,18 +21,17 @@ def tune(
     preset: PresetName,
     out: Out,
     dataset: OnDataset = None,
-    space: Annotated[
-        Path | None, typer.Option("--space", help="YAML file of the search space; else the preset's (see docs/training.md).")
-    ] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="So many in all, whoever runs them.")] = 20,
+    space: Annotated[Path | None, typer.Option("--space", help="YAML file of the search space; else the preset's.")] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="In total, over all processes that share the search.")] = 20,
     *,
     given: dict[str, Any],
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
-) -> None:
-    """Search for settings with Optuna. Several processes may share --out; one that was killed goes on. Test images are not looked at."""
+) -> Any:
+    """Search for settings with Optuna. Several processes may share --out; one that was killed resumes. Test images are not used."""
     from models.architectures import find_preset
-    from reports.tuning_report import write_tuning_report
+    from reports.pictures import write_page
+    from reports.tuning_report import short, tuning_html
     from training.run import deterministic
     from training.space import make_space, read_space
     from training.tune import RESULT, Search
@@ -38,36 +39,31 @@ def tune(
 
     chosen = find_preset(preset)
     if dataset is None:
-        raise LesionLensError("say what to train on: --dataset PATH.", "tune")
+        raise LesionLensError("name the dataset to train on: --dataset PATH.", "tune")
     if space is None and not chosen.space:
         raise LesionLensError(f"{chosen.name} has no search space of its own.", "tune", "Give one: --space FILE.yaml.")
     wanted = read_space(space, chosen) if space is not None else make_space(chosen.space, chosen)
-    root = workspace(workspace_root)
     fields = recipe_fields(chosen, given)
     folder = make_folder(out)
     deterministic()
-    order = make_order(root, chosen, fields, dataset, str(folder / "trial.keras"))
+    order = make_order(Workspace(workspace_root), chosen, fields, dataset, str(folder / "trial.keras"))
     content = with_progress("trials", run_search(Search(order, wanted, trials, folder)))
-    report = write_tuning_report(content, folder)
+    report = write_page(folder, tuning_html(content))
     if as_json:
-        say_json(content)
-        return
+        return content
     best = content["best"]
     if best is None:
-        results.print("No trial ran to its end.")
+        results.print("No trial was completed.")
     else:
-        results.print(f"Best: trial {best['number']}, balanced accuracy in validation {best['balanced_accuracy']:.3f}.")
-        results.print(table("Its settings", ["setting", "value"], [[k, _short(v)] for k, v in best["settings"].items()]))
-        results.print("It was chosen among many by these very validation images, so the figure is too good; test figures are in its card.")
+        results.print(f"Best: trial {best['number']}, validation balanced accuracy {best['balanced_accuracy']:.3f}.")
+        results.print(table("Its settings", ["setting", "value"], [[k, short(v)] for k, v in best["settings"].items()]))
+        results.print("It was selected on these very validation images, so this figure is optimistic; its card has test figures.")
         results.print(str(folder / "trials" / content["best_network"]))
     if content["importance"] is None:
-        results.print(f"What mattered cannot be said: {content['importance_reason']}.")
+        results.print(f"The importance of settings cannot be estimated: {content['importance_reason']}.")
     else:
-        told = [[k, f"{v:.0%}"] for k, v in content["importance"].items()]
-        results.print(table("What sets the better half of the trials apart (PED-ANOVA; rough from few trials)", ["setting", "share"], told))
+        shares = [[k, f"{v:.0%}"] for k, v in content["importance"].items()]
+        results.print(table("Importance of each setting (PED-ANOVA; rough with few trials)", ["setting", "share"], shares))
     results.print(str(report))
     results.print(str(folder / RESULT))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return None

@@ -1,56 +1,44 @@
-"""The audit as one self-contained HTML file: charts as SVG, pictures inside, readable on paper."""
+"""An audit as one self-contained HTML file: charts as SVG, pictures embedded, printable."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import altair as alt
 import numpy as np
 from markupsafe import Markup
 
-from core.atomic import write_bytes
+from core.diagnoses import full_name
 from core.markers import marker_name
 from data_audit.audit_file import Audit
 from data_audit.findings import ORDER, Finding
 from datasets.dataset import Dataset
 from reports.audit_charts import class_counts, forest, share_bars
 from reports.datasheet import datasheet
-from reports.pictures import environment, picture_url, svg
+from reports.pictures import page, picture_url, svg
 
-NAME = "report.html"
 PICTURES = 8  # of a finding
 ROWS = 20  # of the table of associations
 
 
-def write_report(dataset: Dataset, audit: Audit, folder: Path, against: Dataset | None = None) -> Path:
-    """`report.html` beside `audit.json`, which it is made of; against: the second dataset, where there was one."""
-    path = folder / NAME
-    write_bytes(path, audit_html(dataset, audit, against).encode())
-    return path
-
-
 def audit_html(dataset: Dataset, audit: Audit, against: Dataset | None = None) -> str:
-    """The whole page; everything that comes from the datasets is escaped."""
-    return (
-        environment()
-        .get_template("audit.html.j2")
-        .render(
-            audit=audit,
-            about=audit.about,
-            findings=[(f, _pictures(dataset, against, f)) for f in audit.findings],
-            charts=_charts(audit),
-            associations=[a for a in audit.associations if not np.isnan(a.strength)][:ROWS],
-            datasheet=datasheet(dataset, audit),
-            counted={s: sum(f.severity == s for f in audit.findings) for s in ORDER},
-        )
+    """against: the second dataset, where there was one. Everything from the datasets is escaped."""
+    return page(
+        "audit.html.j2",
+        audit=audit,
+        about=audit.about,
+        findings=[(f, _pictures(dataset, against, f)) for f in audit.findings],
+        charts=_charts(audit),
+        associations=[a for a in audit.associations if not np.isnan(a.strength)][:ROWS],
+        datasheet=datasheet(dataset, audit),
+        counted={s: sum(f.severity == s for f in audit.findings) for s in ORDER},
     )
 
 
 def _charts(audit: Audit) -> dict[str, Markup]:
-    charts: dict[str, alt.Chart | alt.LayerChart] = {}
+    charts: dict[str, alt.LayerChart] = {}
     if audit.composition:
-        charts["classes"] = class_counts([asdict(c) for c in audit.composition])
+        charts["classes"] = class_counts([asdict(c) | {"diagnosis": full_name(c.diagnosis)} for c in audit.composition])
     areas = [{"name": p.asked, "value": p.auc, "low": p.low, "high": p.high} for p in audit.shortcut_potential if not np.isnan(p.auc)]
     if areas:
         charts["potential"] = forest(areas, "AUC (95 % interval)", 0.5)
@@ -67,7 +55,7 @@ def _charts(audit: Audit) -> dict[str, Markup]:
         for m in audit.markers
     ]
     if marked:
-        charts["markers"] = share_bars(marked, "share of the images")
+        charts["markers"] = share_bars(marked, "share of images")
     return {name: svg(chart) for name, chart in charts.items()}
 
 

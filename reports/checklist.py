@@ -1,4 +1,4 @@
-"""What CLAIM 2024 and TRIPOD+AI ask of a report, answered as far as data and predictions say; the rest stays open."""
+"""What CLAIM 2024 and TRIPOD+AI require of a report, answered as far as data and predictions allow; the rest stays open."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from evaluation.figures import MEASURES
 
 
 def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
-    """Items and answers; an empty answer is for the authors to give. card: the model card's fields, where known."""
+    """Items and answers; empty answers are left to the authors. card: the model card's fields, where known."""
     card = card or {}
     about, table = content["about"], dataset.table
     ages = table["age"].dropna().astype(float)
-    sexes = ", ".join(f"{name} {n:,}" for name, n in table["sex"].value_counts().items())
-    ways = ", ".join(f"{name} {n:,}" for name, n in table["confirmation"].value_counts().items())
-    splits = ", ".join(f"{name} {n:,}" for name, n in table["split"].value_counts().items())
+    sexes, methods, splits = (
+        ", ".join(f"{name} {n:,}" for name, n in table[column].value_counts().items()) for column in ("sex", "confirmation", "split")
+    )
     missing = ", ".join(f"{c} {int(table[c].isna().sum()):,}" for c in ("age", "sex", "site") if table[c].isna().any())
     left = "; ".join(f"{n:,} {reason}" for reason, n in content["left_out"].items())
     counts = ", ".join(f"{c['name']} {c['support']:,}" for c in content["per_class"])
@@ -33,9 +33,12 @@ def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, A
         ("Participants of the whole dataset: sex, by image", sexes),
         ("Participants: skin type or ethnicity", ""),
         ("Missing data", f"missing values: {missing}" if missing else "age, sex and site are complete"),
-        ("Ground truth and how it was reached", ways),
-        ("Partition of the data", f"{splits}; judged here: {about['split']}" if splits else f"judged here: {about['split']}"),
-        ("Images judged, and how many were left out for what", f"{content['n_images']:,} judged" + (f"; left out: {left}" if left else "")),
+        ("Ground truth and how it was established", methods),
+        ("Partition of the data", f"{splits}; evaluated here: {about['split']}" if splits else f"evaluated here: {about['split']}"),
+        (
+            "Images evaluated, and how many were left out for which reason",
+            f"{content['n_images']:,} evaluated" + (f"; left out: {left}" if left else ""),
+        ),
         ("Outcome counts", counts),
         ("Sample size and why it is enough", ""),
         ("Network: structure and version", network),
@@ -48,7 +51,7 @@ def checklist(dataset: Dataset, content: Mapping[str, Any], card: Mapping[str, A
         ("Calibration", "reliability in ten bins, calibration error, Brier score"),
         ("Performance in groups", ", ".join(sorted({g["by"] for g in content["groups"]})) if content.get("groups") else ""),
         ("Explainability and its evaluation", ""),
-        ("Failure analysis", "the surest wrong decisions are shown"),
+        ("Failure analysis", "the most confident wrong decisions are shown"),
         ("External testing", ""),
         ("Limits, bias, generalisability", card.get("limits", "")),
         ("Availability of data, code and network", ""),

@@ -11,9 +11,9 @@ import pandas as pd
 from evaluation.calibration import Bin
 from evaluation.curves import Curve
 from evaluation.readers import Reader
-from reports.charts import BLUE, GREEN, GREY, ORANGE, TEXT
+from reports.charts import BLUE, GREEN, GREY, ORANGE, TEXT, matrix_cells
 
-COLUMNS = 50  # of a field of 1,000 people
+COLUMNS = 50  # of the 1,000 people
 VERMILION = "#D55E00"
 OUTCOMES = (
     ("have it, found", BLUE, "circle"),
@@ -57,89 +57,68 @@ def curve_chart(
 
 
 def people_chart(people: Mapping[str, int]) -> alt.Chart:
-    """1,000 people as marks, the sick first; people: outcome → how many, in the order of OUTCOMES."""
+    """1,000 people as marks, those with the disease first; people: outcome → number, in the order of OUTCOMES."""
     names = [name for name, _, _ in OUTCOMES]
     outcome = np.repeat(names, [people[name] for name in names])
     place = np.arange(len(outcome))
     frame = pd.DataFrame({"row": place // COLUMNS, "column": place % COLUMNS, "outcome": outcome})
     labels = " : ".join(f"datum.value == '{name}' ? '{name}: {people[name]:,}'" for name in names) + " : ''"
     legend = alt.Legend(title=None, orient="top", columns=1, labelExpr=labels, labelLimit=400, symbolSize=90)
-    return (
-        alt.Chart(frame)
-        .mark_point(filled=True, size=24, opacity=1)
-        .encode(
-            x=alt.X("column:O", axis=None),
-            y=alt.Y("row:O", axis=None),
-            color=alt.Color("outcome:N", scale=alt.Scale(domain=names, range=[c for _, c, _ in OUTCOMES]), legend=legend),
-            shape=alt.Shape("outcome:N", scale=alt.Scale(domain=names, range=[s for _, _, s in OUTCOMES]), legend=legend),
-            tooltip=["outcome"],
-        )
-        .properties(height=270)
+    marks = alt.Chart(frame, height=270).mark_point(filled=True, size=24, opacity=1)
+    return marks.encode(
+        x=alt.X("column:O", axis=None),
+        y=alt.Y("row:O", axis=None),
+        color=alt.Color("outcome:N", scale=alt.Scale(domain=names, range=[c for _, c, _ in OUTCOMES]), legend=legend),
+        shape=alt.Shape("outcome:N", scale=alt.Scale(domain=names, range=[s for _, _, s in OUTCOMES]), legend=legend),
+        tooltip=["outcome"],
     )
 
 
 def reliability_chart(bins: Sequence[Bin], corrected: Sequence[Bin] | None) -> alt.LayerChart | alt.FacetChart:
-    """Share of the class against the mean score of each bin, with its interval; the diagonal is where a score is what it says."""
+    """Observed share of the class against the mean score of each bin, with its interval; the diagonal is perfect calibration."""
     axis, scale = alt.Axis(format="%", tickCount=5), alt.Scale(domain=[0, 1], nice=False)
-    x, y = (
-        alt.X("score:Q", title="mean score", axis=axis, scale=scale),
-        alt.Y("share:Q", title="share that have it", axis=axis, scale=scale),
-    )
+    x = alt.X("score:Q", title="mean score", axis=axis, scale=scale)
+    y = alt.Y("share:Q", title="observed share", axis=axis, scale=scale)
     ends = alt.Chart(pd.DataFrame({"score": [0, 1], "share": [0, 1]}))
     layers = [ends.mark_line(strokeDash=[4, 4], color=GREY, strokeWidth=1).encode(x=x, y=y)]
-    for told, found, colour, shape in (("as it is", bins, BLUE, "circle"), ("corrected", corrected, ORANGE, "diamond")):
+    for scores, found, colour, shape in (("uncorrected", bins, BLUE, "circle"), ("corrected", corrected, ORANGE, "diamond")):
         if found is None:
             continue
-        rows = [
-            {"score": b.score, "share": b.share.value, "low": b.share.low, "high": b.share.high, "images": b.n, "scores": told}
-            for b in found
-        ]
-        base = alt.Chart(pd.DataFrame(rows))
+        rows = [{"score": b.score, "share": b.share.value, "low": b.share.low, "high": b.share.high, "images": b.n} for b in found]
+        base = alt.Chart(pd.DataFrame(rows).assign(scores=scores))
         tooltip = ["scores", "images", *[alt.Tooltip(f"{c}:Q", format=".1%") for c in ("score", "share", "low", "high")]]
-        layers.append(base.mark_rule(color=colour, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title="share that have it"), y2="high:Q"))
+        layers.append(base.mark_rule(color=colour, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title="observed share"), y2="high:Q"))
         layers.append(base.mark_line(color=colour, strokeWidth=1).encode(x=x, y=y))
         layers.append(base.mark_point(filled=True, size=70, opacity=1, color=colour, shape=shape).encode(x=x, y=y, tooltip=tooltip))
     return alt.layer(*layers).properties(height=300)
 
 
 def decision_chart(thresholds: np.ndarray, benefits: Mapping[str, np.ndarray]) -> alt.Chart:
-    """Net benefit float (T,) of each way to decide, against the threshold; what is far below nothing is cut off."""
+    """Net benefit float (T,) of each strategy, against the threshold; strongly negative values are cut off."""
     names = list(benefits)
     frame = pd.concat([pd.DataFrame({"threshold": thresholds, "benefit": v, "decide": n}) for n, v in benefits.items()])
     top = max(float(v.max()) for v in benefits.values())
     colours = alt.Scale(domain=names, range=[BLUE, GREY, TEXT, ORANGE][: len(names)])
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [1, 0]][: len(names)])
     legend = alt.Legend(orient="top", title=None, columns=1)
-    return (
-        alt.Chart(frame)
-        .mark_line(clip=True, strokeWidth=2)
-        .encode(
-            x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("benefit:Q", title="net benefit", scale=alt.Scale(domain=[-0.3 * top - 0.01, 1.05 * top + 0.01])),
-            color=alt.Color("decide:N", sort=names, scale=colours, legend=legend),
-            strokeDash=alt.StrokeDash("decide:N", sort=names, scale=dashes, legend=legend),
-            tooltip=["decide", alt.Tooltip("threshold:Q", format=".0%"), alt.Tooltip("benefit:Q", format=".3f")],
-        )
-        .properties(height=300)
+    marks = alt.Chart(frame, height=300).mark_line(clip=True, strokeWidth=2)
+    return marks.encode(
+        x=alt.X("threshold:Q", title="threshold", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("benefit:Q", title="net benefit", scale=alt.Scale(domain=[-0.3 * top - 0.01, 1.05 * top + 0.01])),
+        color=alt.Color("decide:N", sort=names, scale=colours, legend=legend),
+        strokeDash=alt.StrokeDash("decide:N", sort=names, scale=dashes, legend=legend),
+        tooltip=["decide", alt.Tooltip("threshold:Q", format=".0%"), alt.Tooltip("benefit:Q", format=".3f")],
     )
 
 
 def difference_heatmap(matrix: np.ndarray, classes: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
-    """int (C, C): images more or less in each cell; on the diagonal more is better, beside it worse, and the colour says which."""
-    rows = [
-        {
-            "diagnosis": d,
-            "decision": c,
-            "images": int(matrix[i, j]),
-            "text": f"{matrix[i, j]:+,}" if matrix[i, j] else "0",
-            "gain": int(matrix[i, j]) * (1 if i == j else -1),
-        }
-        for i, d in enumerate(classes)
-        for j, c in enumerate(classes)
-    ]
+    """int (C, C): images more or fewer in each cell; on the diagonal more is better, elsewhere worse, and colour shows which."""
+    frame = matrix_cells(matrix, classes)
+    frame["text"] = [f"{n:+,}" if n else "0" for n in frame["images"]]
+    frame["gain"] = frame["images"] * np.where(frame["diagnosis"] == frame["decision"], 1, -1)
     most = max(1, int(np.abs(matrix).max(initial=1)))
     axis = alt.Axis(orient="top", labelAngle=0 if len(classes) <= 3 else -40, labelOverlap=False, title="decision")
-    base = alt.Chart(pd.DataFrame(rows)).encode(
+    base = alt.Chart(frame).encode(
         x=alt.X("decision:N", sort=list(classes), axis=axis),
         y=alt.Y("diagnosis:N", sort=list(classes), title="diagnosis", axis=alt.Axis(labelOverlap=False)),
         tooltip=["diagnosis", "decision", "images"],
@@ -152,7 +131,7 @@ def difference_heatmap(matrix: np.ndarray, classes: Sequence[str]) -> alt.LayerC
 
 
 def of_a_thousand(sensitivity: float, specificity: float, prevalence: float) -> dict[str, int]:
-    """Whole people of 1,000 by outcome, in the order of OUTCOMES; what rounding leaves goes to the largest remainders."""
+    """People in 1,000 by outcome, in the order of OUTCOMES, rounded by the largest remainders."""
     shares = np.array([sensitivity, 1 - sensitivity, 1 - specificity, specificity])
     exact = 1000 * shares * np.repeat([prevalence, 1 - prevalence], 2)
     whole = np.floor(exact).astype(int)
@@ -162,5 +141,5 @@ def of_a_thousand(sensitivity: float, specificity: float, prevalence: float) -> 
 
 
 def _drawn(n: int, most: int = 1500) -> np.ndarray:
-    """Which of n points of a curve are enough to draw it."""
+    """Indices of at most so many of n points, enough to draw a curve."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))

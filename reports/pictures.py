@@ -1,4 +1,4 @@
-"""What reports are made of: templates that escape everything, charts as SVG, and pictures inside the page."""
+"""What reports are made of: templates that escape everything, charts as SVG, and pictures embedded in the page."""
 
 from __future__ import annotations
 
@@ -10,21 +10,34 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from core.atomic import write_bytes
+from core.diagnoses import full_name
 from core.errors import ImageError
+from core.wording import count
 from datasets.dataset import Dataset
 from imaging.decode import decode_at_least, encode_jpeg, read_bytes
 from imaging.resize import thumbnail
 
+NAME = "report.html"
 SIDE = 150  # pixels of the longer side of a picture
 
 
-def environment() -> Environment:
-    """Templates with the test `known` (neither None nor NaN); the filters `number` and `p` (of a p-value) write – for what is not."""
+def page(template: str, **content: Any) -> str:
+    """A report as HTML. In templates: the test `known` (neither None nor NaN); filters `number`, `p` (of a p-value), which write – for
+    what is not known; `count`; and `diagnosis`, a code with its name."""
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
     made.tests["known"] = known
     made.filters["number"] = lambda value, digits=2: f"{value:,.{digits}f}" if known(value) else "–"
     made.filters["p"] = lambda value: "–" if not known(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return made
+    made.filters |= {"count": count, "diagnosis": full_name}
+    return made.get_template(template).render(**content)
+
+
+def write_page(folder: Path, html: str) -> Path:
+    """`report.html` in a folder of results."""
+    path = folder / NAME
+    write_bytes(path, html.encode())
+    return path
 
 
 def known(value: float | None) -> bool:
@@ -40,17 +53,18 @@ def svg(chart: Any) -> Markup:
 
 
 def picture_url(dataset: Dataset, image_id: str) -> str:
-    """A small picture as a data URL, or nothing where it cannot be read."""
+    """A thumbnail as a data URL, empty where the image cannot be read."""
     path = dataset.path(image_id)
-    if path is None:
-        return ""
     try:
-        small = thumbnail(decode_at_least(read_bytes(path), SIDE), SIDE)
+        return jpeg_url(decode_at_least(read_bytes(path), SIDE)) if path is not None else ""
     except ImageError:
         return ""
-    return jpeg_url(small)
 
 
 def jpeg_url(picture: np.ndarray) -> str:
-    """An RGB picture, made small, as a data URL."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(thumbnail(picture, SIDE), 82)).decode()
+    """An RGB picture, as a thumbnail, as a data URL."""
+    return data_url(encode_jpeg(thumbnail(picture, SIDE), 82))
+
+
+def data_url(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

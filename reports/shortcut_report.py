@@ -1,32 +1,21 @@
-"""What the shortcut lab found as one self-contained HTML file: verdicts, effects, examples, and what to fix first."""
+"""The results of the shortcut lab as one self-contained HTML file: verdicts, effects, examples, and what to fix first."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.atomic import write_bytes
 from core.markers import marker_name
 from data_audit.findings import Finding
-from reports.pictures import environment, svg
+from reports.pictures import data_url, page, svg
 from reports.shortcut_charts import DIRECTIONS, PHOTOGRAPHS, dose_chart, effects_chart
 from shortcuts.alarms import alarms_in_words
 from shortcuts.crossed import crossed
 from shortcuts.study import Example, Study
 
-NAME = "report.html"
-
-
-def write_shortcut_report(study: Study, findings: Sequence[Finding] | None, folder: Path) -> Path:
-    """`report.html` beside `shortcuts.json`, which it is made of; its examples lie in the same folder."""
-    path = folder / NAME
-    write_bytes(path, shortcut_html(study, findings, folder).encode())
-    return path
-
 
 def shortcut_html(study: Study, findings: Sequence[Finding] | None, folder: Path) -> str:
-    """findings: of an audit of the same data. Everything from dataset and card is escaped."""
+    """findings: of an audit of the same data; folder: of the study and its examples. Everything from dataset and card is escaped."""
     markers = []
     for c in crossed({m: of.verdict for m, of in study.verdicts.items()}, findings or []):
         of = study.verdicts[c.marker]
@@ -42,29 +31,25 @@ def shortcut_html(study: Study, findings: Sequence[Finding] | None, folder: Path
                 "examples": [_example(e, folder) for e in study.examples if e.marker == c.marker],
             }
         )
-    return (
-        environment()
-        .get_template("shortcuts.html.j2")
-        .render(
-            study=study,
-            about=study.about,
-            rule=study.rule,
-            markers=markers,
-            audited=findings is not None,
-            directions=DIRECTIONS,
-            photographs=PHOTOGRAPHS,
-            alarms=alarms_in_words(study.false_alarms) if study.false_alarms else "",
-        )
+    return page(
+        "shortcuts.html.j2",
+        study=study,
+        about=study.about,
+        rule=study.rule,
+        markers=markers,
+        audited=findings is not None,
+        directions=DIRECTIONS,
+        photographs=PHOTOGRAPHS,
+        alarms=alarms_in_words(study.false_alarms) if study.false_alarms else "",
     )
 
 
 def _example(example: Example, folder: Path) -> dict[str, str]:
     path = folder / example.file
-    source = "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode() if path.is_file() else ""
-    return {"src": source, "caption": caption(example)}
+    return {"src": data_url(path.read_bytes()) if path.is_file() else "", "caption": caption(example)}
 
 
 def caption(example: Example) -> str:
-    """What an example shows, with its numbers."""
+    """What an example shows, with its probabilities."""
     p = f"P({example.target}) {example.base:.2f}, {example.changed:.2f}, {example.control:.2f}"
-    return f"{example.image_id}: as it is, {DIRECTIONS[example.direction]}, control. {p}"
+    return f"{example.image_id}: unchanged, {DIRECTIONS[example.direction]}, control. {p}"

@@ -283,7 +283,7 @@ def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, t
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--compare", "magic", "--out", "x"], "unknown method 'magic'"),
         (["explain", "--model", "demo-honest", "--dataset", "tiny", "--target", "wart", "--out", "x"], "not one of its classes"),
         (["evaluate", "--predictions", "nowhere.csv", "--dataset", "tiny", "--out", "x"], "nowhere.csv"),
-        (["bench", "magic"], "no benchmark"),
+        (["bench", "magic"], "unknown benchmark 'magic'"),
     ],
 )
 def test_a_users_mistake_is_one_message_and_code_2(workspace: Workspace, arguments: list[str], message: str) -> None:

@@ -104,19 +104,19 @@ def test_several_predictions_are_compared(workspace: Workspace, tmp_path: Path, 
         tmp_path / "perfect.csv",
         workspace=workspace,
     )
-    assert f"Right only by perfect.csv: {wrong}" in shown.stdout
+    assert f"Correct only by perfect.csv: {wrong}" in shown.stdout
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--rule", "best"], "'best' is no decision rule"),
+        (["--rule", "best"], "unknown decision rule 'best'"),
         (["--threshold", "mel=2"], "not CLASS=NUMBER"),
         (["--threshold", "wart=0.2"], "'wart' is not a class"),
         (["--prevalence", "mel"], "not CLASS=NUMBER"),
-        (["--by", "shoe size"], "nothing called 'shoe size'"),
-        (["--by", "sex,age,site"], "at most two"),
-        (["--by", "sex", "--figure", "beauty"], "no such figure"),
+        (["--by", "shoe size"], "unknown column or marker 'shoe size'"),
+        (["--by", "sex,age,site"], "one column or two"),
+        (["--by", "sex", "--figure", "beauty"], "unknown figure by group 'beauty'"),
         (["--by", "sex", "--audit", "nowhere"], "holds no images.parquet"),
     ],
 )

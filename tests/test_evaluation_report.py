@@ -37,13 +37,13 @@ def test_the_report_holds_figures_curves_mistakes_and_open_items(small_dataset: 
     content = plain(as_json(found))
     page = evaluation_html(data, content, found.rows, [Finding("ink", "grave", "Ink goes with melanoma.")])
     assert f"{content['accuracy']['value']:.3f} [{content['accuracy']['low']:.3f}" in page
-    assert page.count("<svg") == 3 and "Ink goes with melanoma" in page and "no medical device" in page
-    assert len(re.findall(r"decided \w+ \d+%</figcaption>", page)) == min(
+    assert page.count("<svg") == 3 and "Ink goes with melanoma" in page and "not a medical device" in page
+    assert len(re.findall(r"classified as \w+ \(\d+%\)</figcaption>", page)) == min(
         12, int((found.rows["diagnosis"] != found.rows["decision"]).sum())
     )
-    surest = re.findall(r"decided \w+ (\d+)%</figcaption>", page)
+    surest = re.findall(r"classified as \w+ \((\d+)%\)</figcaption>", page)
     assert surest == sorted(surest, key=int, reverse=True)
-    assert "Open: for the authors to say." in page and "physicians" in page
+    assert "Open: for the authors to state." in page and "physicians" in page
     assert not re.findall(r"(?:src|href)=.?(?!data:)\w+:", page), "nothing is fetched from elsewhere"
     assert set(re.findall(r"https?://[^/\"]+", page)) <= {"http://www.w3.org"}
 
@@ -55,7 +55,7 @@ def test_card_maps_and_forests_of_groups_stand_in_it(workspace: Workspace, tmp_p
     options = ["--dataset", "tiny", "--predictions", tmp_path / "scores.csv", "--resamples", 50, "--by", "sex", "--figure", "auc"]
     told_by("evaluate", *options, "--model", "demo-honest", "--out", tmp_path / "out", workspace=workspace)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    mistakes = len(re.findall(r"decided \w+ \d+%</figcaption>", page))
+    mistakes = len(re.findall(r"classified as \w+ \(\d+%\)</figcaption>", page))
     assert mistakes and page.count('<figure class="pair">') == mistakes and page.count('alt="Heatmap of the decision') == mistakes
     assert "Model card" in page and "akiec, bcc, bkl, df, mel, nv, vasc" in page and "A heatmap shows where, not why" in page
     assert page.count("<svg") >= 4  # the AUC, two curves, and a forest a class
@@ -66,7 +66,7 @@ def test_a_card_says_what_is_guessed_and_what_nobody_said(small_dataset: Path) -
     found = judged(data)
     card = {"name": "x", "classes": ["a", "<b>"], "scaling": "0..1", "limits": "", "positive": None, "guessed": ["scaling"]}
     page = evaluation_html(data, plain(as_json(found)), found.rows, card=card)
-    assert "0..1 (guessed)" in page and "a, &lt;b&gt;" in page and "Open: nobody has said." in page and "<dt>positive" not in page
+    assert "0..1 (guessed)" in page and "a, &lt;b&gt;" in page and "Open: not stated." in page and "<dt>positive" not in page
 
 
 def test_what_strangers_wrote_is_escaped(small_dataset: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_command_writes_it_with_the_audit(workspace: Workspace, tmp_path: Pa
     options = ["evaluate", "--dataset", "tiny", "--predictions", tmp_path / "scores.csv", "--resamples", 50, "--out", tmp_path / "out"]
     told_by(*options, "--audit", tmp_path / "audit", "--by", "sex", "--figure", "auc", workspace=workspace)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "What the audit says of the data" in page and "AUC of mel by sex" in page
+    assert "What the audit found in the data" in page and "AUC of melanoma (mel) by sex" in page
     frame = pd.read_parquet(tmp_path / "audit" / "images.parquet")
     assert len(frame) == len(data)
     frame.drop(columns="skin_tone").to_parquet(tmp_path / "audit" / "images.parquet")

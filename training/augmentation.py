@@ -1,5 +1,5 @@
-"""Augmentation: named operations within bounds. What happens to each image of an epoch is drawn in advance, so that an epoch begun
-anew sees the very same pictures."""
+"""Augmentation: named operations within bounds. What happens to each image of an epoch is drawn in advance, so that an epoch that is
+repeated shows the very same images."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 from core.errors import TrainingError
 
 Drawn = dict[str, np.ndarray]
+Affine = tuple[np.ndarray, np.ndarray]  # linear parts (n, 2, 2), and shifts (n, 2) in shares of (width, height), output to input
+Shape = Callable[[float, int, np.random.Generator], Affine]  # amount, n, rng
 
 
 @dataclass(frozen=True)
 class Operation:
-    """most: the largest amount; unit and what: in words."""
+    """most: the largest amount; unit, what: in words."""
 
     most: float
     unit: str
@@ -24,65 +26,61 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "flip-horizontal": Operation(1, "", "mirrored left and right, every second time (1: on)"),
-    "flip-vertical": Operation(1, "", "mirrored up and down, every second time (1: on)"),
-    "quarter-turns": Operation(1, "", "turned by 0, 90, 180 or 270° (1: on; pictures that are not square are stretched)"),
-    "rotation": Operation(180, "°", "turned by up to so many degrees either way"),
+    "flip-horizontal": Operation(1, "", "flipped left to right, half of the time (1: on)"),
+    "flip-vertical": Operation(1, "", "flipped upside down, half of the time (1: on)"),
+    "quarter-turns": Operation(1, "", "rotated by 0, 90, 180 or 270° (1: on; non-square images are stretched)"),
+    "rotation": Operation(180, "°", "rotated by up to this many degrees either way"),
     "shift": Operation(0.5, "of the side", "moved by up to this share of the side"),
-    "zoom": Operation(0.5, "", "enlarged or made smaller by up to this share"),
-    "shear": Operation(45, "°", "sheared by up to so many degrees"),
-    "brightness": Operation(0.5, "", "made lighter or darker by up to this share of the range"),
-    "contrast": Operation(0.9, "", "contrast more or less by up to this share"),
+    "zoom": Operation(0.5, "", "enlarged or reduced by up to this share"),
+    "shear": Operation(45, "°", "sheared by up to this many degrees"),
+    "brightness": Operation(0.5, "", "lightened or darkened by up to this share of the range"),
+    "contrast": Operation(0.9, "", "contrast raised or lowered by up to this share"),
     "lighting": Operation(0.9, "", "brightness and contrast together, each by up to this share"),
     "cutout": Operation(256, "px", "one square of this side blanked (DeVries 2017, arXiv:1708.04552)"),
 }
 
 
-def check_augmentation(asked: Mapping[str, float], size: tuple[int, int]) -> None:
+def check_augmentation(amounts: Mapping[str, float], size: tuple[int, int]) -> None:
     """Raises TrainingError for an unknown operation or an amount out of bounds."""
-    for name, amount in asked.items():
+    for name, amount in amounts.items():
         if name not in OPERATIONS:
-            raise TrainingError(f"{name!r} is no augmentation.", "Training", f"Choose: {', '.join(OPERATIONS)}.")
+            raise TrainingError(f"unknown augmentation {name!r}.", "Training", f"Choose: {', '.join(OPERATIONS)}.")
         operation = OPERATIONS[name]
         most = min(operation.most, min(size) - 1) if name == "cutout" else operation.most
         if not 0 < amount <= most:
             raise TrainingError(f"{name} of {amount:g} is out of bounds.", "Training", f"Between 0 and {most:g}: {operation.what}.")
 
 
-def draw(asked: Mapping[str, float], n: int, size: tuple[int, int], rng: np.random.Generator) -> Drawn:
-    """What happens to each of n pictures of size (height, width): float32 arrays of n rows.
+def draw(amounts: Mapping[str, float], n: int, size: tuple[int, int], rng: np.random.Generator) -> Drawn:
+    """What happens to each of n images of size (height, width): float32 arrays of n rows.
 
     transform (n, 8): output pixel → input pixel, as the rows of a projective matrix; gain, offset (n,): of pixel values about the middle
-    of the range; hole (n, 2): centre of the cutout, in pixels. Only those that are asked for.
+    of the range; hole (n, 2): centre of the cutout, in pixels. Only those that are needed.
     """
     drawn: Drawn = {}
-    shapes = [_SHAPES[name](amount, n, rng) for name, amount in asked.items() if name in _SHAPES]
+    shapes = [_SHAPES[name](amount, n, rng) for name, amount in amounts.items() if name in _SHAPES]
     if shapes:
         drawn["transform"] = _about_centre(shapes, size)
-    if {"brightness", "contrast", "lighting"} & set(asked):
-        light = asked.get("lighting", 0.0)
-        contrast, bright = max(asked.get("contrast", 0.0), light), max(asked.get("brightness", 0.0), light / 2)
+    if {"brightness", "contrast", "lighting"} & set(amounts):
+        light = amounts.get("lighting", 0.0)
+        contrast, bright = max(amounts.get("contrast", 0.0), light), max(amounts.get("brightness", 0.0), light / 2)
         drawn["gain"] = (1 + rng.uniform(-contrast, contrast, n)).astype(np.float32)
         drawn["offset"] = (255 * rng.uniform(-bright, bright, n)).astype(np.float32)
-    if "cutout" in asked:
+    if "cutout" in amounts:
         drawn["hole"] = (rng.random((n, 2)) * np.array(size)).astype(np.float32)
     return drawn
 
 
 def apply(images: Any, drawn: Mapping[str, Any], cutout: float = 0) -> Any:
-    """TensorFlow: images (n, H, W, 3), 0–255 of any type → float32 with what was drawn done to them. cutout: side in pixels."""
+    """TensorFlow: images (n, H, W, 3), 0–255 of any type → augmented float32. drawn: as `draw` returns it; cutout: side in pixels."""
     import tensorflow as tf
 
     images = tf.cast(images, tf.float32)
     height, width = images.shape[1], images.shape[2]
     if "transform" in drawn:
+        transforms, shape = drawn["transform"], (height, width)
         images = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=drawn["transform"],
-            output_shape=(height, width),
-            interpolation="BILINEAR",
-            fill_mode="REFLECT",
-            fill_value=0.0,
+            images=images, transforms=transforms, output_shape=shape, interpolation="BILINEAR", fill_mode="REFLECT", fill_value=0.0
         )
     if "gain" in drawn:
         gain, offset = (drawn[k][:, None, None, None] for k in ("gain", "offset"))
@@ -94,13 +92,12 @@ def apply(images: Any, drawn: Mapping[str, Any], cutout: float = 0) -> Any:
     return images
 
 
-# each: amount, n, rng → (n, 2, 2) linear parts and (n, 2) shifts in shares of the (width, height), from output to input
-def _linear(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _linear(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> Affine:
     return np.stack([np.stack([a, b], -1), np.stack([c, d], -1)], 1), np.zeros((len(a), 2))
 
 
-def _flip(axis: int) -> Callable[[float, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]:
-    def shape(amount: float, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _flip(axis: int) -> Shape:
+    def shape(amount: float, n: int, rng: np.random.Generator) -> Affine:
         sign = np.where(rng.random(n) < amount / 2, -1.0, 1.0)
         one, zero = np.ones(n), np.zeros(n)
         return _linear(sign, zero, zero, one) if axis == 0 else _linear(one, zero, zero, sign)
@@ -108,25 +105,25 @@ def _flip(axis: int) -> Callable[[float, int, np.random.Generator], tuple[np.nda
     return shape
 
 
-def _turn(angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _turn(angle: np.ndarray) -> Affine:
     return _linear(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
 
 
-def _shift(amount: float, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _shift(amount: float, n: int, rng: np.random.Generator) -> Affine:
     return np.tile(np.eye(2), (n, 1, 1)), rng.uniform(-amount, amount, (n, 2))
 
 
-def _zoom(amount: float, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _zoom(amount: float, n: int, rng: np.random.Generator) -> Affine:
     scale = 1 / rng.uniform(1 - amount, 1 + amount, n)
     return _linear(scale, np.zeros(n), np.zeros(n), scale)
 
 
-def _shear(amount: float, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _shear(amount: float, n: int, rng: np.random.Generator) -> Affine:
     slope = np.tan(np.radians(rng.uniform(-amount, amount, n)))
     return _linear(np.ones(n), slope, np.zeros(n), np.ones(n))
 
 
-_SHAPES: dict[str, Callable[[float, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
+_SHAPES: dict[str, Shape] = {
     "flip-horizontal": _flip(0),
     "flip-vertical": _flip(1),
     "quarter-turns": lambda amount, n, rng: _turn(rng.integers(0, 4, n) * np.pi / 2),
@@ -137,8 +134,8 @@ _SHAPES: dict[str, Callable[[float, int, np.random.Generator], tuple[np.ndarray,
 }
 
 
-def _about_centre(shapes: list[tuple[np.ndarray, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
-    """The parts one after the other, about the picture's centre, as ImageProjectiveTransformV3 takes them (x before y)."""
+def _about_centre(shapes: list[Affine], size: tuple[int, int]) -> np.ndarray:
+    """The transforms in sequence, about the image's centre, as ImageProjectiveTransformV3 takes them (x before y)."""
     n = len(shapes[0][0])
     linear, shift = np.tile(np.eye(2), (n, 1, 1)), np.zeros((n, 2))
     sides = np.array([size[1], size[0]], float)

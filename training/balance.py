@@ -1,4 +1,4 @@
-"""What is done about class imbalance: which training images an epoch shows, and what each weighs."""
+"""Class imbalance: which training images an epoch shows, and the weight of each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _COLUMNS = {"inverse": "inverse frequency", "effective": "effective number"}
 def balanced(labels: np.ndarray, how: Balance, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """labels int (N,) → rows int (M,) an epoch shows, and their weights float32 (M,), 1 on average.
 
-    undersample: of each class as many as of the rarest; oversample: rows repeated up to the commonest; inverse, effective: weights by
-    class (Cui 2019, arXiv:1901.05555).
+    undersample: each class down to the rarest; oversample: rows repeated up to the most common class; inverse, effective: class weights
+    (Cui 2019, arXiv:1901.05555).
     """
     rows = np.arange(len(labels))
     if how in ("undersample", "oversample"):
@@ -33,6 +33,6 @@ def balanced(labels: np.ndarray, how: Balance, seed: int) -> tuple[np.ndarray, n
 
 
 def _drawn(rows: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Each as often as every other, give or take one."""
+    """Each equally often, give or take one."""
     whole, rest = divmod(wanted, len(rows))
     return np.concatenate([np.tile(rows, whole), rng.choice(rows, rest, replace=False)])

@@ -1,4 +1,4 @@
-"""A preset and a recipe → a network to train, frozen as a phase asks."""
+"""A preset and a recipe → a network to train, frozen as the phase requires."""
 
 from __future__ import annotations
 
@@ -19,31 +19,28 @@ from models.layers import sublayers
 def build_network(preset: Preset, recipe: Recipe, n_classes: int, donor: Classifier | None = None) -> tuple[Any, Base | None]:
     """The network with its initial weights, and its base, if it has one. donor: whose base is taken.
 
-    Raises TrainingError where weights are asked for that cannot be had or do not fit.
+    Raises TrainingError for weights that are not available or do not fit.
     """
     import keras
 
     if preset.sigmoid and n_classes != 2:
-        raise TrainingError(f"{preset.name} tells two classes apart, not {n_classes}.", "Training", "Give two: --classes benign,malignant.")
+        raise TrainingError(f"{preset.name} has two classes, not {n_classes}.", "Training", "Give two: --classes benign,malignant.")
     keras.utils.set_random_seed(recipe.seed)
     with _policy(recipe.precision):
         base = _base(preset, recipe, donor)
         try:
             network = preset.build(Plan(n_classes, recipe.size, recipe.options, base))
-        except ValueError as error:  # pictures too small for the layers
-            first = str(error).strip().splitlines()[0][:160]
-            raise TrainingError(
-                f"{preset.name} cannot be built for {recipe.height} × {recipe.width} pixels ({first}).",
-                "Training",
-                "Choose another --size.",
-            ) from error
+        except ValueError as error:  # images too small for the layers
+            reason = str(error).strip().splitlines()[0][:160]
+            what = f"{preset.name} cannot be built for {recipe.height} × {recipe.width} pixels ({reason})."
+            raise TrainingError(what, "Training", "Choose another --size.") from error
     if base is None and recipe.weights != NONE:
         _load_whole(network, recipe.weights)
     return network, base
 
 
 def freeze(network: Any, base: Base | None, phase: Phase) -> None:
-    """Which layers learn in a phase. The layers around the base always do."""
+    """Set which layers are trainable in a phase; those outside the base always are."""
     network.trainable = True
     if base is None:
         return
@@ -59,19 +56,18 @@ def freeze(network: Any, base: Base | None, phase: Phase) -> None:
 def _base(preset: Preset, recipe: Recipe, donor: Classifier | None) -> Base | None:
     if not preset.bases:
         if donor is not None or recipe.base:
-            raise TrainingError(f"{preset.name} has no base to exchange.", "Training", "Leave out --base, and --weights of a classifier.")
+            raise TrainingError(f"{preset.name} has no base to replace.", "Training", "Leave out --base, and --weights of a classifier.")
         return None
     name = recipe.base or preset.bases[0]
     if name not in preset.bases:
-        raise TrainingError(f"{name!r} is no base of {preset.name}.", "Training", f"Choose: {', '.join(preset.bases)}.")
-    if donor is not None:
-        return find_base(name, recipe.weights, recipe.size, donor.card, donor.network)
-    return find_base(name, recipe.weights, recipe.size)
+        raise TrainingError(f"{preset.name} has no base {name!r}.", "Training", f"Choose: {', '.join(preset.bases)}.")
+    taken = (donor.card, donor.network) if donor is not None else ()
+    return find_base(name, recipe.weights, recipe.size, *taken)
 
 
 def _load_whole(network: Any, weights: str) -> None:
     if weights == IMAGENET:
-        raise TrainingError("there are no ImageNet weights of this network.", "Training", "Leave out --weights.")
+        raise TrainingError("this network has no ImageNet weights.", "Training", "Leave out --weights.")
     check_weights_file(Path(weights))
     try:
         network.load_weights(weights)
@@ -81,7 +77,7 @@ def _load_whole(network: Any, weights: str) -> None:
 
 @contextmanager
 def _policy(name: str) -> Iterator[None]:
-    """Layers made meanwhile compute with this precision."""
+    """Layers created in this context compute with this precision."""
     import keras
 
     before = keras.config.dtype_policy()

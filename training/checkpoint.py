@@ -1,4 +1,4 @@
-"""A training between two epochs, in one file: written whole or not at all, so that a killed one goes on from the last whole epoch."""
+"""The state between two epochs in one file, written whole or not at all, so that a killed run resumes after the last complete epoch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from training.folder import Epoch
 
 
 def network_state(network: Any) -> list[Any]:
-    """All variables that training changes: weights, moving averages, the states of random layers."""
+    """All variables that training changes: weights, moving averages, states of random layers."""
     return list(network.variables)
 
 
 def save(variables: Sequence[Any], history: Sequence[Epoch], path: Path) -> None:
-    """The values of Keras variables, by their place, and the epochs so far."""
+    """The values of Keras variables, by position, and the epochs so far."""
     arrays: dict[str, Any] = {f"v{k}": np.asarray(v) for k, v in enumerate(variables)}
-    told = np.frombuffer(json.dumps([asdict(e) for e in history]).encode(), np.uint8)
+    rows = np.frombuffer(json.dumps([asdict(e) for e in history]).encode(), np.uint8)
     with whole(path) as part, part.open("wb") as stream:
-        np.savez(stream, history=told, **arrays)
+        np.savez(stream, history=rows, **arrays)
 
 
 def read_history(path: Path) -> list[Epoch]:
@@ -34,9 +34,9 @@ def read_history(path: Path) -> list[Epoch]:
 
 
 def restore(variables: Sequence[Any], path: Path) -> None:
-    """Give variables the values they had; raises TrainingError if the file is of another network or optimiser."""
+    """Restore the variables; raises TrainingError if the file is of another network or optimiser."""
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         if len(content.files) != len(variables) + 1 or any(content[f"v{k}"].shape != tuple(v.shape) for k, v in enumerate(variables)):
-            raise TrainingError("fits another network.", str(path), "Delete the folder of this training and begin anew.")
+            raise TrainingError("belongs to another network.", str(path), "Delete the folder of this training run and start again.")
         for k, variable in enumerate(variables):
             variable.assign(content[f"v{k}"])

@@ -1,4 +1,4 @@
-"""One epoch: pictures in a drawn order through the network; and what it makes of pictures it is only asked about."""
+"""One epoch: training images in random order; and predictions, with their loss and accuracy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from models.architectures.recipe import Recipe
 from training.augmentation import apply, draw
 
-ASKED_AT_ONCE = 64
+PREDICTED_AT_ONCE = 64
 TINY = 1e-7
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What an epoch shows: rows of `pixels` (uint8 (N, H, W, 3)), their labels and weights."""
+class TrainingSet:
+    """What an epoch shows: rows of `pixels` (uint8 (N, H, W, 3)), with labels and weights."""
 
     pixels: np.ndarray
     rows: np.ndarray
@@ -27,34 +27,34 @@ class Taught:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of pictures it was only asked about, without augmentation or dropout."""
+    """Without augmentation and dropout."""
 
     loss: float
     accuracy: float
     balanced_accuracy: float
 
 
-def feed(taught: Taught, recipe: Recipe, epoch: int) -> Any:
-    """tf.data of (images float32, labels, weights) in batches; all that is random comes from the seed and the epoch's number."""
+def feed(shown: TrainingSet, recipe: Recipe, epoch: int) -> Any:
+    """tf.data of (images float32, labels, weights) in batches; all randomness comes from the seed and the epoch's number."""
     import tensorflow as tf
 
     rng = np.random.default_rng([recipe.seed, 2, epoch])
-    order = rng.permutation(len(taught.rows))
-    size = taught.pixels.shape[1:3]
+    order = rng.permutation(len(shown.rows))
+    size = shown.pixels.shape[1:3]
     drawn = draw(recipe.augmentation, len(order), (size[0], size[1]), rng)
-    told = {"row": taught.rows[order], "label": taught.labels[order], "weight": taught.weights[order], **drawn}
+    columns = {"row": shown.rows[order], "label": shown.labels[order], "weight": shown.weights[order], **drawn}
 
     def load(batch: dict[str, Any]) -> tuple[Any, Any, Any]:
-        images = tf.numpy_function(lambda rows: taught.pixels[rows], [batch["row"]], tf.uint8)
-        images.set_shape((None, *taught.pixels.shape[1:]))
+        images = tf.numpy_function(lambda rows: shown.pixels[rows], [batch["row"]], tf.uint8)
+        images.set_shape((None, *shown.pixels.shape[1:]))
         return apply(images, batch, recipe.augmentation.get("cutout", 0)), batch["label"], batch["weight"]
 
-    batches = tf.data.Dataset.from_tensor_slices(told).batch(recipe.batch)
+    batches = tf.data.Dataset.from_tensor_slices(columns).batch(recipe.batch)
     return batches.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def sow(network: Any, recipe: Recipe, epoch: int) -> None:
-    """Random layers (dropout) begin each epoch where the seed and its number say."""
+def reseed(network: Any, recipe: Recipe, epoch: int) -> None:
+    """Set the state of random layers (dropout) from the seed and the epoch's number."""
     rng = np.random.default_rng([recipe.seed, 3, epoch])
     weights = {id(w) for w in network.weights}
     for state in (v for v in network.variables if id(v) not in weights):
@@ -62,7 +62,7 @@ def sow(network: Any, recipe: Recipe, epoch: int) -> None:
 
 
 def run_epoch(network: Any, batches: Any) -> Iterator[tuple[int, float]]:
-    """After each batch: pictures seen, and the mean loss so far."""
+    """After each batch: images seen, and the mean loss so far."""
     seen, total = 0, 0.0
     for images, labels, weights in batches:
         n = int(labels.shape[0])
@@ -72,19 +72,19 @@ def run_epoch(network: Any, batches: Any) -> Iterator[tuple[int, float]]:
         yield seen, total / seen
 
 
-def ask(network: Any, pixels: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+def predict(network: Any, pixels: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
     """Probabilities of the outputs, float32 (n, outputs), batch by batch."""
-    for start in range(0, len(rows), ASKED_AT_ONCE):
-        yield network.predict_on_batch(pixels[rows[start : start + ASKED_AT_ONCE]].astype(np.float32))
+    for start in range(0, len(rows), PREDICTED_AT_ONCE):
+        yield network.predict_on_batch(pixels[rows[start : start + PREDICTED_AT_ONCE]].astype(np.float32))
 
 
 def class_scores(outputs: np.ndarray) -> np.ndarray:
-    """A score a class: one column p is 1 − p and p of two classes."""
+    """A score per class: one column p becomes 1 − p and p of two classes."""
     return np.concatenate([1 - outputs, outputs], 1) if outputs.shape[1] == 1 else outputs
 
 
 def figures(outputs: np.ndarray, labels: np.ndarray) -> Figures:
-    """Cross-entropy, accuracy and balanced accuracy (mean sensitivity of the classes there are). One column: the second class."""
+    """Cross-entropy, accuracy and balanced accuracy (mean sensitivity of the classes present). One column: the second class."""
     scores = class_scores(outputs)
     loss = float(-np.log(np.clip(scores[np.arange(len(labels)), labels], TINY, 1)).mean())
     right = scores.argmax(1) == labels

@@ -1,14 +1,14 @@
-"""The folder of a training: what was asked, how far it is, its split, its curves and logs. Everything a page or a second run needs.
+"""The folder of a training run: its settings, progress, split, curves and logs. Everything a page or a second process needs.
 
 asked.json       preset, recipe, dataset and versions, written once
-state.json       how far it is, and which process is at it
+state.json       progress, and the process that makes it
 split.csv        image_id, diagnosis, split
-history.csv      one row an epoch; history.json the same
-checkpoint.npz   weights, optimiser and history after the last whole epoch; best-N.npz the best weights of phase N
-pixels.npy       pictures that did not fit into memory
+history.csv      one row per epoch; history.json the same
+checkpoint.npz   weights, optimiser and history after the last complete epoch; best-N.npz the best weights of phase N
+pixels.npy       images that did not fit into memory
 tensorboard/     the curves for TensorBoard
 result.json      written when it is finished
-stop             put there to end it after the batch under way
+stop             created to stop it after the current batch
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,15 @@ from models.architectures.recipe import Recipe
 from models.card import Training
 
 SUFFIX = ".training"
-TELL_EVERY = 1.0  # seconds between two words to whoever looks on
-SAME = 2.0  # seconds within which two times of a process's beginning are one
-STOPPED = "Stopped. It goes on from the last whole epoch when it is started again."
+REPORT_EVERY = 1.0  # seconds between two updates of state.json
+SAME = 2.0  # seconds within which two start times are those of one process
+STOPPED = "Stopped. When started again it resumes after the last complete epoch."
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is written down before the first epoch. donor_sha256: of the classifier whose base is taken; versions: of the libraries."""
+class Specification:
+    """What is trained on what, written before the first epoch. donor_sha256: of the classifier whose base is taken; versions: of the
+    libraries."""
 
     preset: str
     recipe: Recipe
@@ -45,8 +46,8 @@ class Asked:
     donor_sha256: str | None
     versions: Mapping[str, str]
 
-    def differing(self, other: Asked) -> list[str]:
-        """Names of what makes the other another training; versions do not."""
+    def differing(self, other: Specification) -> list[str]:
+        """Names of fields that differ; versions may."""
         return sorted(f.name for f in fields(self) if f.name != "versions" and getattr(self, f.name) != getattr(other, f.name))
 
 
@@ -60,8 +61,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch's figures. loss: as it was optimised (augmented, with dropout, weighted); the others without all that, train_… on as many
-    training images of each class as there are for validation. rate: at the epoch's end; seconds: how long it took."""
+    """One epoch's figures. loss: as optimised (augmented, with dropout, weighted); the others without these, train_… on as many training
+    images of each class as there are for validation. rate: learning rate at the epoch's end; seconds: duration."""
 
     phase: int
     epoch: int
@@ -78,7 +79,8 @@ class Epoch:
 
 @dataclass(frozen=True)
 class State:
-    """doing: in words; done of total batches (pictures while they are decoded); ended: finished, stopped or failed, with the message."""
+    """doing: in words; done of total batches (images while they are decoded); started, updated: seconds since 1970; ended: finished,
+    stopped or failed, with the message."""
 
     doing: str
     done: int
@@ -86,18 +88,18 @@ class State:
     started: float
     pid: int
     process_started: float
-    told: float
+    updated: float = field(metadata={"json": "told"})
     ended: str = ""
     message: str = ""
 
     @property
     def alive(self) -> bool:
-        """Whether the process that wrote this still works at it."""
+        """Whether the process that wrote this is still running."""
         return not self.ended and is_alive(self.pid, self.process_started)
 
 
 def is_alive(pid: int, started: float) -> bool:
-    """Whether the process of that number is still the one that began then, and not one that has ended and nobody has asked about."""
+    """Whether the process with that id is still the one that started then, and not a zombie."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < SAME
@@ -106,45 +108,31 @@ def is_alive(pid: int, started: float) -> bool:
 
 
 class Folder:
-    """The files of one training. Reading never fails on what is half there: files appear whole or not at all."""
+    """The files of one training run. Reading never meets half a file: they appear whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.npz"
-
-    @property
-    def pixels(self) -> Path:
-        return self.path / "pixels.npy"
+        self.checkpoint, self.pixels, self.split = (path / name for name in ("checkpoint.npz", "pixels.npy", "split.csv"))
 
     def best(self, phase: int) -> Path:
         return self.path / f"best-{phase}.npz"
 
-    @property
-    def split(self) -> Path:
-        return self.path / "split.csv"
-
-    def begin(self, asked: Asked) -> None:
-        """Write down what is asked for; raises TrainingError if the folder holds a training of something else, or one under way."""
+    def begin(self, specification: Specification) -> None:
+        """Write down the specification; raises TrainingError if the folder holds another training run, or one in progress."""
         make_folder(self.path)
         state = self.state()
         if state is not None and state.alive and state.pid != os.getpid():
-            raise TrainingError(f"is being trained already (process {state.pid}).", str(self.path), "Stop it, or choose another --out.")
-        before = self.asked()
-        if before is not None and (differing := before.differing(asked)):
-            raise TrainingError(
-                f"holds a training of something else ({', '.join(differing)} differ).",
-                str(self.path),
-                "Choose another --out, or delete the folder.",
-            )
+            raise TrainingError(f"is already being trained (process {state.pid}).", str(self.path), "Stop it, or choose another --out.")
+        before = self.specification()
+        if before is not None and (differing := before.differing(specification)):
+            what = f"holds another training run (different {', '.join(differing)})."
+            raise TrainingError(what, str(self.path), "Choose another --out, or delete the folder.")
         if before is None:
-            write_record(self.path / "asked.json", asked)
+            write_record(self.path / "asked.json", specification)
         (self.path / "stop").unlink(missing_ok=True)
 
-    def asked(self) -> Asked | None:
-        return self._read("asked.json", Asked)
+    def specification(self) -> Specification | None:
+        return self._read("asked.json", Specification)
 
     def result(self) -> Result | None:
         return self._read("result.json", Result)
@@ -164,12 +152,11 @@ class Folder:
     def write_result(self, result: Result) -> None:
         write_record(self.path / "result.json", result)
 
-    def say(self, doing: str, done: int, total: int, ended: str = "", message: str = "") -> None:
-        """How far this process is, for whoever looks on."""
-        self.say_for(doing, psutil.Process(), done, total, ended, message)
-
-    def say_for(self, doing: str, process: psutil.Process, done: int = 0, total: int = 0, ended: str = "", message: str = "") -> None:
-        """How far a process is."""
+    def write_state(
+        self, doing: str, done: int = 0, total: int = 0, ended: str = "", message: str = "", process: psutil.Process | None = None
+    ) -> None:
+        """The progress of this process, unless another is given."""
+        process = process or psutil.Process()
         before = self.state()
         same = before is not None and before.pid == process.pid and not before.ended
         started = before.started if before is not None and same else time.time()
@@ -177,7 +164,7 @@ class Folder:
         write_record(self.path / "state.json", state, indent=None)
 
     def clear(self) -> None:
-        """Drop what only a training that goes on would need."""
+        """Delete what is only needed to resume."""
         for left in (self.checkpoint, self.pixels, *self.path.glob("best-*.npz")):
             left.unlink(missing_ok=True)
 
@@ -190,30 +177,30 @@ class Folder:
 
     def _read(self, name: str, kind: Any) -> Any:
         file = self.path / name
-        return read_record(file, kind, "part of a training", "Delete the folder and train again.") if file.exists() else None
+        return read_record(file, kind, "part of a training run", "Delete the folder and train again.") if file.exists() else None
 
 
-class Teller:
-    """Says how far it is at most once a second, and notices when it is asked to stop."""
+class Reporter:
+    """Writes the state at most once a second, and notices a request to stop."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.last = folder, 0.0
 
-    def tell(self, doing: str, done: int, total: int, at_once: bool = False) -> None:
+    def report(self, doing: str, done: int, total: int, at_once: bool = False) -> None:
         """Raises Cancelled when the folder's `stop` is there."""
-        if not at_once and time.monotonic() - self.last < TELL_EVERY:
+        if not at_once and time.monotonic() - self.last < REPORT_EVERY:
             return
         self.last = time.monotonic()
         if self.folder.stopping:
             raise Cancelled(STOPPED)
-        self.folder.say(doing, done, total)
+        self.folder.write_state(doing, done, total)
 
 
 def folder_of(model: Path) -> Folder:
-    """Where the training of a network file lies: beside it."""
+    """The folder beside a network file."""
     return Folder(model.with_name(model.stem + SUFFIX))
 
 
 def split_name(dataset: str, network: str) -> str:
-    """What the data with the split of a training are called in the workspace."""
+    """The workspace's name for a dataset with the split of a training run."""
     return f"{dataset} (split of {network})"[:100]

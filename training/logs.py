@@ -1,4 +1,4 @@
-"""The curves for TensorBoard, written anew from the history when a training goes on, so that no epoch stands twice."""
+"""The curves for TensorBoard, rewritten from the history when training resumes, so that no epoch appears twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CURVES = ("loss", "accuracy", "balanced_accuracy")
 
 
 class Logs:
-    """Two runs, `train` and `validation`, with a scalar a curve; and the rate."""
+    """Two runs, `train` and `validation`, with a scalar per curve; and the learning rate."""
 
     def __init__(self, folder: Folder, history: Sequence[Epoch]) -> None:
         import tensorflow as tf
@@ -25,7 +25,6 @@ class Logs:
             self.add(epoch)
 
     def add(self, epoch: Epoch) -> None:
-
         for kind, writer in self._writers.items():
             with writer.as_default(step=epoch.epoch):
                 for curve in CURVES:
@@ -40,7 +39,7 @@ class Logs:
 
 
 def _scalar(name: str, value: float) -> None:
-    """As tf.summary.scalar, which is TensorBoard's own and would have to be installed."""
+    """As tf.summary.scalar, which needs TensorBoard installed."""
     import tensorflow as tf
 
     about = tf.compat.v1.SummaryMetadata(data_class=1)  # DATA_CLASS_SCALAR

@@ -1,4 +1,4 @@
-"""What is to be trained, and everything that can be wrong with it before a picture is read."""
+"""What is to be trained, and everything that can be wrong with it before an image is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.classifier import Classifier
 from models.network import import_tensorflow
 from training.augmentation import check_augmentation
 from training.build import build_network, freeze
-from training.folder import Asked
+from training.folder import Specification
 from training.memory import check_memory
 from training.samples import Samples, choose_samples
 
@@ -49,10 +49,11 @@ def fitted_recipe(preset: Preset, fields: Mapping[str, Any], donor: Classifier |
 
 
 def check_order(order: Order) -> tuple[Samples, Any, Base | None]:
-    """Everything that can be wrong before a picture is read: samples, network with its initial weights. Raises LesionLensErrors."""
+    """Checks everything that can be wrong before an image is read; returns samples, network with its initial weights, and its base.
+    Raises LesionLensErrors."""
     recipe, preset = order.recipe, order.preset
     if order.out.suffix != ".keras":
-        raise TrainingError("is no name for a network.", str(order.out), "End it in .keras.")
+        raise TrainingError("is not a name for a network.", str(order.out), "Use one that ends in .keras.")
     unknown = [o for o in recipe.options if o not in preset.recipe.options]
     if unknown:
         known = ", ".join(preset.recipe.options) or "none"
@@ -67,8 +68,8 @@ def check_order(order: Order) -> tuple[Samples, Any, Base | None]:
     return samples, network, base
 
 
-def asked(order: Order) -> Asked:
-    """What is written down before the first epoch, and compared when a training goes on."""
+def specification(order: Order) -> Specification:
+    """What is written before the first epoch, and compared when training resumes."""
     import keras
     import tensorflow as tf
 
@@ -80,4 +81,4 @@ def asked(order: Order) -> Asked:
         "python": platform.python_version(),
     }
     donor = order.donor.facts.sha256 if order.donor else None
-    return Asked(order.preset.name, order.recipe, order.dataset.name, order.dataset.sha256, donor, versions)
+    return Specification(order.preset.name, order.recipe, order.dataset.name, order.dataset.sha256, donor, versions)

@@ -1,10 +1,11 @@
-"""A phase of a training: its epochs that are not done yet, each kept whole before the next begins."""
+"""One phase of training: its remaining epochs, each saved before the next begins."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from models.architectures.recipe import Phase, Recipe
 from training import checkpoint
 from training.balance import balanced
 from training.build import freeze
-from training.epoch import Figures, Taught, ask, feed, figures, run_epoch, sow
-from training.folder import Epoch, Folder, Teller
+from training.epoch import Figures, TrainingSet, feed, figures, predict, reseed, run_epoch
+from training.folder import Epoch, Folder, Reporter
 from training.logs import Logs
 from training.order import Order
 from training.samples import Samples
@@ -26,7 +27,7 @@ from training.schedule import plateau_rate, rate_schedule, stops_early
 
 @dataclass
 class Work:
-    """A training under way. history grows by one a whole epoch; pixels: uint8 (N, H, W, 3), a row a sample."""
+    """A training run in progress. history grows by one per epoch; pixels: uint8 (N, H, W, 3), a row per sample."""
 
     order: Order
     folder: Folder
@@ -36,17 +37,17 @@ class Work:
     pixels: np.ndarray
     history: list[Epoch]
     logs: Logs
-    teller: Teller
+    reporter: Reporter
     after: Callable[[Epoch], None]
 
 
 def run_phase(work: Work, number: int, phase: Phase) -> Run[None]:
-    """Phase `number` (from 1): goes on after the epochs the history holds, and leaves the network with the weights it ends with."""
+    """Phase `number` (from 1): resumes after the epochs in the history, and leaves the network with the weights of its end."""
     if any(e.phase > number for e in work.history):
         return
     recipe, network = work.order.recipe, work.network
-    taught = _taught(work.samples, work.pixels, recipe)
-    steps = -(-len(taught.rows) // recipe.batch)
+    shown = _training_set(work.samples, work.pixels, recipe)
+    steps = -(-len(shown.rows) // recipe.batch)
     freeze(network, work.base, phase)
     _compile(network, recipe, phase, steps * phase.epochs, work.order.preset.sigmoid)
     best = work.folder.best(number)
@@ -57,7 +58,7 @@ def run_phase(work: Work, number: int, phase: Phase) -> Run[None]:
     while len(mine) < phase.epochs and not stops_early(recipe, mine):
         if phase.schedule == "plateau":
             network.optimizer.learning_rate = plateau_rate(phase, mine)
-        row = yield from _epoch(work, number, taught, steps * (begun + len(mine)), steps * recipe.epochs)
+        row = yield from _epoch(work, number, shown, steps * (begun + len(mine)), steps * recipe.epochs)
         if recipe.keep == "best" and row.val_loss < min((e.val_loss for e in mine), default=np.inf):
             checkpoint.save(checkpoint.network_state(network), [], best)
         mine.append(row)
@@ -70,7 +71,7 @@ def run_phase(work: Work, number: int, phase: Phase) -> Run[None]:
         checkpoint.restore(checkpoint.network_state(network), best)
 
 
-def _epoch(work: Work, number: int, taught: Taught, done: int, total: int) -> Run[Epoch]:
+def _epoch(work: Work, number: int, shown: TrainingSet, done: int, total: int) -> Run[Epoch]:
     """done: batches before this epoch, of total."""
     recipe, network = work.order.recipe, work.network
     epoch = (work.history[-1].epoch if work.history else 0) + 1
@@ -78,48 +79,37 @@ def _epoch(work: Work, number: int, taught: Taught, done: int, total: int) -> Ru
     if len(recipe.phases) > 1:
         doing += f", phase {number} of {len(recipe.phases)}"
     start, loss = time.monotonic(), float("nan")
-    sow(network, recipe, epoch)
-    for seen, mean in run_epoch(network, feed(taught, recipe, epoch)):
+    reseed(network, recipe, epoch)
+    for seen, mean in run_epoch(network, feed(shown, recipe, epoch)):
         loss, now = mean, done - (-seen // recipe.batch)
-        work.teller.tell(doing, now, total)
+        work.reporter.report(doing, now, total)
         yield now, total
-    train = yield from _asked(work, _sample(work.samples, recipe.seed), doing, now, total)
-    val = yield from _asked(work, work.samples.rows("val"), doing, now, total)
+    train = yield from _evaluate(work, _sample(work.samples, recipe.seed), doing, now, total)
+    val = yield from _evaluate(work, work.samples.rows("val"), doing, now, total)
     if not np.isfinite(loss + val.loss):
-        raise TrainingError(f"the loss became {loss} in epoch {epoch}.", "Training", "Begin anew with a lower --rate, in another --out.")
+        raise TrainingError(f"the loss became {loss} in epoch {epoch}.", "Training", "Start again with a lower --rate, in another --out.")
     rate = float(np.asarray(network.optimizer.learning_rate))
-    return Epoch(
-        number,
-        epoch,
-        rate,
-        time.monotonic() - start,
-        loss,
-        train.loss,
-        train.accuracy,
-        train.balanced_accuracy,
-        val.loss,
-        val.accuracy,
-        val.balanced_accuracy,
-    )
+    measured = {f"{side}_{name}": v for side, of in (("train", train), ("val", val)) for name, v in vars(of).items()}
+    return Epoch(number, epoch, rate, time.monotonic() - start, loss, **measured)
 
 
-def _asked(work: Work, rows: np.ndarray, doing: str, done: int, total: int) -> Run[Figures]:
+def _evaluate(work: Work, rows: np.ndarray, doing: str, done: int, total: int) -> Run[Figures]:
     outputs = []
-    for answer in ask(work.network, work.pixels, rows):
+    for answer in predict(work.network, work.pixels, rows):
         outputs.append(answer)
-        work.teller.tell(f"{doing}, validating", done, total)
+        work.reporter.report(f"{doing}, validating", done, total)
         yield done, total
     return figures(np.concatenate(outputs), work.samples.labels[rows])
 
 
-def _taught(samples: Samples, pixels: np.ndarray, recipe: Recipe) -> Taught:
+def _training_set(samples: Samples, pixels: np.ndarray, recipe: Recipe) -> TrainingSet:
     rows = samples.rows("train")
-    shown, weights = balanced(samples.labels[rows], recipe.balance, recipe.seed)
-    return Taught(pixels, rows[shown], samples.labels[rows[shown]], weights)
+    repeated, weights = balanced(samples.labels[rows], recipe.balance, recipe.seed)
+    return TrainingSet(pixels, rows[repeated], samples.labels[rows[repeated]], weights)
 
 
 def _sample(samples: Samples, seed: int) -> np.ndarray:
-    """Of each class as many training rows as there are for validation, the same in every epoch."""
+    """As many training rows of each class as there are for validation, the same in every epoch."""
     rng, train = np.random.default_rng([seed, 4]), samples.rows("train")
     counts = np.bincount(samples.labels[samples.rows("val")])
     of_class = [train[samples.labels[train] == c] for c in range(len(counts))]
@@ -133,8 +123,7 @@ def _all_state(network: Any) -> list[Any]:
 def _compile(network: Any, recipe: Recipe, phase: Phase, steps: int, sigmoid: bool) -> None:
     import keras
 
-    made = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam, "sgd": keras.optimizers.SGD}[recipe.optimiser]
-    extra = {"momentum": 0.9} if recipe.optimiser == "sgd" else {}
+    made = {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam, "sgd": partial(keras.optimizers.SGD, momentum=0.9)}
     loss = "binary_crossentropy" if sigmoid else "sparse_categorical_crossentropy"
-    network.compile(made(rate_schedule(phase, steps), **extra), loss=loss, jit_compile=False)
+    network.compile(made[recipe.optimiser](rate_schedule(phase, steps)), loss=loss, jit_compile=False)
     network.optimizer.build(network.trainable_variables)

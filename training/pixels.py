@@ -1,4 +1,4 @@
-"""Pictures decoded once and kept at the network's size: in memory where they fit, else in a file that is read as if it were."""
+"""Images decoded once and kept at the network's size: in memory where they fit, else in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from imaging.resize import fit_image
 from models.card import Resize
 
 RESIZE = Resize()
-SHARE = 0.4  # of the free memory that pictures may take
+SHARE = 0.4  # of the free memory that images may take
 AT_ONCE = 64
 
 
 def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 RGB picture of any size → uint8 (H, W, 3), as the card of a trained network says."""
+    """A uint8 RGB image of any size → uint8 (H, W, 3), resized as the card of a trained network says."""
     return fit_image(image, size, RESIZE.geometry, RESIZE.interpolation)
 
 
 def load_pixels(dataset: Dataset, image_ids: Sequence[str], size: tuple[int, int], file: Path) -> Run[tuple[np.ndarray, dict[str, str]]]:
     """uint8 (N, H, W, 3), fitted, and image_id → why it cannot be read (its row is black).
 
-    Larger ones than `SHARE` of the free memory lie in the file. Raises TrainingError where that does not fit either.
+    More than `SHARE` of the free memory goes into the file. Raises TrainingError where that does not fit either.
     """
-    pixels = _room((len(image_ids), *size, 3), file)
+    pixels = _allocated((len(image_ids), *size, 3), file)
     errors: dict[str, str] = {}
 
     def load(row: int) -> None:
@@ -50,14 +50,12 @@ def load_pixels(dataset: Dataset, image_ids: Sequence[str], size: tuple[int, int
     return pixels, errors
 
 
-def _room(shape: tuple[int, ...], file: Path) -> np.ndarray:
+def _allocated(shape: tuple[int, ...], file: Path) -> np.ndarray:
     wanted = int(np.prod(shape))
     if wanted <= SHARE * psutil.virtual_memory().available:
         return np.empty(shape, np.uint8)
     if wanted > shutil.disk_usage(file.parent).free * 0.9:
-        raise TrainingError(
-            f"the pictures take {wanted / 2**30:.1f} GB at {shape[1]} × {shape[2]} pixels, more than memory and disk have free.",
-            str(file.parent),
-            "Train on fewer (--images) or smaller ones (--size), or free some space.",
-        )
+        what = f"the images take {wanted / 2**30:.1f} GB at {shape[1]} × {shape[2]} pixels, more than memory and disk have free."
+        todo = "Train on fewer (--images) or smaller ones (--size), or free some space."
+        raise TrainingError(what, str(file.parent), todo)
     return np.lib.format.open_memmap(file, "w+", np.uint8, shape)

@@ -1,9 +1,10 @@
-"""What augmentation makes of pictures: a contact sheet, each photograph beside what the network will see of it."""
+"""A preview of augmentation: a contact sheet, each photograph beside what the network will see of it."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from imaging.resize import scale_image
 from models.architectures.preset import Preset
@@ -23,8 +24,7 @@ def variants(preset: Preset, recipe: Recipe, pixels: np.ndarray, count: int = VA
     import tensorflow as tf
 
     keras.utils.set_random_seed(recipe.seed)
-    made = []
-    inside = preset.inside()
+    made, inside = [], preset.inside()
     for epoch in range(count):
         drawn = draw(recipe.augmentation, len(pixels), recipe.size, np.random.default_rng([recipe.seed, 5, epoch]))
         images = apply(pixels, {k: tf.constant(v) for k, v in drawn.items()}, recipe.augmentation.get("cutout", 0))
@@ -35,18 +35,16 @@ def variants(preset: Preset, recipe: Recipe, pixels: np.ndarray, count: int = VA
 
 
 def examples(samples: Samples, seed: int, count: int = IMAGES) -> list[str]:
-    """Training images of as many classes as there are, the same for a seed."""
+    """Ids of training images, the classes in turn, the same for the same seed."""
     rng = np.random.default_rng([seed, 6])
     rows = rng.permutation(samples.rows("train"))
     labels = samples.labels[rows]
-    nth = np.zeros(len(rows), int)
-    for c in np.unique(labels):
-        nth[labels == c] = np.arange((labels == c).sum())
+    nth = pd.Series(labels).groupby(labels).cumcount()
     return [str(i) for i in samples.image_ids[rows[np.lexsort((labels, nth))[:count]]]]
 
 
 def contact_sheet(originals: list[np.ndarray], made: np.ndarray) -> np.ndarray:
-    """RGB uint8: a row a photograph, as it is and as it is shown; originals of any size, made as `variants` gives them."""
+    """RGB uint8: a row per photograph, original and augmented; originals of any size, made as `variants` returns them."""
     height, width = made.shape[2:4]
     scale = max(1, round(MIN_CELL / min(height, width)))
     cell = (height * scale, width * scale)

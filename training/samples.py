@@ -1,4 +1,4 @@
-"""Which images a classifier is trained, validated and tested on: brought to its classes, split, written down."""
+"""Which images a classifier is trained, validated and tested on: mapped to its classes, and split."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import pandas as pd
 from core import diagnoses
 from core.atomic import write_bytes
 from core.errors import TrainingError
+from core.wording import count
 from data_audit.resplit import resplit, together
 from datasets.dataset import Dataset
 from models.architectures.recipe import SPLITS, By, Recipe
 
 TODO = {
-    "lesion": "Split by image, name fewer classes, or give that split a larger share.",
-    "patient": "Split by lesion or image, name fewer classes, or give that split a larger share.",
-    "image": "Name fewer classes, or give that split a larger share.",
+    "lesion": "Split by image, choose fewer classes, or give that split a larger share.",
+    "patient": "Split by lesion or image, choose fewer classes, or give that split a larger share.",
+    "image": "Choose fewer classes, or give that split a larger share.",
 }
 
 
 @dataclass(frozen=True)
 class Samples:
-    """image_ids, labels (int, by `classes`), splits (of SPLITS) and lesions (ids, NaN where not named) of N images, in the dataset's order.
+    """image_ids, labels (int, by `classes`), splits (of SPLITS) and lesions (ids, NaN where unknown) of N images, in the dataset's order.
     left_out: reason → images."""
 
     image_ids: np.ndarray
@@ -37,7 +38,7 @@ class Samples:
 
     @property
     def leaking(self) -> int | None:
-        """Test images that show a lesion which is in training as well; None where no lesions are named."""
+        """Test images that show a lesion which is in training as well; None without lesion ids."""
         named = pd.notna(self.lesions)
         if not named.any():
             return None
@@ -52,7 +53,7 @@ class Samples:
         return {s: {c: int((self.labels[self.rows(s)] == k).sum()) for k, c in enumerate(self.classes)} for s in SPLITS}
 
     def without(self, unreadable: Sequence[str]) -> Samples:
-        """The same without images that could not be read."""
+        """Without images that could not be read."""
         kept = ~np.isin(self.image_ids, list(unreadable))
         left_out = {**self.left_out, "cannot be read": int((~kept).sum())}
         found = Samples(self.image_ids[kept], self.labels[kept], self.splits[kept], self.classes, left_out, self.lesions[kept])
@@ -75,14 +76,14 @@ def choose_samples(dataset: Dataset, recipe: Recipe) -> Samples:
     }
     kept = np.flatnonzero(has_file & label.notna())
     if not len(kept):
-        raise TrainingError("has no image of these classes to learn from.", dataset.name, "See `dataset show`.")
+        raise TrainingError("has no image of these classes.", dataset.name, "See `dataset show`.")
     labels = label.to_numpy()[kept].astype(int)
     seen = np.unique(labels)
     if len(seen) < 2:
         raise TrainingError(f"all its images are {classes[seen[0]]}.", dataset.name, "A classifier needs at least two classes.")
     missing = [classes[k] for k in range(len(classes)) if k not in seen]
     if missing:
-        raise TrainingError(f"has no image of class {', '.join(missing)}.", dataset.name, "Leave it out: --classes with those there are.")
+        raise TrainingError(f"has no image of class {', '.join(missing)}.", dataset.name, "Leave it out of --classes.")
     groups = _groups(dataset, recipe.split.by)[kept]
     if recipe.images and recipe.images < len(kept):
         some = _some(labels, groups, recipe.images, recipe.seed)
@@ -104,38 +105,33 @@ def write_split(samples: Samples, path: Path) -> None:
 
 
 def leak_in_words(leaking: int, tested: int) -> str:
-    """What it means for the test that lesions are on both sides. leaking: of so many tested images."""
-    return (
-        f"{leaking:,} of {tested:,} test images ({leaking / tested:.0%}) show a lesion that is in training as well: "
-        "test figures may be better than they would be on new patients."
-    )
+    """What it means for the test that lesions are in both splits. leaking: of this many test images."""
+    which = f"{leaking:,} of {count(tested, 'test image')} ({leaking / tested:.0%})"
+    return f"{which} show a lesion that is in training as well: test figures may be better than they would be on new patients."
 
 
-def _classes(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
-    if not asked:
+def _classes(dataset: Dataset, wanted: Sequence[str]) -> tuple[str, ...]:
+    if not wanted:
         return tuple(sorted(map(str, dataset.classes)))
     labels = dataset.table["diagnosis"].dropna().unique()
-    reached = {diagnoses.code_or_name(c) for c in diagnoses.label_map(labels, asked).values() if c is not None}
-    unknown = [c for c in asked if diagnoses.code_or_name(c) not in reached]
+    reached = {diagnoses.code_or_name(c) for c in diagnoses.label_map(labels, wanted).values() if c is not None}
+    unknown = [c for c in wanted if diagnoses.code_or_name(c) not in reached]
     if unknown:
-        raise TrainingError(
-            f"no image is of class {', '.join(unknown)}.",
-            dataset.name,
-            f"It holds: {', '.join(map(str, dataset.classes[:20])) or 'no diagnoses'}. Choose with --classes.",
-        )
-    return tuple(asked)
+        todo = f"Its diagnoses: {', '.join(map(str, dataset.classes[:20])) or 'none'}. Choose with --classes."
+        raise TrainingError(f"has no image of class {', '.join(unknown)}.", dataset.name, todo)
+    return tuple(wanted)
 
 
 def _groups(dataset: Dataset, by: By) -> np.ndarray:
-    """int (N,): images that stay together. Raises TrainingError where the data do not say."""
+    """int (N,): images that stay together. Raises TrainingError where the ids are missing."""
     columns = {"image": (), "lesion": ("lesion_id",), "patient": ("patient_id", "lesion_id")}[by]
     if columns and dataset.table[columns[0]].isna().all():
-        raise TrainingError(f"names no {by}s, so it cannot be split by {by}.", dataset.name, "Split by image: --by image.")
+        raise TrainingError(f"has no {by} ids, so it cannot be split by {by}.", dataset.name, "Split by image: --by image.")
     return together([dataset.table[c].to_numpy(object) for c in columns], len(dataset))
 
 
 def _some(labels: np.ndarray, groups: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """About so many rows, whole groups, every class in about its share."""
+    """About that many rows, in whole groups, with class shares about the same."""
     share = wanted / len(labels)
     drawn = resplit(pd.Series(labels.astype(str)), groups, {"in": share, "out": 1 - share}, seed)
     return np.flatnonzero(drawn == "in")
@@ -143,8 +139,7 @@ def _some(labels: np.ndarray, groups: np.ndarray, wanted: int, seed: int) -> np.
 
 def _no_class_empty(samples: Samples, by: str) -> None:
     for split, counts in samples.counts().items():
-        empty = [c for c, n in counts.items() if n == 0]
+        empty = [k for k, n in enumerate(counts.values()) if n == 0]
         if empty:
-            total = {c: int((samples.labels == samples.classes.index(c)).sum()) for c in empty}
-            told = ", ".join(f"{c} ({n} image{'s' if n != 1 else ''} in all)" for c, n in total.items())
-            raise TrainingError(f"split by {by}, {split} is left without {told}.", "Training", TODO[by])
+            missing = ", ".join(f"{samples.classes[k]} ({count(int((samples.labels == k).sum()), 'image')} in all)" for k in empty)
+            raise TrainingError(f"split by {by}, {split} is left without {missing}.", "Training", TODO[by])

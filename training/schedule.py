@@ -1,4 +1,4 @@
-"""What can be told from the epochs so far: the rate after plateaus, when to stop early, which epoch is best, whether it overfits."""
+"""What follows from the epochs so far: the rate after plateaus, early stopping, the best epoch, overfitting."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from core.wording import count
 from models.architectures.recipe import Phase, Recipe
 from training.folder import Epoch
 
-PLATEAU, FACTOR, LOWEST = 3, 0.1, 1e-6  # epochs without a lower validation loss, and what the rate is multiplied by then
-DECAY_STEPS, DECAY = 100_000, 0.96  # exponential: ×.96 each 100,000 steps, without stairs
-WARM, START, END = 0.3, 1 / 25, 1e-4  # one-cycle: share of the steps up, first and last rate as shares of the highest
+PLATEAU, FACTOR, LOWEST = 3, 0.1, 1e-6  # epochs without a lower validation loss, the factor on the rate, its minimum
+DECAY_STEPS, DECAY = 100_000, 0.96  # exponential: ×.96 every 100,000 steps, continuously
+WARM, START, END = 0.3, 1 / 25, 1e-4  # one-cycle: share of steps going up, first and last rate relative to the highest
 
 
 def rate_schedule(phase: Phase, steps: int) -> Any:
     """A phase's rate for Keras: a number that `plateau_rate` may lower, or a schedule over its steps.
 
-    exponential: continuous decay; one-cycle: up in a line, down in a half cosine (Smith & Topin 2019, arXiv:1708.07120; momentum stays).
+    exponential: continuous decay; one-cycle: linear up, half cosine down (Smith & Topin 2019, arXiv:1708.07120; constant momentum).
     """
     from keras.optimizers import schedules
 
@@ -63,26 +64,25 @@ def chosen_epoch(recipe: Recipe, history: Sequence[Epoch]) -> Epoch:
 
 
 def overfitting(history: Sequence[Epoch], window: int = 5) -> str:
-    """In words: how much better the classifier does on images it learned from, and whether that is growing."""
+    """How much better the classifier does on training images, and whether the gap is growing, in words."""
     if len(history) < 2:
-        return "Too early to say whether it overfits: fewer than two epochs."
+        return "Too early to judge overfitting: fewer than two epochs."
     last = history[-1]
     gap = last.train_balanced_accuracy - last.val_balanced_accuracy
     points = round(100 * abs(gap))
-    side, than = (f"{points} point{'s' * (points > 1)} {'higher' if gap > 0 else 'lower'}", "than") if points else ("the same", "and")
-    told = [f"In the last epoch balanced accuracy is {side} on images it learned from {than} in validation."]
+    side = f"{count(points, 'point')} {'higher' if gap > 0 else 'lower'}" if points else "the same"
+    parts = [f"In the last epoch balanced accuracy on training images is {side} {'than' if points else 'as'} in validation."]
     recent = history[-window:]
     slope = float(np.polyfit(range(len(recent)), [e.train_balanced_accuracy - e.val_balanced_accuracy for e in recent], 1)[0])
     if len(recent) >= 3:
         word = "growing" if slope > 0.005 else "shrinking" if slope < -0.005 else "steady"
-        told.append(f"Over the last {len(recent)} epochs the gap is {word} ({100 * slope:+.1f} points an epoch).")
+        parts.append(f"Over the last {len(recent)} epochs the gap is {word} ({100 * slope:+.1f} points per epoch).")
     best = best_epoch(history)
     since = last.epoch - best.epoch
     if since >= 3 and last.val_loss > best.val_loss * 1.02:
-        told.append(
-            f"Validation loss was lowest {since} epochs ago (epoch {best.epoch}: {best.val_loss:.3f}, now {last.val_loss:.3f}): "
-            "what it learned since then did not help with new images."
-        )
+        lowest = f"epoch {best.epoch}: {best.val_loss:.3f}, now {last.val_loss:.3f}"
+        parts.append(f"Validation loss was lowest {since} epochs ago ({lowest}): further training has not helped on new images.")
     elif gap > 0.1:
-        told.append("Validation loss still falls, but figures on training images say little about new ones.")
-    return " ".join(told)
+        falling = "Validation loss is still falling, but figures" if best is last else "Figures"
+        parts.append(f"{falling} on training images say little about new ones.")
+    return " ".join(parts)

@@ -1,11 +1,11 @@
-"""A search space: which settings are tried, between which bounds, as a preset has it or a file says.
+"""A search space: the settings to vary and their bounds, from a preset or a file.
 
     rate: {low: 1.0e-4, high: 1.0e-2, log: true}
     batch: [16, 32, 64]
     options.dropout: {low: 0.1, high: 0.6}
     augmentation.rotation: {low: 0, high: 30}
 
-`rate` is the first phase's; the others keep their ratio to it.
+`rate` is the learning rate of the first phase; the others keep their ratio to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FIELDS = ("batch", "optimiser", "balance", "early_stopping", "keep", "base", "we
 
 
 class Range(Checked):
-    """Numbers from low to high, both included; log: evenly over orders of magnitude; whole: whole numbers only."""
+    """Numbers from low to high, both included; log: on a logarithmic scale; whole: integers only."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class Range(Checked):
         if not self.low < self.high:
             raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
         if self.log and self.low <= 0:
-            raise ValueError("a logarithmic range begins above 0")
+            raise ValueError("a logarithmic range must start above 0")
         return self
 
 
@@ -69,7 +69,7 @@ def make_space(content: Mapping[str, Any], preset: Preset, where: str = "search 
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe with a trial's values; raises TrainingError where they are no settings."""
+    """The recipe with a trial's values; raises TrainingError where they are invalid."""
     fields: dict[str, Any] = {"options": dict(recipe.options), "augmentation": dict(recipe.augmentation)}
     for name, value in values.items():
         group, _, key = name.rpartition(".")
@@ -90,4 +90,4 @@ def _check_name(name: str, preset: Preset, where: str) -> None:
     known = {"": ("rate", *FIELDS), "options": tuple(preset.recipe.options), "augmentation": tuple(OPERATIONS)}
     if key not in known.get(group, ()):
         all_names = [f"{g}.{k}" if g else k for g, keys in known.items() for k in keys]
-        raise TrainingError(f"{name!r} is no setting that can be tried.", where, f"Choose: {', '.join(all_names)}.")
+        raise TrainingError(f"{name!r} is not a setting that can be searched.", where, f"Choose: {', '.join(all_names)}.")

@@ -1,7 +1,7 @@
-"""A search for better settings with Optuna: trials in one journal, so that several processes share a study and a killed one goes on.
+"""A search for better settings with Optuna: trials in one journal, so that several processes share a study and a killed one resumes.
 
-A trial that was cut off is taken up by its number, with its settings, from its last whole epoch. What is maximised is balanced accuracy in
-validation; test images are not looked at.
+An interrupted trial is resumed by its number, with its settings, after its last complete epoch. Validation balanced accuracy is
+maximised; test images are not used.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from core.atomic import make_folder, write_bytes
+from core.atomic import make_folder
 from core.errors import LesionLensError, TrainingError, WriteError
 from core.exports import plain
+from core.records import write_record
 from core.runs import Run
+from core.wording import count
 from models.card import card_path
 from training.folder import Epoch, folder_of, is_alive
-from training.order import Order, asked, check_order
+from training.order import Order, check_order, specification
 from training.run import train
 from training.schedule import chosen_epoch
 from training.space import Range, Space, with_values
@@ -30,15 +32,15 @@ from training.space import Range, Space, with_values
 if TYPE_CHECKING:
     import optuna
 
-JOURNAL, ASKED, RESULT = "journal.log", "asked.json", "tune.json"
-RANDOM = 8  # trials drawn at random and run to their end, before the sampler learns and others may be pruned
-WARMUP = 2  # epochs before a trial may be
-BETTER = 0.5  # share of the trials that is set against all, to say what mattered: of few, a smaller one would be a trial or two
+JOURNAL, SPECIFICATION, RESULT = "journal.log", "asked.json", "tune.json"
+RANDOM = 8  # trials drawn at random and completed, before the sampler learns and others may be pruned
+WARMUP = 2  # epochs before a trial may be pruned
+BETTER = 0.5  # share of the trials compared with all, for importance; of few trials a smaller share would be one or two
 
 
 @dataclass(frozen=True)
 class Search:
-    """order: what every trial begins from (its `out` is not used); folder: of the study."""
+    """order: the starting point of every trial (its `out` is not used); folder: of the study."""
 
     order: Order
     space: Space
@@ -47,9 +49,9 @@ class Search:
 
 
 def tune(search: Search) -> Run[dict[str, Any]]:
-    """Trials until so many have ended, in this process; others may work at the same study. Returns what `tune.json` holds.
+    """Runs trials in this process until that many have ended; others may work on the same study. Returns the content of `tune.json`.
 
-    Yields ended trials of all. Raises TrainingError for a folder of another search, LesionLensErrors for settings nobody can train with.
+    Yields ended trials of all. Raises TrainingError for a folder of another search, LesionLensErrors for invalid settings.
     """
     check_order(replace(search.order, out=search.folder / "trial.keras"))
     study = _study(search)
@@ -63,8 +65,7 @@ def tune(search: Search) -> Run[dict[str, Any]]:
 
 
 def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
-    """Every trial with its settings and curve, the best, and how much each setting mattered (None with its reason where that cannot be
-    said)."""
+    """Every trial with its settings and curve, the best, and the importance of each setting (None with a reason where unknown)."""
     from optuna.trial import TrialState
 
     rows = []
@@ -84,15 +85,16 @@ def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
     complete = [r for r in rows if r["state"] == "complete"]
     best = max(complete, key=lambda r: (r["balanced_accuracy"], -r["number"]), default=None)
     importance, reason = _importance(study, len(complete))
+    order = search.order
     return {
-        "preset": search.order.preset.name,
-        "dataset": search.order.dataset.name,
-        "dataset_sha256": search.order.dataset.sha256,
-        "recipe": search.order.recipe.model_dump(mode="json"),
-        "space": _plain_space(search.space),
+        "preset": order.preset.name,
+        "dataset": order.dataset.name,
+        "dataset_sha256": order.dataset.sha256,
+        "recipe": order.recipe,
+        "space": search.space,
         "trials": rows,
         "best": best,
-        "best_recipe": with_values(search.order.recipe, best["settings"]).model_dump(mode="json") if best else None,
+        "best_recipe": with_values(order.recipe, best["settings"]) if best else None,
         "best_network": network_of(search.folder, best["number"]).name if best else None,
         "importance": importance,
         "importance_reason": reason,
@@ -101,7 +103,7 @@ def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
 
 def _write(study: optuna.Study, search: Search) -> dict[str, Any]:
     content: dict[str, Any] = plain(search_record(study, search))
-    write_bytes(search.folder / RESULT, json.dumps(content, indent=1).encode())
+    write_record(search.folder / RESULT, content)
     return content
 
 
@@ -116,12 +118,12 @@ def _study(search: Search) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     make_folder(search.folder / "trials")
-    wanted = plain({**plain(asked(search.order)), "space": _plain_space(search.space)})
-    wanted.pop("versions")
-    file = search.folder / ASKED
+    wanted = plain({**plain(specification(search.order)), "space": search.space})
+    del wanted["versions"]
+    file = search.folder / SPECIFICATION
     if file.exists() and json.loads(file.read_text(encoding="utf-8")) != wanted:
-        raise TrainingError("holds a search for something else.", str(search.folder), "Choose another --out, or delete the folder.")
-    write_bytes(file, json.dumps(wanted, indent=1).encode())
+        raise TrainingError("holds another search.", str(search.folder), "Choose another --out, or delete the folder.")
+    write_record(file, wanted)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(search.folder / JOURNAL))),
         study_name="search",
@@ -136,7 +138,7 @@ def _ended(study: optuna.Study) -> int:
 
 
 def _next(study: optuna.Study, search: Search) -> optuna.Trial | None:
-    """A trial that lost its process, else a new one; None when there are enough."""
+    """A trial whose process is gone, else a new one; None when there are enough."""
     import optuna
     from optuna.trial import TrialState
 
@@ -151,7 +153,7 @@ def _next(study: optuna.Study, search: Search) -> optuna.Trial | None:
 
 
 def _claim(folder: Path, number: int) -> bool:
-    """Whether this process may work at a trial: nobody does, or whoever did is gone."""
+    """Whether this process may run a trial: no other does, or the one that did is gone."""
     file = folder / "trials" / f"trial-{number:04d}.owner"
     me = psutil.Process()
     try:
@@ -160,7 +162,7 @@ def _claim(folder: Path, number: int) -> bool:
             return True
         if is_alive(owner["pid"], owner["started"]):
             return False
-        file.rename(file.with_name(f".{file.name}.{me.pid}"))  # of two who find it abandoned, one succeeds
+        file.rename(file.with_name(f".{file.name}.{me.pid}"))  # of two processes that find it abandoned, one succeeds
         file.with_name(f".{file.name}.{me.pid}").unlink()
     except FileNotFoundError:
         pass
@@ -176,13 +178,13 @@ def _claim(folder: Path, number: int) -> bool:
 
 
 def _try(study: optuna.Study, trial: optuna.Trial, search: Search) -> Run[None]:
-    """One trial to its end: its value told, or why it has none."""
+    """Run one trial and report its value, or the reason for none, to the study."""
     import keras
     import optuna
     from optuna.trial import TrialState
 
     keras.backend.clear_session()
-    study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM, seed=_seed(search, trial.number))
+    study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM, seed=search.order.recipe.seed * 100_003 + trial.number)
     values = {name: _suggested(trial, name, given) for name, given in search.space.items()}
     network = network_of(search.folder, trial.number)
     reported = dict(study.get_trials(deepcopy=False)[trial.number].intermediate_values)
@@ -201,7 +203,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, search: Search) -> Run[None]:
         study.tell(trial, chosen_epoch(recipe, history).val_balanced_accuracy)
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
-    except WriteError:  # no fault of the settings: the trial goes on when there is room again
+    except WriteError:  # not the fault of the settings: the trial resumes when there is space again
         raise
     except LesionLensError as error:
         trial.set_user_attr("reason", str(error))
@@ -210,7 +212,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, search: Search) -> Run[None]:
 
 
 def _keep_best(study: optuna.Study, folder: Path) -> None:
-    """Networks and checkpoints of trials that ended and are not the best are not kept."""
+    """Delete networks and checkpoints of ended trials other than the best."""
     from optuna.trial import TrialState
 
     ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
@@ -233,27 +235,19 @@ def _suggested(trial: optuna.Trial, name: str, given: Range | tuple[Any, ...]) -
     return trial.suggest_float(name, given.low, given.high, log=given.log)
 
 
-def _seed(search: Search, number: int) -> int:
-    return search.order.recipe.seed * 100_003 + number
-
-
 def _importance(study: optuna.Study, complete: int) -> tuple[dict[str, float] | None, str]:
-    """Share of each setting in what sets the better half of the trials apart, by PED-ANOVA (Watanabe 2023, arXiv:2304.10255)."""
+    """How much each setting distinguishes the better half of the trials, as shares, by PED-ANOVA (Watanabe 2023, arXiv:2304.10255)."""
     import optuna
 
     if complete < RANDOM:
-        return None, f"only {complete} trials ran to their end; it takes {RANDOM} to say what mattered"
+        return None, f"only {count(complete, 'trial')} completed; it takes {RANDOM}"
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Target and region quantiles", category=UserWarning)
             evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BETTER)
             found: Mapping[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator)
     except UserWarning:
-        return None, "too many trials did equally well"
+        return None, "too many trials have the same score"
     except (ValueError, RuntimeError) as error:
         return None, str(error).splitlines()[0]
     return dict(found), ""
-
-
-def _plain_space(space: Space) -> dict[str, Any]:
-    return {k: v.model_dump() if isinstance(v, Range) else list(v) for k, v in space.items()}

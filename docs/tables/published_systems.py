@@ -33,7 +33,7 @@ from shortcuts.plan import Plan
 from shortcuts.summary import try_dataset
 from studies.assess import Assessment, as_json, assess
 from training.folder import folder_of
-from training.memory import counted
+from training.memory import n_weights
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEPT, MADE = PROJECT / "docs" / "published", PROJECT / "build" / "published"
@@ -134,7 +134,7 @@ def small(network: Path) -> dict[str, Any]:
     """Size and explained layer of a network trained briefly, to show that it can be trained."""
     classifier = open_classifier(network)
     parameters = classifier.network.count_params()
-    learned = counted(classifier.network.trainable_weights)
+    learned = n_weights(classifier.network.trainable_weights)
     return {"training": trained(classifier), "parameters": parameters, "trainable": learned, "layer": classifier.layer().path}
 
 

@@ -177,4 +177,4 @@ def test_an_empty_dataset_is_audited(dataset: Dataset, tmp_path: Path) -> None:
     empty = replace(dataset, table=dataset.table.iloc[:0], order=())
     audit = finish(audit_dataset(empty, tmp_path / "out"))
     assert not audit.findings and len(pd.read_parquet(tmp_path / "out" / "images.parquet")) == 0
-    assert "Nothing found by these checks" in audit_html(empty, audit)
+    assert "These checks found nothing" in audit_html(empty, audit)

@@ -1,12 +1,25 @@
-"""The table of figures: every row is in the docs, JSON, CSV and report; and rows by hand."""
+"""The table of figures: every row is in the docs, and a row alone puts a figure into JSON, CSV and report; and rows by hand."""
 
 from __future__ import annotations
 
+import re
+import sys
+from html import unescape
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from core.exports import plain, safe_csv
+from datasets.opening import open_dataset
+from evaluation import figures
 from evaluation.evaluate import How, evaluate
 from evaluation.figures import COMPARABLE, MEASURES, OF_A_CLASS, OF_ALL, Measure
+from evaluation.tallies import sensitivity, specificity
+from models.predictions import PredictionTable
+from reports.evaluation_report import evaluation_html
+from studies.assess import Assessment, as_json, assess, class_table
 from tests.conftest import PROJECT
 
 # diagnoses 0 0 0 0 1 1 1 2 2 2, decisions 0 0 1 2 1 1 0 2 2 1
@@ -67,3 +80,55 @@ def test_every_row_is_documented_and_shown() -> None:
     assert set(found.figures) == {m.key for m in OF_ALL if m.key != "top_3"}  # of three classes it always is
     assert set(found.per_class[0].figures) == {m.key for m in OF_A_CLASS}
     assert {m.key for m in OF_A_CLASS} <= set(class_table(found).columns)
+
+
+def assessed(small_dataset: Path) -> tuple[Assessment, str]:
+    """The first ten nevi, melanomas and keratoses of a dataset under the decisions above, and the report of it."""
+    data = open_dataset(small_dataset)
+    names = np.array(["nv", "mel", "bkl"])
+    chosen = [data.table["image_id"][data.table["diagnosis"] == names[c]].iloc[(TRUE[:k] == c).sum()] for k, c in enumerate(TRUE)]
+    table = PredictionTable(tuple(chosen), tuple(names), np.eye(3)[DECIDED] * 0.8 + 0.2 / 3)
+    found = assess(table, data, how=How(resamples=0, prevalence={"nv": 0.1}))
+    return found, unescape(evaluation_html(data, plain(as_json(found)), found.rows))
+
+
+def cells(page: str, column: str) -> dict[str, str]:
+    """Class → cell of the column with this title, in whichever table of the report it is."""
+    for rows in re.findall(r"<table>(.*?)</table>", page, re.DOTALL):
+        table = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows.split("</tr>") if row.strip()]
+        if column in table[0]:
+            return {row[0]: row[table[0].index(column)] for row in table[1:]}
+    raise AssertionError(f"no column {column}")
+
+
+def test_the_report_shows_every_figure_of_a_class(small_dataset: Path) -> None:
+    """Nevi: 2 of 4 found, 3 decided for, so the Jaccard index is 2 / (4 + 3 − 2); 4 of 10 images are nevi. A prevalence is set for nevi
+    alone: 0.05 / (0.05 + 0.15) at 10 %, where sensitivity is 1/2 and specificity 5/6."""
+    _, page = assessed(small_dataset)
+    for measure in OF_A_CLASS:
+        assert set(cells(page, measure.title(2))) == {"nevus (nv)", "melanoma (mel)", "benign keratosis (bkl)"}
+        assert measure.explained in page
+    assert cells(page, "Jaccard index")["nevus (nv)"].startswith("0.40 [")
+    assert cells(page, "Prevalence")["nevus (nv)"].startswith("0.40 [")
+    at = cells(page, "PPV at the set prevalence")
+    assert at["nevus (nv)"].startswith("0.25") and at["melanoma (mel)"] == "–"
+
+
+def test_a_figure_is_one_row(small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Youden's index, added to the table and nowhere else, is in JSON, CSV and report. Nevi: 1/2 + 5/6 − 1 = 1/3."""
+    youden = Measure(
+        "youden", "Youden's index", "sensitivity + specificity − 1", "one side is empty", lambda t: sensitivity(t) + specificity(t) - 1
+    )
+    tables: dict[str, tuple[Measure, ...]] = {name: getattr(figures, name) for name in ("MEASURES", "OF_A_CLASS", "COMPARABLE")}
+    for module in list(sys.modules.values()):
+        for name, rows in tables.items():
+            if getattr(module, name, None) is rows:
+                monkeypatch.setattr(module, name, (*rows, youden))
+    monkeypatch.setitem(figures.BY_KEY, youden.key, youden)
+    found, page = assessed(small_dataset)
+    assert plain(as_json(found))["per_class"][0]["youden"]["value"] == pytest.approx(1 / 3)
+    assert as_json(found)["averages"]["macro"]["youden"] == pytest.approx(np.mean([1 / 3, 2 / 3 + 5 / 7 - 1, 2 / 3 + 6 / 7 - 1]))
+    file = tmp_path / "per_class.csv"
+    file.write_text(safe_csv(class_table(found.evaluation), found.about))
+    assert pd.read_csv(file).set_index("class")["youden"]["nv"] == pytest.approx(1 / 3)
+    assert cells(page, "Youden's index")["nevus (nv)"] == "0.33"

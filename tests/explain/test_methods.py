@@ -142,7 +142,7 @@ def test_the_documentation_lists_every_method_with_its_cost_and_every_rule() -> 
     rows = {cells[0].strip("` "): cells for line in text.splitlines() if (cells := line.strip("|").split("|")) and "`" in cells[0]}
     for key, method in METHODS.items():
         assert method.name == rows[key][1].strip()
-        assert (f"{method.passes:,}" if method.passes else "one a feature map") in rows[key][3]
+        assert (f"{method.passes:,}" if method.passes else "one per feature map") in rows[key][3]
         assert ("sensitivity" in rows[key][4]) == (method.reads == "sensitivity")
     badge = text.split("## The badge")[1].split("## Files")[0]
     assert badge.count("| weak |") + badge.count("| don't read |") >= len(RULES) - 3  # two pairs and a triple share lines

@@ -106,7 +106,7 @@ def test_the_command_writes_predictions_like_any_other(workspace: Workspace, tmp
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--way", "best"], "no way to put"),
+        (["--way", "best"], "unknown way to combine predictions 'best'"),
         (["--way", "weighted"], "taken from a dataset"),
         (["--divide-by-prior"], "taken from a dataset"),
     ],

@@ -16,7 +16,8 @@ from core.runs import finish
 from data_audit.audit import audit_dataset
 from demo.classifiers import install
 from models.predictions import write_predictions
-from reports.audit_report import write_report
+from reports.audit_report import audit_html
+from reports.pictures import write_page
 from tests.conftest import PROJECT
 from ui.frame import first_start
 from ui.parts.navigation import PAGES
@@ -70,7 +71,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Ite
     for one in _serve(space):
         data, opened = services.dataset("tiny"), services.model("demo-honest")
         audit = finish(audit_dataset(data, audits.folder(data)))
-        write_report(data, audit, audits.folder(data), None)
+        write_page(audits.folder(data), audit_html(data, audit))
         table = services.start(predictions.run(opened, data)).result(120)
         write_predictions(table, predictions.result_path(opened, data))
         yield one

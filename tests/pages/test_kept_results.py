@@ -6,7 +6,7 @@ from core.records import write_record
 from models import card
 from models.architectures import PRESETS
 from tests.pages.conftest import open_page
-from training.folder import Asked, Epoch, Folder, Result
+from training.folder import Epoch, Folder, Result, Specification
 from ui.services import audits, services, trainings
 from workspace import Workspace
 
@@ -38,7 +38,7 @@ def kept_training(space: Workspace) -> Folder:
         test=test,
         overfitting="",
     )
-    folder.begin(Asked(preset.name, recipe, "skin", "0", None, versions))
+    folder.begin(Specification(preset.name, recipe, "skin", "0", None, versions))
     folder.write_history([Epoch(1, k, 1e-3, 2.0, 0.9 / k, 0.8 / k, 0.5, 0.5, 0.9 / k, 0.5, 0.25 * k) for k in (1, 2)])
     folder.write_result(Result("net.keras", trained))
     return folder

@@ -228,11 +228,11 @@ def test_the_commands(workspace: Workspace, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["clean", "tiny", "--marker", "moustache"], "is no marker"),
-        (["clean", "tiny", "--marker", "ink", "--how", "burn"], "is not known"),
+        (["clean", "tiny", "--marker", "ink", "--how", "burn"], "unknown way of cleaning 'burn'"),
         (["clean", "tiny", "--marker", "ink", "--how", "leave"], "repairs nothing"),
         (["weights", "tiny", "--marker", "black_frame"], "has no image that bears"),
-        (["trap", "tiny", "--marker", "ink", "--class", "zit"], "has no diagnosis"),
-        (["trap", "tiny", "--marker", "ink", "--audit", "nowhere"], "is no folder"),
+        (["trap", "tiny", "--marker", "ink", "--class", "zit"], "unknown diagnosis 'zit'"),
+        (["trap", "tiny", "--marker", "ink", "--audit", "nowhere"], "is not a folder"),
     ],
 )
 def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, arguments: list[str], message: str) -> None:

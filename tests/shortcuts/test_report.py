@@ -59,7 +59,7 @@ def test_the_report_holds_verdicts_tables_and_examples(study: Study, tmp_path: P
     assert "Fix first" in page and "Ruler: can&#39;t tell" in page and "only 10 lesions" in page.lower()
     assert page.count("<svg") == 3, "effects of both markers, and the doses of ink"
     assert 'src="data:image/jpeg;base64,' in page and "P(mel) 0.90, 0.20, 0.88" in page
-    assert "no medical device" in page and "cropped to the lesion" in page
+    assert "not a medical device" in page and "cropped to the lesion" in page
     assert not re.findall(r"(?:src|href)=.?(?!data:)\w+:", page), "nothing is fetched from elsewhere"
 
 
@@ -77,8 +77,8 @@ def test_effects_are_drawn_with_their_intervals(study: Study) -> None:
     told = {r["name"]: r["value"] for r in next(iter(chart.to_dict()["datasets"].values())) if "name" in r} or {
         r["name"]: r["value"] for part in chart.to_dict()["datasets"].values() for r in part if "name" in r
     }
-    assert told["mel, taken away"] == pytest.approx(0.3, abs=0.03) and told["mel, put in"] == pytest.approx(0.2, abs=0.02)
-    assert "mel, put in +0.2" in words
+    assert told["mel, removed"] == pytest.approx(0.3, abs=0.03) and told["mel, inserted"] == pytest.approx(0.2, abs=0.02)
+    assert "mel, inserted +0.2" in words
     assert effects_chart([]) is None
 
 

@@ -156,9 +156,9 @@ def test_the_command_writes_verdicts_and_trials(workspace: Workspace, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--marker", "moustache"], "no marker the lab knows"),
-        (["--filling", "paint"], "is no filling"),
-        (["--split", "nowhere"], "has no split"),
+        (["--marker", "moustache"], "unknown marker 'moustache'"),
+        (["--filling", "paint"], "unknown filling 'paint'"),
+        (["--split", "nowhere"], "unknown split 'nowhere'"),
     ],
 )
 def test_mistakes_are_told(workspace: Workspace, tmp_path: Path, options: list[str], message: str) -> None:

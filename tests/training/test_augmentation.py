@@ -100,7 +100,7 @@ def test_each_operation_has_an_effect_and_follows_the_seed(name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"swirl": 1}, "'swirl' is no augmentation. Choose: flip-horizontal"),
+        ({"swirl": 1}, "unknown augmentation 'swirl'. Choose: flip-horizontal"),
         ({"rotation": 200}, "rotation of 200 is out of bounds. Between 0 and 180"),
         ({"shift": 0}, "shift of 0 is out of bounds"),
         ({"cutout": 50}, "cutout of 50 is out of bounds. Between 0 and 11"),

@@ -68,17 +68,17 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
     ("arguments", "message"),
     [
         (("nobody2020",), "unknown preset 'nobody2020'"),
-        (("huber2020",), "say what to train on and where to"),
+        (("huber2020",), "name the dataset and the network to write"),
         (("huber2020", "--fractions", "80/10/20"), "add up to 1.1, not 1"),
-        (("huber2020", "--size", "big"), "'big' is no size"),
+        (("huber2020", "--size", "big"), "'big' is not a size"),
         (("huber2020", "--epochs", "1,2,3"), "the preset has 1 phase; the options name 3 (epochs)"),
-        (("hitta2023", "--epochs", "1,2", "--rate", "1e-3"), "Give each option one value a phase"),
-        (("huber2020", "--augment", "rotation=far"), "is no name=number"),
-        (("huber2020", "--option", "dense=0.5=1"), "is no name=number"),
+        (("hitta2023", "--epochs", "1,2", "--rate", "1e-3"), "Give each option one value per phase"),
+        (("huber2020", "--augment", "rotation=far"), "is not NAME=NUMBER"),
+        (("huber2020", "--option", "dense=0.5=1"), "is not NAME=NUMBER"),
         (("huber2020", "--weights", "nowhere"), "contains no classifier “nowhere”"),
-        (("huber2020", "--classes", "nv,unicorn"), "no image is of class unicorn"),
+        (("huber2020", "--classes", "nv,unicorn"), "has no image of class unicorn"),
         (("huber2020", "--classes", "nv"), "a classifier needs at least two"),
-        (("huber2020", "--by", "patient", "--classes", "nv,mel"), "names no patients"),
+        (("huber2020", "--by", "patient", "--classes", "nv,mel"), "has no patient ids"),
         (("huber2020", "--settings", "no.yaml"), "cannot be read"),
         (("huber2020", "--epochs", "x"), "phases.0.epochs"),
     ],
@@ -127,7 +127,7 @@ def test_tuning_from_the_command_line(coloured: Dataset, tmp_path: Path) -> None
         "90",
     )
     assert made.exit_code == 0, made.output
-    assert "Best: trial" in made.stdout and "too good" in made.stdout and (tmp_path / "t" / "report.html").exists()
+    assert "Best: trial" in made.stdout and "optimistic" in made.stdout and (tmp_path / "t" / "report.html").exists()
     none = run_here("tune", "huber2020", "--dataset", coloured.root, "--out", tmp_path / "u")
     assert none.exit_code == 2 and "has no search space of its own" in none.output
 

@@ -77,14 +77,14 @@ def test_stopping_early_and_the_epoch_chosen() -> None:
 
 
 def test_overfitting_in_words() -> None:
-    assert overfitting(epochs([1.0])).startswith("Too early to say")
+    assert overfitting(epochs([1.0])).startswith("Too early to judge overfitting")
     worse = [Epoch(1, k, 1e-3, 1.0, 1.0, 1.0, 0.9, 0.5 + 0.08 * k, 0.5 + 0.1 * k, 0.6, 0.6) for k in range(1, 6)]
     told = overfitting(worse)
-    assert "30 points higher on images it learned from" in told  # .5 + .4 − .6
-    assert "growing (+8.0 points an epoch)" in told
+    assert "on training images is 30 points higher than in validation" in told  # .5 + .4 − .6
+    assert "growing (+8.0 points per epoch)" in told
     assert "lowest 4 epochs ago (epoch 1: 0.600, now 1.000)" in told
     level = overfitting(epochs([3, 2, 1], train=0.5, val=0.6))
-    assert "is the same on images it learned from and in validation" in overfitting(epochs([2, 1], train=0.504, val=0.5))
+    assert "on training images is the same as in validation" in overfitting(epochs([2, 1], train=0.504, val=0.5))
     assert "10 points lower" in level and "steady" in level and "epochs ago" not in level
 
 

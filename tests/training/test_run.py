@@ -27,7 +27,7 @@ from models.predictions import read_predictions
 from models.run import predict_dataset
 from tests.training.conftest import FIVE
 from training import checkpoint
-from training.folder import Asked, Epoch, Folder, folder_of
+from training.folder import Epoch, Folder, Specification, folder_of
 from training.order import Order, check_order
 from training.run import train
 
@@ -116,7 +116,7 @@ def test_so_does_one_that_was_cut_off_in_its_second_phase(order: Orders, steps: 
 
 
 def test_it_stops_when_it_is_asked_to_and_goes_on(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.folder.TELL_EVERY", 0.0)
+    monkeypatch.setattr("training.folder.REPORT_EVERY", 0.0)
     asked = order()
     run = train(asked)
     for _ in range(12):
@@ -124,7 +124,7 @@ def test_it_stops_when_it_is_asked_to_and_goes_on(order: Orders, monkeypatch: py
     folder = folder_of(asked.out)
     assert folder.state().alive and folder.state().doing.startswith("epoch")
     folder.ask_to_stop()
-    with pytest.raises(Cancelled, match="goes on from the last whole epoch"):
+    with pytest.raises(Cancelled, match="resumes after the last complete epoch"):
         finish(run)
     assert folder.state().ended == "stopped" and not folder.state().alive
     assert finish(train(asked)).training.epochs == 3
@@ -137,14 +137,14 @@ def test_a_finished_training_is_not_done_again(trained: Order) -> None:
 
 def test_another_order_in_the_same_place_is_refused(trained: Order) -> None:
     other = replace(trained, recipe=changed(trained.recipe, batch=8))
-    with pytest.raises(TrainingError, match=r"holds a training of something else \(recipe differ\)"):
+    with pytest.raises(TrainingError, match=r"holds another training run \(different recipe\)"):
         finish(train(other))
 
 
 def test_a_network_that_was_not_trained_here_is_not_overwritten(order: Orders) -> None:
     asked = order()
     asked.out.write_bytes(b"somebody's")
-    with pytest.raises(TrainingError, match="is there already, and was not trained here"):
+    with pytest.raises(TrainingError, match="already exists, and was not trained here"):
         finish(train(asked))
     assert asked.out.read_bytes() == b"somebody's"
 
@@ -153,15 +153,15 @@ def test_a_training_under_way_elsewhere_is_left_alone(order: Orders) -> None:
     asked = order()
     folder = folder_of(asked.out)
     folder.path.mkdir()
-    folder.say_for("epoch 1 of 3", psutil.Process(1))
-    with pytest.raises(TrainingError, match=r"is being trained already \(process 1\)"):
+    folder.write_state("epoch 1 of 3", process=psutil.Process(1))
+    with pytest.raises(TrainingError, match=r"is already being trained \(process 1\)"):
         finish(train(asked))
 
 
 def test_a_process_that_ended_without_a_word_is_not_taken_for_one_at_work(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as process:
-        folder.say_for("getting ready", psutil.Process(process.pid))
+        folder.write_state("starting", process=psutil.Process(process.pid))
         assert process.stdout is not None and process.stdout.read() == b""  # it has ended, and nobody has asked how
         while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
             pass
@@ -172,7 +172,7 @@ def test_a_process_that_ended_without_a_word_is_not_taken_for_one_at_work(tmp_pa
 def test_the_loss_running_away_is_told(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.phase.run_epoch", lambda network, batches: iter([(16, 1.0), (32, float("nan"))]))
     asked = order()
-    with pytest.raises(TrainingError, match="the loss became nan in epoch 1. Begin anew with a lower --rate"):
+    with pytest.raises(TrainingError, match="the loss became nan in epoch 1. Start again with a lower --rate"):
         finish(train(asked))
     assert folder_of(asked.out).state().ended == "failed" and not folder_of(asked.out).checkpoint.exists()
 
@@ -221,7 +221,9 @@ def test_unreadable_pictures_are_left_out_and_counted(order: Orders, tmp_path: P
 def test_too_little_memory_is_told_before_anything_is_read(order: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     free = psutil.virtual_memory()._replace(available=60 * 2**20)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    with pytest.raises(TrainingError, match=r"it takes about .* GB with batches of 4096; 0\.1 GB are free\. A batch of \d+ would fit"):
+    with pytest.raises(
+        TrainingError, match=r"training takes about .* GB with a batch size of 4096; 0\.1 GB are free\. Choose a batch size of \d+: --batch"
+    ):
         check_order(order(batch=4096, height=64, width=64))
 
 
@@ -241,10 +243,10 @@ def test_pictures_that_do_not_fit_into_memory_lie_in_a_file(order: Orders, monke
     ("fields", "message"),
     [
         ({"options": {"width": 3}}, "huber2020 has no option 'width'. It has: dropout, dense"),
-        ({"base": "MobileNetV2"}, "huber2020 has no base to exchange"),
-        ({"weights": "imagenet"}, "there are no ImageNet weights of this network"),
+        ({"base": "MobileNetV2"}, "huber2020 has no base to replace"),
+        ({"weights": "imagenet"}, "this network has no ImageNet weights"),
         ({"weights": "nowhere.weights.h5"}, "nowhere.weights.h5: does not exist"),
-        ({"augmentation": {"swirl": 1}}, "'swirl' is no augmentation"),
+        ({"augmentation": {"swirl": 1}}, "unknown augmentation 'swirl'"),
     ],
 )
 def test_settings_nobody_can_train_with(order: Orders, fields: dict[str, Any], message: str) -> None:
@@ -264,7 +266,7 @@ def test_sizes_a_network_cannot_be_built_for(order: Orders) -> None:
 
 def test_what_was_asked_and_found_is_read_as_it_was_written(trained: Order) -> None:
     folder = folder_of(trained.out)
-    asked, result = folder.asked(), folder.result()
+    asked, result = folder.specification(), folder.result()
     assert asked is not None and result is not None
     assert asked.recipe == trained.recipe and asked.preset == "huber2020" and asked.donor_sha256 is None
     written = json.loads((folder.path / "asked.json").read_text())
@@ -275,21 +277,21 @@ def test_what_was_asked_and_found_is_read_as_it_was_written(trained: Order) -> N
 
 
 def test_versions_and_settings_that_were_not_there_yet_make_no_other_training(trained: Order) -> None:
-    asked = folder_of(trained.out).asked()
+    asked = folder_of(trained.out).specification()
     assert asked is not None
     older = plain(asked)
     del older["recipe"]["precision"]
     older["versions"] = {"keras": "0"}
-    assert parse(Asked, older).differing(asked) == []
-    assert parse(Asked, older | {"dataset_sha256": "0", "donor_sha256": "1"}).differing(asked) == ["dataset_sha256", "donor_sha256"]
+    assert parse(Specification, older).differing(asked) == []
+    assert parse(Specification, older | {"dataset_sha256": "0", "donor_sha256": "1"}).differing(asked) == ["dataset_sha256", "donor_sha256"]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("state.json", "{", "state.json: cannot be read as part of a training"),
+        ("state.json", "{", "state.json: cannot be read as part of a training run"),
         ("state.json", '{"doing": "x"}', "done is missing"),
-        ("asked.json", "[]", "is no Asked"),
+        ("asked.json", "[]", "is no Specification"),
         ("asked.json", '{"preset": "x", "recipe": {"batch": -1}}', "recipe: height: Field required"),
         ("result.json", '{"model": "x.keras", "training": {}}', "training: preset: Field required"),
         ("history.json", '[{"phase": 1}]', "[0]: epoch is missing"),
@@ -297,8 +299,8 @@ def test_versions_and_settings_that_were_not_there_yet_make_no_other_training(tr
 )
 def test_a_broken_folder_is_told(tmp_path: Path, name: str, content: str, said: str) -> None:
     folder = Folder(tmp_path)
-    assert folder.state() is None and folder.asked() is None and folder.result() is None and folder.history() == []
+    assert folder.state() is None and folder.specification() is None and folder.result() is None and folder.history() == []
     (tmp_path / name).write_text(content)
     with pytest.raises(RecordError) as error:
-        _ = folder.state(), folder.asked(), folder.result(), folder.history()
+        _ = folder.state(), folder.specification(), folder.result(), folder.history()
     assert said in str(error.value) and str(error.value).endswith("Delete the folder and train again.")

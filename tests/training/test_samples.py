@@ -86,10 +86,10 @@ def test_who_is_left_out_is_counted() -> None:
 @pytest.mark.parametrize(
     ("data", "fields", "message"),
     [
-        (PAIRS, {"classes": ("mel", "nv", "scc")}, "no image is of class scc. It holds: nv, mel"),
+        (PAIRS, {"classes": ("mel", "nv", "scc")}, "has no image of class scc. Its diagnoses: nv, mel"),
         (table(["nv"] * 9, [np.nan] * 9), {}, "all its images are nv. A classifier needs at least two classes"),
         (table([np.nan] * 3, [np.nan] * 3), {}, "has no image of these classes"),  # type: ignore[list-item]
-        (PAIRS, {"split": {"by": "patient"}}, "names no patients, so it cannot be split by patient"),
+        (PAIRS, {"split": {"by": "patient"}}, "has no patient ids, so it cannot be split by patient"),
         (
             table(["nv"] * 20 + ["mel"] * 2, [f"l{k}" for k in range(20)] + ["m", "m"]),
             {"split": {"by": "lesion"}},

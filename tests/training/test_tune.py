@@ -47,7 +47,7 @@ def test_a_search_ends_with_its_best_and_one_that_was_cut_off_ends_the_same(orde
     assert again["trials"] == whole["trials"]
     assert json.loads((tmp_path / "cut" / "tune.json").read_text())["best"] == whole["best"]
 
-    with pytest.raises(TrainingError, match="holds a search for something else"):
+    with pytest.raises(TrainingError, match="holds another search"):
         finish(tune(search(order, tmp_path / "cut", seed=4)))
     page = tuning_html({**whole, "trials": [{**whole["trials"][0], "reason": "<script>"}]})
     assert "<script>" not in page and "&lt;script&gt;" in page and "<svg" in page
@@ -72,10 +72,10 @@ def test_values_become_settings() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"colour": [1, 2]}, "'colour' is no setting that can be tried. Choose: rate, batch"),
-        ({"options.width": [1, 2]}, "'options.width' is no setting"),
+        ({"colour": [1, 2]}, "'colour' is not a setting that can be searched. Choose: rate, batch"),
+        ({"options.width": [1, 2]}, "'options.width' is not a setting"),
         ({"rate": {"low": 1, "high": 0.1}}, "rate: low (1) must be below high (0.1)"),
-        ({"rate": {"low": 0, "high": 0.1, "log": True}}, "a logarithmic range begins above 0"),
+        ({"rate": {"low": 0, "high": 0.1, "log": True}}, "a logarithmic range must start above 0"),
         ({"rate": 3}, "Give {low: …, high: …}, or a list of two or more"),
         ({"batch": [16]}, "Give {low: …, high: …}, or a list of two or more"),
     ],

@@ -123,7 +123,7 @@ def test_a_tested_map_bears_its_verdict_with_the_figures(sanity: dict[str, Sanit
     assert badges(page) == ["Trust: supported"] and not page.button
     # 0.3 − 0.025, 0.3 − 0.1
     assert page.caption[0].value.endswith(
-        "Covering what it marks changes the score more than covering random places (+0.275) or the middle (+0.200), "
+        "Covering what it highlights changes the score more than covering random regions (+0.275) or the middle (+0.200), "
         "the map depends on the network's weights, and it is stable under harmless changes."
     )
 

@@ -261,9 +261,9 @@ def test_the_verdict_of_the_story(
         "sensitivity for melanoma (mel)",
     ]
     assert table.iloc[:3].to_numpy().tolist() == [
-        ["A", "taken away", "as they are", "75% [70%, 80%]", "90% [80%, 95%]"],
-        ["A", "taken away", "changed", "85% [80%, 90%]", "60% [50%, 70%]"],
-        ["A", "taken away", "control", "–", "88% [78%, 94%]"],
+        ["A", "removed", "unchanged", "75% [70%, 80%]", "90% [80%, 95%]"],
+        ["A", "removed", "changed", "85% [80%, 90%]", "60% [50%, 70%]"],
+        ["A", "removed", "control", "–", "88% [78%, 94%]"],
     ]
 
 

@@ -45,14 +45,14 @@ def test_a_verdict_and_what_it_rests_on(tmp_path: Path) -> None:
     assert [e.label for e in page.expander] == ["Ink: used"]
     assert [m.value for m in page.markdown] == ["Taking it away moves mel.", "Attention: the heat lies on it, and it is used."]
     # those taken away first, from the highest excess down
-    assert alternatives(page) == ["Effects of ink: mel, taken away +0.27, nv, taken away -0.18, mel, put in +0.09"]
+    assert alternatives(page) == ["Effects of ink: mel, removed +0.27, nv, removed -0.18, mel, inserted +0.09"]
     turned, rates = (d.value for d in page.dataframe)
-    assert turned.to_numpy().tolist() == [["taken away", 100, 80, "12.0% [7.0%, 20.0%]", "1.0% [0.0%, 5.0%]"]]
+    assert turned.to_numpy().tolist() == [["removed", 100, 80, "12.0% [7.0%, 20.0%]", "1.0% [0.0%, 5.0%]"]]
     assert rates.to_numpy().tolist() == [
-        ["taken away", "as they are", "90.0% [80.0%, 95.0%]", "75.0% [70.0%, 80.0%]"],
-        ["taken away", "changed", "60.0% [50.0%, 70.0%]", "85.0% [80.0%, 90.0%]"],
-        ["taken away", "control", "88.0% [78.0%, 94.0%]", "–"],
-        ["taken away", "cropped to the lesion", "70.0% [60.0%, 80.0%]", "80.0% [75.0%, 85.0%]"],
+        ["removed", "unchanged", "90.0% [80.0%, 95.0%]", "75.0% [70.0%, 80.0%]"],
+        ["removed", "changed", "60.0% [50.0%, 70.0%]", "85.0% [80.0%, 90.0%]"],
+        ["removed", "control", "88.0% [78.0%, 94.0%]", "–"],
+        ["removed", "cropped to the lesion", "70.0% [60.0%, 80.0%]", "80.0% [75.0%, 85.0%]"],
     ]
     assert page.caption[0].value == "Sensitivity and specificity of deciding for melanoma (mel) on the same photographs."
     assert page.caption[1].value.endswith("minus its share of the area: +12.3% [+8.0%, +17.0%].") and len(page.caption) == 2
@@ -73,7 +73,7 @@ def test_how_many_lesions_would_settle_it(tmp_path: Path, verdict: str, told: bo
     )
     page = judged(tmp_path, marker_study(verdict, effects=effects, flips=(), attention=undefined("no map")))
     lines = [
-        "With 1,040 lesions, the interval of nevus (nv), put in, is -0.07 to -0.01 at 90 %. About 2,346 lesions would bring it within "
+        "With 1,040 lesions, the interval of nevus (nv), inserted, is -0.07 to -0.01 at 90 %. About 2,346 lesions would bring it within "
         "the margins, if mean and spread remain the same."
     ]
     assert [c.value for c in page.caption] == (lines if told else [])
@@ -102,7 +102,7 @@ def test_examples_bear_their_scores_and_missing_files_are_left_out(tmp_path: Pat
     one = Example("ink", "removal", "i8", "i8.jpg", "mel", 0.873, 0.4, 0.866)
     examples = (one, replace(one, file="gone.jpg"), replace(one, marker="hair"))
     page = judged(tmp_path, marker_study(effects=(), flips=()), examples=examples)
-    assert pictures(page) == ["i8: as it is, taken away, control. P(mel) 0.87, 0.40, 0.87"]
+    assert pictures(page) == ["i8: unchanged, removed, control. P(mel) 0.87, 0.40, 0.87"]
     assert any("closest to the median" in c.value for c in page.caption)
 
 

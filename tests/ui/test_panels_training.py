@@ -24,7 +24,7 @@ from models.card import Tested as Judged  # by its own name it would be taken fo
 from models.card import Training
 from tests.pages.conftest import said
 from tests.ui.panels import RUNS_PAGES, Answering, classifier, drawn, pictures, tiles
-from training.folder import Asked, Epoch, Folder, Result, State
+from training.folder import Epoch, Folder, Result, Specification, State
 from training.samples import Samples
 from ui.services import services, trainings
 from ui.services.trainings import TrainingRun
@@ -217,7 +217,7 @@ def trained(**of: Any) -> Training:
 
 
 def run(tmp_path: Path, name: str = "small", recipe: Recipe = RECIPE, finished: bool = True, **changes: Any) -> TrainingRun:
-    asked = Asked("benbrahim2020", recipe, "ten", "d", None, {})
+    asked = Specification("benbrahim2020", recipe, "ten", "d", None, {})
     folder = Folder(tmp_path / f"{name}.training")
     folder.path.mkdir(exist_ok=True)
     result = Result(f"{name}.keras", trained()) if finished else None
@@ -267,8 +267,8 @@ def test_curves_of_three_epochs(
     ]
     # gaps of 5, 10 and 20 points: the line through them rises by (20 − 5) / 2
     assert page.markdown[0].value.startswith(
-        "In the last epoch balanced accuracy is 20 points higher on images it learned from than in validation. "
-        "Over the last 3 epochs the gap is growing (+7.5 points an epoch)."
+        "In the last epoch balanced accuracy on training images is 20 points higher than in validation. "
+        "Over the last 3 epochs the gap is growing (+7.5 points per epoch). Figures on training images say little about new ones."
     )
     table = pd.read_csv(io.StringIO(saved["small-curves.csv"]))
     assert table["val_loss"].tolist() == [0.9, 0.7, 0.71] and table["epoch"].tolist() == [1, 2, 3]
@@ -280,11 +280,11 @@ def test_curves_of_three_epochs(
     [
         (THREE, RECIPE, ", about 2 min left"),  # 7 epochs of (10 + 20 + 30) / 3 s are 140 s
         (THREE[:2], RECIPE, ", about 2 min left"),  # 8 of 15 s
-        (
+        (  # the first phase of 200 stopped after 3 epochs: 39 of 6 s are to go
             [*THREE, epoch(4, 6, 1, 0.8, 0.7, phase=2)],
-            changed(RECIPE, early_stopping=2),
-            ", about 36 s left, unless it stops early",
-        ),  # 6 of 6
+            changed(RECIPE, phases=[Phase(epochs=200, rate=1e-3), Phase(epochs=40, rate=1e-4)], early_stopping=2),
+            ", about 4 min left, unless it stops early",
+        ),
         ([], RECIPE, ""),
     ],
 )

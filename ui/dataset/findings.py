@@ -15,7 +15,7 @@ from data_audit.findings import Finding
 from data_audit.resplit import parse_fractions
 from data_audit.review import reviewed
 from datasets.dataset import Dataset
-from reports.audit_report import NAME as REPORT
+from reports.pictures import NAME as REPORT
 from studies.assess import QUICK
 from ui.parts import choice, navigation
 from ui.parts.components import download, gallery, thumbnail

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.architectures.recipe import Recipe
-from training.folder import SUFFIX, Asked, Epoch, Folder, Result, State
+from training.folder import SUFFIX, Epoch, Folder, Result, Specification, State
 from training.launch import last_words
 from ui.services import services
 
@@ -20,7 +20,7 @@ class TrainingRun:
 
     name: str
     folder: Folder
-    asked: Asked | None
+    asked: Specification | None
     state: State | None
     history: list[Epoch]
     result: Result | None
@@ -67,7 +67,7 @@ def names() -> list[str]:
 def look(name: str) -> TrainingRun:
     """A training as it stands now."""
     folder = Folder(services.workspace().models / f"{name}{SUFFIX}")
-    return TrainingRun(name, folder, folder.asked(), folder.state(), folder.history(), folder.result())
+    return TrainingRun(name, folder, folder.specification(), folder.state(), folder.history(), folder.result())
 
 
 def network(name: str) -> Path:

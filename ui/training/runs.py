@@ -82,7 +82,8 @@ def _left(one: TrainingRun) -> str:
     if not one.history or one.recipe is None or one.state is None:
         return ""
     recent = [e.seconds for e in one.history[-3:] if e.phase == one.history[-1].phase]
-    to_go = one.recipe.epochs - len(one.history)
+    phase = one.history[-1].phase  # those before it are over, however early they stopped
+    to_go = sum(p.epochs for p in one.recipe.phases[phase - 1 :]) - sum(e.phase == phase for e in one.history)
     seconds = sum(recent) / len(recent) * to_go
     return f", about {duration(seconds)} left" + (", unless it stops early" if one.recipe.early_stopping else "")
 

@@ -75,10 +75,11 @@ class AuditDataset(LongJob[None]):
 
     def run(self) -> Run[None]:
         from data_audit.audit import audit_dataset
-        from reports.audit_report import write_report
+        from reports.audit_report import audit_html
+        from reports.pictures import write_page
 
         found = yield from audit_dataset(self.data, self.folder, self.asked)
-        write_report(self.data, found, self.folder, self.asked.against)
+        write_page(self.folder, audit_html(self.data, found, self.asked.against))
 
 
 @dataclass(frozen=True, eq=False)
