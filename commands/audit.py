@@ -1,7 +1,5 @@
 """cli.py audit: what is wrong with a dataset: composition, markers, associations, leakage, labels, quality."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """cli.py bench: what LesionLens costs, as ratios measured in one run."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

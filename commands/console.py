@@ -1,7 +1,5 @@
 """What all commands share: progress, what is printed where, and how a user's mistake ends."""
 
-from __future__ import annotations
-
 import functools
 import json
 import sys

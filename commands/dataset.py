@@ -1,7 +1,5 @@
 """cli.py dataset: what was recognised in a folder or table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any

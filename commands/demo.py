@@ -1,7 +1,5 @@
 """cli.py demo: make the demo workspace, or retrain its classifiers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """cli.py ensemble: several prediction files combined; also one file corrected for another prevalence of the classes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

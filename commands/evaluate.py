@@ -1,7 +1,5 @@
 """cli.py evaluate: predictions against diagnoses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

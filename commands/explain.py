@@ -1,7 +1,5 @@
 """cli.py explain: raw heatmaps of a dataset or of one picture, whether to trust them, and which method fits best."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,17 +114,17 @@ class _Job:
     """What is explained by which classifier, and where results go; data: None for one picture."""
 
     space: Workspace
-    classifier: Classifier
-    subjects: list[Subject]
+    classifier: "Classifier"
+    subjects: "list[Subject]"
     data: Dataset | None
-    request: Request
+    request: "Request"
     out: Path
     about: dict[str, str]
 
 
 def _subjects(
     space: Workspace, dataset: str | None, image: Path | None, sample: int | None, seed: int
-) -> tuple[list[Subject], Dataset | None]:
+) -> "tuple[list[Subject], Dataset | None]":
     from explain.comparison import Subject
     from studies.subjects import drawn, subjects
 
@@ -138,7 +136,7 @@ def _subjects(
     return drawn(data, sample, seed) if sample is not None else subjects(data, list(data.table["image_id"])), data
 
 
-def _sanity(job: _Job, method: str) -> Sanity | None:
+def _sanity(job: _Job, method: str) -> "Sanity | None":
     """The kept check of this classifier × method × layer; run now on the dataset's images if there is none."""
     from explain.methods import explained_layer
     from explain.sanity import IMAGES, check_sanity, read_sanity, sanity_images, write_sanity
@@ -205,7 +203,7 @@ def _compare(job: _Job, names: str, as_json: bool) -> dict[str, Any] | None:
     return None
 
 
-def _comparison_table(scores: list[MethodScore]) -> Any:
+def _comparison_table(scores: "list[MethodScore]") -> Any:
     from explain.methods import METHODS
 
     rows = [

@@ -1,7 +1,5 @@
 """cli.py markers: the detectors that find ink, stickers, rulers and the like; how well they do, and how to retrain them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

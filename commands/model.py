@@ -1,7 +1,5 @@
 """cli.py model: what a network file contains, whether its card fits, and trusting a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

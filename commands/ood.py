@@ -1,7 +1,5 @@
 """cli.py ood: how far other images are from those a classifier was trained on, and how well that separates them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,6 +73,6 @@ def ood(
         results.print(table(title, ["against", "images", "AUROC", "FPR at 95 %", "beyond threshold"], [_row(k, name) for k in kinds]))
 
 
-def _row(kind: Kind, name: str) -> list[Any]:
+def _row(kind: "Kind", name: str) -> list[Any]:
     found = kind.scores.get(name)
     return [kind.name, kind.images, *([f.cell(".3f") for f in (found.auroc, found.fpr95, found.flagged)] if found else ["–"] * 3)]

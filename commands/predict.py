@@ -1,7 +1,5 @@
 """cli.py predict: a classifier over a dataset."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated, Any
 

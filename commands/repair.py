@@ -1,7 +1,5 @@
 """cli.py repair: what to do about a shortcut: a cleaned copy of the dataset, training weights, a split that penalises it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any

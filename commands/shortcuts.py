@@ -1,7 +1,5 @@
 """cli.py shortcuts: does the classifier use a marker? Removal, insertion, controls, verdict."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

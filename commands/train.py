@@ -1,7 +1,5 @@
 """cli.py train: a published system, trained on a dataset."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +68,7 @@ def train(
     return None
 
 
-def _register_split(space: Workspace, order: Order, dataset: str) -> str:
+def _register_split(space: Workspace, order: "Order", dataset: str) -> str:
     """The name of the dataset with this training's split; empty for a network outside the workspace."""
     from training.folder import folder_of, split_name
 
@@ -81,7 +79,7 @@ def _register_split(space: Workspace, order: Order, dataset: str) -> str:
     return name
 
 
-def _show(preset: Preset, fields: dict[str, Any], as_json: bool) -> dict[str, Any] | None:
+def _show(preset: "Preset", fields: dict[str, Any], as_json: bool) -> dict[str, Any] | None:
     from training.order import fitted_recipe
 
     recipe = fitted_recipe(preset, fields).model_dump(mode="json")
@@ -106,7 +104,7 @@ def _show(preset: Preset, fields: dict[str, Any], as_json: bool) -> dict[str, An
     return None
 
 
-def _preview(order: Order, path: Path, as_json: bool) -> dict[str, Any] | None:
+def _preview(order: "Order", path: Path, as_json: bool) -> dict[str, Any] | None:
     from imaging.decode import encode_png
     from training.augmentation import check_augmentation
     from training.pixels import fitted
@@ -125,7 +123,7 @@ def _preview(order: Order, path: Path, as_json: bool) -> dict[str, Any] | None:
     return None
 
 
-def _check(order: Order, as_json: bool) -> dict[str, Any] | None:
+def _check(order: "Order", as_json: bool) -> dict[str, Any] | None:
     from training.memory import n_weights, needed_bytes
     from training.order import check_order
 

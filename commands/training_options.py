@@ -1,7 +1,5 @@
 """The training options that `train` and `tune` share, and how they become a recipe and an order."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import re
@@ -70,7 +68,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def recipe_fields(preset: Preset, given: Mapping[str, Any]) -> dict[str, Any]:
+def recipe_fields(preset: "Preset", given: Mapping[str, Any]) -> dict[str, Any]:
     """Recipe fields of the options that were given: those of the settings file, overridden by the others."""
     fields = read_yaml(given["settings"], "settings file", TrainingError, "See docs/training.md.") if "settings" in given else {}
     fields |= given_fields({k: v for k, v in given.items() if k not in ("settings", *PHASES)})
@@ -78,7 +76,7 @@ def recipe_fields(preset: Preset, given: Mapping[str, Any]) -> dict[str, Any]:
     return fields | phases_given(phases, {k: given[k] for k in PHASES if k in given})
 
 
-def make_order(space: Workspace, preset: Preset, fields: dict[str, Any], dataset: str, out: str) -> Order:
+def make_order(space: "Workspace", preset: "Preset", fields: dict[str, Any], dataset: str, out: str) -> "Order":
     """Opens the dataset, and the classifier whose base is taken, by their names."""
     from commands.model import open_named
     from models.architectures.weights import IMAGENET, NONE
@@ -94,7 +92,7 @@ def make_order(space: Workspace, preset: Preset, fields: dict[str, Any], dataset
     return Order(preset, recipe, data, network_path(space, out), donor)
 
 
-def network_path(space: Workspace, out: str) -> Path:
+def network_path(space: "Workspace", out: str) -> Path:
     """A path ending in .keras is left as it is; a plain name lies in the workspace."""
     if out.endswith(".keras") and Path(out).parent != Path():
         return Path(out)

@@ -1,7 +1,5 @@
 """cli.py tune: a search for better settings of a published system."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """What may lie in a photograph besides skin and lesion: one row a marker, which everything else loops over or looks up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

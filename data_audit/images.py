@@ -1,7 +1,5 @@
 """`images.parquet`: one row an image with what was measured and seen."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ A verdict is about a picture (the hash of its file) and a marker, so it outlives
 write at once, and a killed process leaves whole verdicts.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ Kept as one Parquet file, written anew every 1,000 images, and taken up again: a
 read a second time. Marker masks become one PNG an image that has any. Some 12 kB an image are held in memory.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

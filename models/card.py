@@ -4,8 +4,6 @@ Follows the headings of Mitchell 2019 (arXiv:1810.03993) as far as a prediction 
 guessed from the file instead of stated by a person are listed in `guessed`, and shown as guesses.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -121,7 +119,7 @@ class ModelCard(Checked):
         return classes
 
     @model_validator(mode="after")
-    def _names_are_classes(self) -> ModelCard:
+    def _names_are_classes(self) -> "ModelCard":
         if self.output == "sigmoid" and len(self.classes) != 2:
             raise ValueError(f"one sigmoid unit separates two classes; the card lists {len(self.classes)}")
         if self.positive is not None and self.positive not in self.classes:

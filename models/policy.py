@@ -3,8 +3,6 @@
 A policy is the operator's own rule with its source. LesionLens shows it as theirs, never as advice.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +32,7 @@ class Policy(Checked):
     malignant: str = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _bands_fall(self) -> Policy:
+    def _bands_fall(self) -> "Policy":
         limits = [band.benign_at_least for band in self.bands]
         if limits != sorted(set(limits), reverse=True):
             raise ValueError("bands must be in order from the highest limit to the lowest, without repeats")

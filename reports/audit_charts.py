@@ -1,7 +1,5 @@
 """Charts of an audit, from `audit.json` alone; each can be printed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An audit as one self-contained HTML file: charts as SVG, pictures embedded, printable."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import altair as alt

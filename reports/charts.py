@@ -1,7 +1,5 @@
 """Altair charts. Colours are Okabe and Ito's, which are safe for colour blindness; nothing is shown by colour alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

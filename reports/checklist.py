@@ -1,7 +1,5 @@
 """What CLAIM 2024 and TRIPOD+AI require of a report, answered as far as data and predictions allow; the rest stays open."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A datasheet for a dataset (Gebru 2021, arXiv:1803.09010), filled in as far as the data answer; the rest is left to its creators."""
 
-from __future__ import annotations
-
 from core.wording import count
 from data_audit.audit_file import Audit
 from data_audit.composition import missing_values

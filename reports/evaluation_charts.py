@@ -1,7 +1,5 @@
 """Charts of an evaluation: curves with bands, and people as icons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import altair as alt

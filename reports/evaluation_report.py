@@ -1,7 +1,5 @@
 """An evaluation as one self-contained HTML file: figures, matrix, curves, groups, mistakes, and what a study report must state."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What reports are made of: templates that escape everything, charts as SVG, and pictures embedded in the page."""
 
-from __future__ import annotations
-
 import base64
 from pathlib import Path
 from typing import Any

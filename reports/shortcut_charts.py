@@ -1,7 +1,5 @@
 """Charts of the shortcut lab, from what `shortcuts.json` holds alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import altair as alt

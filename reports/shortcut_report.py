@@ -1,7 +1,5 @@
 """The results of the shortcut lab as one self-contained HTML file: verdicts, effects, examples, and what to fix first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

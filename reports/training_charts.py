@@ -1,7 +1,5 @@
 """Charts of training runs and searches, from their histories alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

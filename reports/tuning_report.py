@@ -1,7 +1,5 @@
 """A search for settings as one self-contained HTML file: its history, the importance of each setting, every trial."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How often the lab raises a false alarm: two controls drawn alike are tried as if one of them were the marker."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Scores, and how much of the evidence for them lies on a marker: each picture goes through the network once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Without a control every classifier “uses” every marker: any change of a photograph moves its scores.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import cv2

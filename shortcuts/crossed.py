@@ -1,7 +1,5 @@
 """What to fix first: markers that go with the diagnosis in the data × markers that the classifier uses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

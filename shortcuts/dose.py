@@ -1,7 +1,5 @@
 """What is put into a photograph: which marker, of what kind, size and strength, and where."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Each function draws one marker of a kind around a place and says where it is: im
 (H, W) out. Lengths are shares of the picture's shorter side, so the same dose looks the same at every resolution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What a marker does to a classifier's scores: from trials to effects with intervals by lesion."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Photographs that show what was done: as they are, changed, and the control, where the effect was a typical one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One photograph's experiment: with and without a marker, each beside its control, all at the network's input size."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """What takes the place of a marker that is taken away: skin, as far as the picture itself knows it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2

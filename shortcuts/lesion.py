@@ -1,7 +1,5 @@
 """Where the lesion is, in a picture nobody has outlined."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

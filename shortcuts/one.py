@@ -1,7 +1,5 @@
 """One photograph's answer: what the network says with the marker, without it, and with its control, and where it looks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A ring drawn round the lesion with a surgical pen, as it is before an excision."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from imaging.fields import smooth_noise, strokes

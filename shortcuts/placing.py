@@ -1,7 +1,5 @@
 """Where a marker is put that nobody placed: on clean skin near the lesion, across the picture's border, or around the lesion."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """What is tried over a dataset: which photographs, which markers, and each photograph's experiments."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The experiment over a dataset: every photograph with and without its markers, in a table that a stopped run goes on with."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

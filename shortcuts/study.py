@@ -1,7 +1,5 @@
 """`Study`: everything the lab says of a classifier on a dataset, as `shortcuts.json` holds it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

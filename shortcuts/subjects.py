@@ -1,7 +1,5 @@
 """A dataset's photographs as the shortcut lab gets them: fitted to the network, with lesion and markers where they lie then."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the lab says of a dataset, as `shortcuts.json`: verdicts, effects, the table of Winkler 2019, and whether attention agrees."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The table of trials: one row an image, marker and direction, as it is kept in `trials.parquet`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

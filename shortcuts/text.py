@@ -1,7 +1,5 @@
 """Letters or figures burnt into a photograph: a date stamp, a patient's number, a label."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

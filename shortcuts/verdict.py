@@ -1,7 +1,5 @@
 """Does the classifier use a marker? From effects to one of three words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal

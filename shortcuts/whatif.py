@@ -3,8 +3,6 @@
 These have no control: they tell what the classifier would say, not why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

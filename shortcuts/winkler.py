@@ -1,7 +1,5 @@
 """The table of Winkler 2019: what a marker does to sensitivity and specificity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 """Augmentation: named operations within bounds. What happens to each image of an epoch is drawn in advance, so that an epoch that is
 repeated shows the very same images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Class imbalance: which training images an epoch shows, and the weight of each."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """A preset and a recipe → a network to train, frozen as the phase requires."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

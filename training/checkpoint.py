@@ -1,7 +1,5 @@
 """The state between two epochs in one file, written whole or not at all, so that a killed run resumes after the last complete epoch."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

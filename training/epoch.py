@@ -1,7 +1,5 @@
 """One epoch: training images in random order; and predictions, with their loss and accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

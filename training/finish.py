@@ -1,7 +1,5 @@
 """The end of a training run: test figures with intervals, predictions, and the model card."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 

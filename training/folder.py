@@ -11,8 +11,6 @@ result.json      written when it is finished
 stop             created to stop it after the current batch
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping
@@ -46,7 +44,7 @@ class Specification:
     donor_sha256: str | None
     versions: Mapping[str, str]
 
-    def differing(self, other: Specification) -> list[str]:
+    def differing(self, other: "Specification") -> list[str]:
         """Names of fields that differ; versions may."""
         return sorted(f.name for f in fields(self) if f.name != "versions" and getattr(self, f.name) != getattr(other, f.name))
 

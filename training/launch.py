@@ -1,7 +1,5 @@
 """A training run in a process of its own, which outlives its parent: started, watched and stopped through its folder."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The curves for TensorBoard, rewritten from the history when training resumes, so that no epoch appears twice."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether a network can be trained in the free memory, estimated beforehand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is to be trained, and everything that can be wrong with it before an image is read."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass

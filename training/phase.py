@@ -1,7 +1,5 @@
 """One phase of training: its remaining epochs, each saved before the next begins."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Images decoded once and kept at the network's size: in memory where they fit, else in a memory-mapped file."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A preview of augmentation: a contact sheet, each photograph beside what the network will see of it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pandas as pd

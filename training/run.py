@@ -1,7 +1,5 @@
 """A training run from beginning to end. Killed at any moment, it resumes and ends with the very same weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which images a classifier is trained, validated and tested on: mapped to its classes, and split."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +50,7 @@ class Samples:
         """split → class → images."""
         return {s: {c: int((self.labels[self.rows(s)] == k).sum()) for k, c in enumerate(self.classes)} for s in SPLITS}
 
-    def without(self, unreadable: Sequence[str]) -> Samples:
+    def without(self, unreadable: Sequence[str]) -> "Samples":
         """Without images that could not be read."""
         kept = ~np.isin(self.image_ids, list(unreadable))
         left_out = {**self.left_out, "cannot be read": int((~kept).sum())}

@@ -1,7 +1,5 @@
 """What follows from the epochs so far: the rate after plateaus, early stopping, the best epoch, overfitting."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

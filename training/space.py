@@ -8,8 +8,6 @@
 `rate` is the learning rate of the first phase; the others keep their ratio to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,7 @@ class Range(Checked):
     whole: bool = False
 
     @model_validator(mode="after")
-    def _in_order(self) -> Range:
+    def _in_order(self) -> "Range":
         if not self.low < self.high:
             raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
         if self.log and self.low <= 0:

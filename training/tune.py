@@ -4,8 +4,6 @@ An interrupted trial is resumed by its number, with its settings, after its last
 maximised; test images are not used.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import warnings
@@ -64,7 +62,7 @@ def tune(search: Search) -> Run[dict[str, Any]]:
     return content
 
 
-def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
+def search_record(study: "optuna.Study", search: Search) -> dict[str, Any]:
     """Every trial with its settings and curve, the best, and the importance of each setting (None with a reason where unknown)."""
     from optuna.trial import TrialState
 
@@ -101,7 +99,7 @@ def search_record(study: optuna.Study, search: Search) -> dict[str, Any]:
     }
 
 
-def _write(study: optuna.Study, search: Search) -> dict[str, Any]:
+def _write(study: "optuna.Study", search: Search) -> dict[str, Any]:
     content: dict[str, Any] = plain(search_record(study, search))
     write_record(search.folder / RESULT, content)
     return content
@@ -111,7 +109,7 @@ def network_of(folder: Path, number: int) -> Path:
     return folder / "trials" / f"trial-{number:04d}.keras"
 
 
-def _study(search: Search) -> optuna.Study:
+def _study(search: Search) -> "optuna.Study":
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -133,11 +131,11 @@ def _study(search: Search) -> optuna.Study:
     )
 
 
-def _ended(study: optuna.Study) -> int:
+def _ended(study: "optuna.Study") -> int:
     return sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
 
 
-def _next(study: optuna.Study, search: Search) -> optuna.Trial | None:
+def _next(study: "optuna.Study", search: Search) -> "optuna.Trial | None":
     """A trial whose process is gone, else a new one; None when there are enough."""
     import optuna
     from optuna.trial import TrialState
@@ -177,7 +175,7 @@ def _claim(folder: Path, number: int) -> bool:
     return True
 
 
-def _try(study: optuna.Study, trial: optuna.Trial, search: Search) -> Run[None]:
+def _try(study: "optuna.Study", trial: "optuna.Trial", search: Search) -> Run[None]:
     """Run one trial and report its value, or the reason for none, to the study."""
     import keras
     import optuna
@@ -211,7 +209,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, search: Search) -> Run[None]:
     _keep_best(study, search.folder)
 
 
-def _keep_best(study: optuna.Study, folder: Path) -> None:
+def _keep_best(study: "optuna.Study", folder: Path) -> None:
     """Delete networks and checkpoints of ended trials other than the best."""
     from optuna.trial import TrialState
 
@@ -227,7 +225,7 @@ def _keep_best(study: optuna.Study, folder: Path) -> None:
         folder_of(network).clear()
 
 
-def _suggested(trial: optuna.Trial, name: str, given: Range | tuple[Any, ...]) -> Any:
+def _suggested(trial: "optuna.Trial", name: str, given: Range | tuple[Any, ...]) -> Any:
     if not isinstance(given, Range):
         return trial.suggest_categorical(name, list(given))
     if given.whole:
@@ -235,7 +233,7 @@ def _suggested(trial: optuna.Trial, name: str, given: Range | tuple[Any, ...]) -
     return trial.suggest_float(name, given.low, given.high, log=given.log)
 
 
-def _importance(study: optuna.Study, complete: int) -> tuple[dict[str, float] | None, str]:
+def _importance(study: "optuna.Study", complete: int) -> tuple[dict[str, float] | None, str]:
     """How much each setting distinguishes the better half of the trials, as shares, by PED-ANOVA (Watanabe 2023, arXiv:2304.10255)."""
     import optuna
 

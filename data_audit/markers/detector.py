@@ -4,8 +4,6 @@ A small network of the project's own, kept as ONNX and run by OpenCV: no TensorF
 errs, stands in `markers.card.yaml` beside it; `python cli.py markers retrain` makes both anew.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Which images bear which marker, by the best source there is: masks, then a column of the table, then the
 detectors, or, where a marker has none, the word of people who looked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

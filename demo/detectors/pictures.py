@@ -1,7 +1,5 @@
 """Training images of the marker detectors: drawings, and manually labelled photographs with more markers drawn on them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -38,7 +36,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, rows: np.ndarray) -> Pictures:
+    def take(self, rows: np.ndarray) -> "Pictures":
         return Pictures(self.images[rows], self.labels[rows], self.bits[rows], self.known[rows])
 
 

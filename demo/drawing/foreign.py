@@ -4,8 +4,6 @@ Far kinds are drawn, or cut out of the two natural photographs scikit-learn carr
 given. All are uint8 RGB (H, W, 3).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ What is drawn follows the dermoscopic criteria of the field in a simplified way 
 doi:10.1016/j.jaad.2015.11.038): it teaches what a network looks at, not what a lesion is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

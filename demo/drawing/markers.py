@@ -1,7 +1,5 @@
 """What lies on the skin besides the lesion: each function draws one marker and says where it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2

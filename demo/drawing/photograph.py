@@ -1,7 +1,5 @@
 """One photograph of one lesion: skin, lesion, markers, light."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

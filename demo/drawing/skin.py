@@ -1,7 +1,5 @@
 """Skin of the six Fitzpatrick types (Fitzpatrick 1988), seen through a dermatoscope, and pigment in it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -4,8 +4,6 @@ Each function draws one marker on a picture of any size, real or drawn, and says
 in, image and mask bool (H, W) out. Sizes go with the picture's shorter side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2

@@ -1,7 +1,5 @@
 """`Recipe`: how a preset is trained. Every field can be set; contradictions are refused before any data are read."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
@@ -75,7 +73,7 @@ class Recipe(Checked):
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _classes_differ(self) -> Recipe:
+    def _classes_differ(self) -> "Recipe":
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: one is listed twice")
         if len(self.classes) == 1:

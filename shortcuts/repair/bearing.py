@@ -1,7 +1,5 @@
 """Which images bear the markers that are to be repaired, and where in the picture they lie."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

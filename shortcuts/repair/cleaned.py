@@ -1,7 +1,5 @@
 """A copy of a dataset without its markers: filled, cropped away, or balanced so that they no longer tell the diagnosis."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

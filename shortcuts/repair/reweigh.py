@@ -1,7 +1,5 @@
 """Weights for training under which a marker no longer goes with the diagnosis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

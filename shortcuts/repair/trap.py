@@ -4,8 +4,6 @@ A classifier that has learned the markers does well on the first and badly on th
 (Bissoto 2020, arXiv:2004.11457).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The model card on screen: read it, correct it, save it beside the file."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import get_args
 

@@ -1,7 +1,5 @@
 """The parts of the Classifier page, except the card form."""
 
-from __future__ import annotations
-
 import pandas as pd
 import streamlit as st
 

@@ -1,7 +1,5 @@
 """All methods of explanation, and a comparison of them for this classifier on images of the dataset."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Adding a dataset: its folder or table, and its name in the workspace."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The parts of the Dataset page: headline figures, problems, charts that filter each other, gallery, tables."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import streamlit as st

@@ -1,7 +1,5 @@
 """What is wrong with the dataset: findings in order of severity, each with a remedy and the images that show it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import pandas as pd

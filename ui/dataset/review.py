@@ -1,7 +1,5 @@
 """Confirming and rejecting marker flags, one picture at a time, by key or by click."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pandas as pd

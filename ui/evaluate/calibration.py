@@ -1,7 +1,5 @@
 """Whether a score is the probability it looks like, how to correct it, and the net benefit of deciding by it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

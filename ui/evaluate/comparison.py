@@ -1,7 +1,5 @@
 """A second classifier on the same images: how the figures differ, and where the two disagree."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

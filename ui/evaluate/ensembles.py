@@ -1,7 +1,5 @@
 """Better predictions from the same networks: several views of an image, several classifiers, prior correction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

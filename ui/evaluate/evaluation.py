@@ -1,7 +1,5 @@
 """The parts of the Evaluate page: headline figures, confusion matrix, images of a cell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

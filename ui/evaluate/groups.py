@@ -1,7 +1,5 @@
 """A figure by group (sex, age, site, any column, marker present or absent), and the gaps between them, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Heatmaps of decisions: thumbnails with maps, and the mean map of many images."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """The HTML report of what the Evaluate page shows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.exports import plain

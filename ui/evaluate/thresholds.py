@@ -1,7 +1,5 @@
 """Curves of one class, a threshold chosen on one split and applied to this one, and its outcome for 1,000 people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

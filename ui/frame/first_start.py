@@ -1,7 +1,5 @@
 """The first start: a separate process draws the demo, and its progress is read line by line."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

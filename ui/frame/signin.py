@@ -5,8 +5,6 @@ middleware in front of everything, which reads the signed cookie of Streamlit's 
 function for that; the private ones used here are secured by the pinned version and a browser test.
 """
 
-from __future__ import annotations
-
 import json
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which explanation is shown, and how: class, method, layer; quick maps at once, slow ones with progress."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

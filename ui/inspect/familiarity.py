@@ -1,7 +1,5 @@
 """Is an image like those the classifier was trained on? One image on Inspect, other kinds and datasets on Evaluate."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

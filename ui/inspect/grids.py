@@ -1,7 +1,5 @@
 """Small heatmaps of one image side by side: by class, by method, by layer, and of several classifiers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

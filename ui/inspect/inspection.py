@@ -1,7 +1,5 @@
 """One image under one classifier, on screen: heatmap, scores, warnings, downloads."""
 
-from __future__ import annotations
-
 import io
 import json
 

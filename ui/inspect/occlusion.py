@@ -1,7 +1,5 @@
 """The brush: cover a part of the photograph and see how the scores change."""
 
-from __future__ import annotations
-
 import numpy as np
 import streamlit as st
 

@@ -1,7 +1,5 @@
 """Test a shortcut on one photograph: a marker taken away or put in beside its control, one's own mark painted, and what-ifs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import streamlit as st

@@ -1,7 +1,5 @@
 """What one photograph's experiment has shown: pictures, scores, heatmaps on one scale, and the answer in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

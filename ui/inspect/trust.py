@@ -1,7 +1,5 @@
 """Whether to trust the map on screen: the badge, its reasons, and the measurements behind it on demand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

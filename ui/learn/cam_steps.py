@@ -1,7 +1,5 @@
 """A class activation map step by step, in pictures, formulas and numbers: the same steps for every method of the family."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Three experiments on the Learn page: maps by depth, a scrambled network, and activation maximisation."""
 
-from __future__ import annotations
-
 import numpy as np
 import streamlit as st
 

@@ -3,8 +3,6 @@
 Everything shown is computed from the demo's classifiers and its faulty dataset when the step is opened.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the user has chosen (classifier, dataset, image, …), kept in the address so that a link restores it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Pieces of screen that several pages share."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

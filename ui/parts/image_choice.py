@@ -1,7 +1,5 @@
 """Choosing one image: from the dataset by search, filters and a table of thumbnails, or an upload."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A long run on screen: progress, time left, a way to stop it; found again after a reload."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages, in the order of the menu: one script in `pages/` and one row here each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

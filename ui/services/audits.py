@@ -1,7 +1,5 @@
 """Audits of the workspace's datasets: where they are kept, what they found, and people's verdicts on the markers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Predictions of the workspace: made in the worker, kept by hash, combined and evaluated."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 Caches are keyed by file hashes and parameters, shared by all sessions, and bounded.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from collections import OrderedDict, defaultdict

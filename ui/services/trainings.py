@@ -1,7 +1,5 @@
 """The trainings of the workspace, each a folder beside its network."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

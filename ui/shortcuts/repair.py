@@ -1,7 +1,5 @@
 """What to do about a shortcut: a cleaned copy of the dataset, training weights, or a trap split that penalises it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The Shortcuts page: the experiment over a dataset, its verdicts, what to fix first, and how to repair it."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One marker's verdict on screen, and the evidence for it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A new training: preset, split and settings, what the split means for the test, and a preview of augmentation."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The trainings of the workspace: one with its progress and curves, all compared."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The server's side of the worker: start it, ask it, watch it, and restart it when it has died."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import secrets
@@ -42,7 +40,7 @@ class Task(Generic[R]):
     """One job under way. progress: (done, total). Wait for `result`, or poll `finished`."""
 
     number: int
-    worker: Worker
+    worker: "Worker"
     progress: tuple[int, int] = (0, 0)
     started: float = field(default_factory=time.monotonic)
     _event: threading.Event = field(default_factory=threading.Event)

@@ -3,8 +3,6 @@
 Everything a result depends on is in the fields, so the key it is kept under follows from them.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The networks the worker has open: those used last."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,10 +11,10 @@ if TYPE_CHECKING:
     from models.classifier import Classifier
 
 MAX_OPEN = 3
-_open: OrderedDict[tuple[str, str], Classifier] = OrderedDict()
+_open: "OrderedDict[tuple[str, str], Classifier]" = OrderedDict()
 
 
-def opened(spec: ModelSpec) -> Classifier:
+def opened(spec: ModelSpec) -> "Classifier":
     """The classifier, opened if it is not open yet."""
     from models.classifier import open_classifier
 

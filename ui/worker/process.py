@@ -5,8 +5,6 @@ that a cancelled or quick job is noticed while a batch is computed. Whatever a j
 that job's error; the loop continues.
 """
 
-from __future__ import annotations
-
 import os
 import queue
 import signal

@@ -1,7 +1,5 @@
 """Records that are sent to the worker or come back from it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

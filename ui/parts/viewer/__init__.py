@@ -3,8 +3,6 @@
 Everything it shows is drawn on a canvas or set as text; nothing it is given is interpreted as HTML.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

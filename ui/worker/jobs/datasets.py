@@ -1,7 +1,5 @@
 """Jobs on whole datasets: predictions, audits, and references of what they look like to a network."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from studies.familiarity import Familiarity, Kind
 
 MAX_OPEN = 3
-_references: dict[tuple[Path, int], Reference] = {}
+_references: "dict[tuple[Path, int], Reference]" = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class CheckCard(LongJob["CardCheck"]):
     sample: pd.DataFrame
     groups: tuple[str, ...]
 
-    def run(self) -> Run[CardCheck]:
+    def run(self) -> "Run[CardCheck]":
         from models.check import check_card
 
         return (yield from check_card(opened(self.spec), self.root, self.sample, self.groups))
@@ -108,7 +106,7 @@ class LookFamiliar(QuickJob["Familiarity | None"]):
     picture: Picture
     kept: ClassVar[int] = 128
 
-    def run(self) -> Familiarity | None:
+    def run(self) -> "Familiarity | None":
         from models.ood import read_reference
         from studies.familiarity import look
 
@@ -133,7 +131,7 @@ class JudgeKinds(LongJob["tuple[Reference, list[Kind]]"]):
     others: tuple[Dataset, ...]
     path: Path
 
-    def run(self) -> Run[tuple[Reference, list[Kind]]]:
+    def run(self) -> "Run[tuple[Reference, list[Kind]]]":
         from studies.familiarity import judge_kinds, kept_reference
 
         classifier = opened(self.spec)

@@ -1,7 +1,5 @@
 """Jobs with one network and some images: scores, maps, and measurements of the maps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +107,7 @@ class Examine(LongJob["Evidence"]):
     data: Dataset | None
     image_id: str | None
 
-    def run(self) -> Run[Evidence]:
+    def run(self) -> "Run[Evidence]":
         from explain.trust import examine
         from studies.subjects import masks_over
 
@@ -130,7 +128,7 @@ class CheckSanity(LongJob["Sanity"]):
     about: Mapping[str, str]
     writes: ClassVar[str] = "path"
 
-    def run(self) -> Run[Sanity]:
+    def run(self) -> "Run[Sanity]":
         from explain.sanity import check_sanity, sanity_images, write_sanity
 
         classifier = opened(self.spec)
@@ -150,9 +148,9 @@ class CompareMethods(LongJob["list[MethodScore]"]):
     sample: int
     methods: tuple[str, ...]
     layer: str | None
-    sanity: Mapping[str, Sanity]
+    sanity: "Mapping[str, Sanity]"
 
-    def run(self) -> Run[list[MethodScore]]:
+    def run(self) -> "Run[list[MethodScore]]":
         from explain.comparison import compare_methods
         from studies.subjects import drawn
 
@@ -198,7 +196,7 @@ class MeanMap(LongJob["CentredMean"]):
     image_ids: tuple[str, ...]
     target: int
 
-    def run(self) -> Run[CentredMean]:
+    def run(self) -> "Run[CentredMean]":
         from explain.centred import mean_centred_map
 
         d = self.data
@@ -238,7 +236,7 @@ class CamSteps(QuickJob["Steps"]):
     kept: ClassVar[int] = 16
     waiting: ClassVar[str] = "Explaining…"
 
-    def run(self) -> Steps:
+    def run(self) -> "Steps":
         from explain.cam import cam_steps
 
         classifier = opened(self.spec)
@@ -278,7 +276,7 @@ class DrawIdeal(LongJob["Ideal"]):
     spec: ModelSpec
     target: int
 
-    def run(self) -> Run[Ideal]:
+    def run(self) -> "Run[Ideal]":
         from explain.ideal import activation_maximisation
 
         return (yield from activation_maximisation(opened(self.spec), self.target))

@@ -1,7 +1,5 @@
 """Jobs against shortcuts: copies, weights and trap splits; long, because images may have to be searched for markers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

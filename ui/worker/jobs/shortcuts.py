@@ -1,7 +1,5 @@
 """Jobs of the shortcut lab."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -57,7 +55,7 @@ class TryMarker(QuickJob["Answer | Impossible"]):
     seed: int
     waiting: ClassVar[str] = "Trying…"
 
-    def run(self) -> Answer | Impossible:
+    def run(self) -> "Answer | Impossible":
         from shortcuts.one import ask
 
         return ask(opened(self.spec), self.subject, self.marker, self.target, self.way, self.dose, self.seed)
@@ -90,7 +88,7 @@ class TryPainted(QuickJob["Answer | Impossible"]):
     seed: int
     waiting: ClassVar[str] = "Trying…"
 
-    def run(self) -> Answer | Impossible:
+    def run(self) -> "Answer | Impossible":
         from shortcuts.experiment import painted
         from shortcuts.one import answer
 
@@ -109,7 +107,7 @@ class TryWhatIf(QuickJob["WhatIf"]):
     way: str
     waiting: ClassVar[str] = "Trying…"
 
-    def run(self) -> WhatIf:
+    def run(self) -> "WhatIf":
         from shortcuts.whatif import what_if
 
         return what_if(opened(self.spec), self.outlined, self.changes, self.target, self.way)

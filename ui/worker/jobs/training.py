@@ -1,7 +1,5 @@
 """Augmented images, for the training form."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
