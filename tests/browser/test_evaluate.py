@@ -107,4 +107,4 @@ def test_two_classifiers_are_judged_and_explained_as_one(page: Page, server: Ser
 def test_too_few_images_to_say_what_is_unlike(page: Page, server: Server) -> None:
     opened(page, server, "Unlike+these")
     press(page.get_by_role("button", name="Try it"))
-    expect(page.get_by_text(re.compile("a reference needs 100 of 30"))).to_be_visible()
+    expect(page.get_by_text(re.compile("at least 100 images and 30 lesions are needed"))).to_be_visible()

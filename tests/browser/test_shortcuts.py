@@ -102,7 +102,7 @@ def test_the_learner_finds_out_which_one_cheats(page: Page, tmp_path: Path, smal
     space.register_dataset("tiny", small_dataset)
     with serving(space.root) as one:
         page.goto(f"{one.url}/learn?lesson=Which+one+cheats%3F")
-        expect(page.get_by_text("demo-faulty is not in this workspace", exact=False)).to_be_visible()
+        expect(page.get_by_text("this workspace lacks demo-faulty", exact=False)).to_be_visible()
         space.register_dataset("demo-faulty", small_dataset)
         page.reload()
         expect(page.get_by_text("95 % intervals, by lesion.", exact=False)).to_be_visible()

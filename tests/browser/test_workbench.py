@@ -64,7 +64,7 @@ def test_choosing_another_image_by_search_and_row(page: Page, server: Server, sm
 def test_a_link_to_what_is_not_there_says_so(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/inspect?model=../../etc/passwd&dataset=nothing&image=none")
     expect(page.get_by_text(re.compile("asks for the classifier “../../etc/passwd”"))).to_be_visible()
-    expect(page.get_by_text(re.compile("holds no image “none”"))).to_be_visible()
+    expect(page.get_by_text(re.compile("has no image “none”"))).to_be_visible()
     expect(heatmap(page)).to_be_visible()
 
 

@@ -81,7 +81,7 @@ def test_scores_tell_drawn_markers(drawn: list[tuple[np.ndarray, dict[str, np.nd
 @pytest.mark.parametrize("size", [(150, 200), (480, 640), (1130, 1500), (3000, 4000), (320, 320), (240, 426)])
 def test_size_and_shape_change_little(drawn: list[tuple[np.ndarray, dict[str, np.ndarray]]], size: tuple[int, int]) -> None:
     changed = []
-    for image, _ in drawn[:30]:
+    for image, _ in drawn[: 30 if size[0] < 2000 else 8]:
         other = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC)
         before, after = find_markers(image), find_markers(other)
         assert after.bits.shape == size
