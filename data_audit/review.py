@@ -47,7 +47,7 @@ class Reviewed:
         if self.in_a_row[side] >= CLEAN:
             if self.marker in DETECTED:
                 return f"{CLEAN} in a row were right, so with 95 % confidence fewer than 5 % are wrong"
-            return f"{CLEAN} in a row did not bear it, so with 95 % confidence fewer than 5 % do"
+            return f"{CLEAN} in a row did not show it, so with 95 % confidence fewer than 5 % do"
         if figure.defined and (figure.high - figure.low) / 2 <= NARROW:
             return f"the interval is ± {NARROW:.0%} or narrower"
         return ""
@@ -126,6 +126,8 @@ def _overall(n: Mapping[str, int], precision: Figure, missed: Figure) -> Figure:
     """Share of all images that bear the marker: both sides weighted by their size; interval by MOVER (Zou & Donner 2008)."""
     sides = [(n["flagged"], precision), (n["not flagged"], missed)]
     used = [(count, figure) for count, figure in sides if count]
+    if len(used) == 1 and not used[0][1].defined:
+        return used[0][1]
     if not used or not all(figure.defined for _, figure in used):
         return undefined("both the flagged and the others must be looked at")
     total = sum(count for count, _ in used)

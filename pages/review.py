@@ -7,7 +7,7 @@ from ui.parts import choice, navigation
 from ui.parts.components import need, page_title
 from ui.services import audits, services
 
-page_title("Review the markers", "Is what the detectors found really there? Your word counts, and tells how often they err here.")
+page_title("Review the markers", "Is what the detectors found really there? Your answers count, and show how often they err here.")
 data = services.dataset(need(choice.dataset(), "dataset"))
 images = audits.images(data)
 if images is None:

@@ -67,7 +67,7 @@ def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem
                 present[marker][k] = True
             if unknown := unknown_bits(bits):
                 strange[str(image_id)] = unknown
-    summary = f"{len(broken)} marker masks cannot be read; these images count as bearing none."
+    summary = f"{len(broken)} marker masks cannot be read; these images count as showing none."
     problems = [Problem("unreadable marker masks", summary, tuple(broken))] if broken else []
     if strange:
         numbers = ", ".join(map(str, sorted({b for unknown in strange.values() for b in unknown})))
@@ -145,7 +145,7 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
             Finding(
                 f"{marker_name(m.marker)} in the pictures",
                 "note",
-                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) bear {borne}, {SOURCES[m.source]}.{errs}",
+                f"{int(seen.sum()):,} of {asked:,} images ({seen.sum() / asked:.1%}) show {borne}, {SOURCES[m.source]}.{errs}",
                 tuple(ids[order][seen[order]]),
                 MarkerShare(m.marker, m.source, float(seen.sum() / asked)),
                 "Evaluate with and without it." + (" Confirm the flags by eye before a figure rests on them." if errs else ""),
@@ -157,7 +157,7 @@ def marker_findings(markers: Sequence[Present], dataset: Dataset) -> list[Findin
             Finding(
                 "markers not looked for",
                 "note",
-                f"Not looked for: {', '.join(unseen)} ({NO_DETECTOR}). Which images bear them is not known.",
+                f"Not looked for: {', '.join(unseen)} ({NO_DETECTOR}). Which images show them is not known.",
                 remedy="Bring marker masks or a column of yes and no, or judge images on the Review page, and audit again.",
             )
         )

@@ -52,13 +52,13 @@ def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path 
         seen = yield from see_dataset(data, folder / SCAN, folder / MASKS, Verdicts(verdicts) if verdicts else None)
         values = {m.marker: m.values for m in seen.markers}
         if unseen := [marker_name(m) for m in markers if m not in values]:
-            what = f"does not say which images bear {' and '.join(unseen)} ({NO_DETECTOR})."
+            what = f"does not say which images show {' and '.join(unseen)} ({NO_DETECTOR})."
             raise DatasetError(what, data.name, "Bring marker masks or a column of yes and no, or judge images on the Review page.")
         found = [values[m] for m in markers]
     borne = Bearing(tuple(markers), np.stack(found, axis=1))
     if not np.nansum(borne.values):
         names = " or ".join(marker_name(m) for m in markers)
-        raise DatasetError(f"has no image that bears {names}.", data.name, "Audit it to see what is there.")
+        raise DatasetError(f"has no image that shows {names}.", data.name, "Audit it to see what is there.")
     return borne
 
 

@@ -87,7 +87,7 @@ def test_peoples_word_counts_where_there_is_nothing_else(dataset: Dataset, scann
     assert (one.source, one.name, one.reviewed) == ("hand", f"{marker} (by hand)", 3)
     assert one.values[[0, 1, 3]].tolist() == [1, 0, 1] and np.isnan(one.values[2]) and np.isnan(one.values[4:]).all()
     (finding,) = [f for f in marker_findings([one], data) if f.kind == f"{marker_name(marker)} in the pictures"]
-    assert finding.summary.startswith(f"2 of 3 images (66.7%) bear {MARKERS[marker].borne}, by the word of people")
+    assert finding.summary.startswith(f"2 of 3 images (66.7%) show {MARKERS[marker].borne}, by the word of people")
 
 
 def test_an_audit_says_that_nobody_looked_and_claims_no_score(dataset: Dataset, tmp_path: Path, marker: str) -> None:
@@ -111,7 +111,7 @@ def test_review_draws_from_all_pictures_and_says_what_that_is_worth(tmp_path: Pa
     found = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(20)], "present": [1.0] * 5 + [0.0] * 15}))
     assert (found.flagged, found.others, found.share.value) == (0, 90, 0.25) and not found.precision.defined
     clean = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(CLEAN)], "present": [0.0] * CLEAN}))
-    assert clean.enough("not flagged").startswith(f"{CLEAN} in a row did not bear it")
+    assert clean.enough("not flagged").startswith(f"{CLEAN} in a row did not show it")
 
 
 def test_the_lab_puts_in_none_where_a_column_says_one_is_there(dataset: Dataset, honest: Path, marker: str) -> None:

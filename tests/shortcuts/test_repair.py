@@ -230,7 +230,7 @@ def test_the_commands(workspace: Workspace, tmp_path: Path) -> None:
         (["clean", "tiny", "--marker", "moustache"], "is no marker"),
         (["clean", "tiny", "--marker", "ink", "--how", "burn"], "unknown way of cleaning 'burn'"),
         (["clean", "tiny", "--marker", "ink", "--how", "leave"], "repairs nothing"),
-        (["weights", "tiny", "--marker", "black_frame"], "has no image that bears"),
+        (["weights", "tiny", "--marker", "black_frame"], "has no image that shows"),
         (["trap", "tiny", "--marker", "ink", "--class", "zit"], "unknown diagnosis 'zit'"),
         (["trap", "tiny", "--marker", "ink", "--audit", "nowhere"], "is not a folder"),
     ],

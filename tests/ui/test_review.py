@@ -36,9 +36,10 @@ def test_no_detector_is_said_and_an_answer_is_kept(audited: Workspace, monkeypat
     assert not app.exception and f"**{MARKERS[marker].question}**" in [m.value for m in app.markdown]
     said = " ".join(c.value for c in app.caption)
     assert NO_DETECTOR in said and "score of the detector" not in said and not app.toggle
+    assert "– (none was looked at yet) of all images show it" in [m.value for m in app.markdown]
     app.button(key="answer-Y").click().run()
     assert not app.exception and Verdicts(audited.verdicts).of(marker)["present"].tolist() == [1.0]
-    assert any("of all images bear it" in m.value and "100.0%" in m.value for m in app.markdown)
+    assert any("of all images show it" in m.value and "100.0%" in m.value for m in app.markdown)
     assert not any("precision" in m.value or "missed" in m.value for m in app.markdown)
 
 

@@ -113,8 +113,8 @@ def _figures(r: Reviewed, side: Side) -> None:
     looked_for = r.marker in DETECTED
     row = f"{r.in_a_row[side]:,} {'right' if looked_for else 'without it'} in a row"
     st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {row}")
-    flags = (("of the flagged bear it (precision)", r.precision), ("of the others bear it (missed)", r.missed))
-    rows = (*(flags if looked_for else ()), ("of all images bear it", r.share))
+    flags = (("of the flagged show it (precision)", r.precision), ("of the others show it (missed)", r.missed))
+    rows = (*(flags if looked_for else ()), ("of all images show it", r.share))
     for label, figure in rows:
         st.markdown(f"{_percent(figure)} {label}")
     st.caption(
