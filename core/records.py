@@ -65,7 +65,7 @@ def read_record(path: Path, kind: type[R], what: str, todo: str) -> R:
     try:
         found: R = parse(kind, json.loads(path.read_bytes()))
         return found
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise RecordError(f"cannot be read as {what} ({reason}).", str(path), todo) from error
 

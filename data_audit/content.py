@@ -19,7 +19,7 @@ LIMITS: tuple[tuple[str, str, float, str, str], ...] = (
     ("brightness", "below", 12, "dark photographs", "Check the exposure; a network may learn the lighting instead of the lesion."),
     ("overexposed", "above", 0.2, "overexposed photographs", "Exclude them if the lesion itself is overexposed."),
     ("contrast", "below", 3, "photographs without contrast", "Review them: they may show nothing."),
-    ("unlike_skin", "above", 0.85, "photographs that may be no dermoscopy", "Review them; exclude those that show no skin."),
+    ("unlike_skin", "above", 0.85, "images that may not be dermoscopic", "Review them; exclude those that show no skin."),
     ("border_share", "above", 0.02, "black borders", "Crop them; the share to crop is in images.parquet (border_top …)."),
 )
 MIN_SIDE = 100  # pixels

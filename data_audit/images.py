@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from core.atomic import whole
 from core.errors import DatasetError
 from core.markers import DETECTED
+from data_audit.quality import QUALITY
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
 from datasets.dataset import Dataset
@@ -30,9 +31,9 @@ def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
         raise DatasetError("holds no images.parquet.", str(folder), "Name the folder an audit was written to.")
     try:
         frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DatasetError("cannot be read as a table.", str(path), "Audit the dataset again.") from error
-    missing = [c for c in ("image_id", "skin_tone", *(f"{m}_flag" for m in DETECTED)) if c not in frame]
+    missing = [c for c in ("image_id", "skin_tone", *QUALITY, *(f"{m}_flag" for m in DETECTED)) if c not in frame]
     if missing:
         raise DatasetError(f"has no column {missing[0]!r}.", str(path), "Audit the dataset again.")
     if list(frame["image_id"]) != list(dataset.table["image_id"]):

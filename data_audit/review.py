@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.errors import RecordError
 from core.markers import DETECTED
 from evaluation.intervals import Figure, undefined, wilson
 
@@ -70,6 +71,8 @@ class Verdicts:
             )
             with connection:
                 yield connection
+        except sqlite3.DatabaseError as error:
+            raise RecordError(f"cannot be read as verdicts ({error}).", str(self.path), "Move it elsewhere, or restore a copy.") from error
         finally:
             connection.close()
 

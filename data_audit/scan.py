@@ -195,8 +195,9 @@ def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 def _read(kept: Path) -> dict[str, dict[str, Any]]:
     if not kept.exists():
         return {}
-    table = pq.read_table(kept)
-    about = json.loads((table.schema.metadata or {}).get(b"lesionlens", b"{}"))
-    if about.get("scan") != _version():
+    try:
+        table = pq.read_table(kept)
+        about = json.loads((table.schema.metadata or {}).get(b"lesionlens", b"{}"))
+    except (OSError, ValueError, pa.ArrowException):  # torn: everything is measured again
         return {}
-    return {row["image_id"]: row for row in table.to_pylist()}
+    return {row["image_id"]: row for row in table.to_pylist()} if about.get("scan") == _version() else {}

@@ -30,7 +30,7 @@ AGREEMENT: dict[tuple[bool, bool], str] = {
     (True, True): "attention and effect agree: the heat lies on it and it moves the scores",
     (False, True): "it moves the scores although the heat does not lie on it: heatmaps alone would have missed it",
     (True, False): "the heat lies on it, but changing it is not seen to move the scores: a heatmap alone would have accused it",
-    (False, False): "neither does the heat lie on it nor is it seen to move the scores",
+    (False, False): "the heat does not lie on it, and it is not seen to move the scores",
 }
 
 

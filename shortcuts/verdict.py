@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.markers import EVERYWHERE, NO_DETECTOR, UNDETECTED
+from core.wording import count
 from evaluation.multiple import holm
 from shortcuts.effects import Effect, Flips, effects_of
 from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
@@ -149,5 +150,7 @@ def _notes(tried: pd.DataFrame, flips: Sequence[Flips]) -> tuple[str, ...]:
             notes.append(f"no {direction}: {why}")
         elif (rows["reason"] != "").any():
             n = int((rows["reason"] != "").sum())
-            notes.append(f"{direction} could not be tried on {n:,} images: {rows['reason'][rows['reason'] != ''].value_counts().index[0]}")
+            notes.append(
+                f"{direction} could not be tried on {count(n, 'image')}: {rows['reason'][rows['reason'] != ''].value_counts().index[0]}"
+            )
     return tuple(notes)

@@ -82,7 +82,8 @@ def label_columns(table: pd.DataFrame) -> dict[str, str]:
     found = {}
     for marker, row in MARKERS.items():
         column = next((names[s] for s in row.columns if s in names), None)
-        if column is not None and set(_lower(table[column][~missing(table[column])])) <= _YES | _NO:
+        values = set() if column is None else set(_lower(table[column][~missing(table[column])]))
+        if column is not None and values and values <= _YES | _NO:  # a column without values is no source
             found[marker] = column
     return found
 
@@ -173,7 +174,7 @@ def _errs(marker: str) -> str:
         return "It learned from drawings alone: how often it errs on photographs is not known."
     right, n = facts["figures"], sum(facts["images"].values())
     return (
-        f"Taught on one half of {n:,} photographs labelled by hand (ISIC 2017) and tried on the other, it found "
+        f"Trained on one half of {n:,} photographs labelled by hand (ISIC 2017) and evaluated on the other, it found "
         f"{right['sensitivity']:.0%} of those with it and was wrong on {1 - right['specificity']:.0%} of those without; elsewhere it "
         "may err more."
     )

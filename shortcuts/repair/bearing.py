@@ -42,15 +42,17 @@ def bearing(data: Dataset, markers: Sequence[str], folder: Path, verdicts: Path 
         raise DatasetError(f"{', '.join(unknown) or 'nothing'} is no marker.", todo=f"Choose: {', '.join(MARKERS)}.")
     columns = label_columns(data.table)
     masked = known_markers(data)[0]
-    if data.marker_masks and all(m in masked or m in DETECTED for m in markers):
-        found = [masked.get(m, np.zeros(len(data), bool)).astype(float) for m in markers]
-    elif set(markers) <= set(columns) and not places:
-        found = [yes_or_no(data.table[columns[m]]) for m in markers]
+    known = {
+        m: masked.get(m, np.zeros(len(data), bool)).astype(float) for m in markers if m in masked or (data.marker_masks and m in DETECTED)
+    }
+    known |= {m: yes_or_no(data.table[columns[m]]) for m in markers if m in columns and m not in known and not places}
+    if set(markers) <= set(known):
+        found = [known[m] for m in markers]
     else:
         from data_audit.review import Verdicts
 
         seen = yield from see_dataset(data, folder / SCAN, folder / MASKS, Verdicts(verdicts) if verdicts else None)
-        values = {m.marker: m.values for m in seen.markers}
+        values = {m.marker: m.values for m in seen.markers}  # each by its best source, as the audit has it
         if unseen := [marker_name(m) for m in markers if m not in values]:
             what = f"does not say which images show {' and '.join(unseen)} ({NO_DETECTOR})."
             raise DatasetError(what, data.name, "Bring marker masks or a column of yes and no, or judge images on the Review page.")

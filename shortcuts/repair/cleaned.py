@@ -134,9 +134,7 @@ def balanced(labels: pd.Series, bears: np.ndarray, seed: int = 0) -> np.ndarray:
         kept = [np.nanmin(np.stack([of[:, 0] / r, of[:, 1] / (1 - r)]), axis=0) for r in shares]  # 0/0 sets no limit
     usable = [k for k, counts in enumerate(kept) if (counts >= 1).all()]
     if not usable:
-        raise DatasetError(
-            "cannot be balanced: a diagnosis always comes with the marker and another never.", todo="Fill or crop instead."
-        )
+        raise DatasetError("cannot be balanced: a diagnosis always comes with the marker and another never.", todo="Fill or crop instead.")
     best = max(usable, key=lambda k: kept[k].sum())
     keep, rng = np.zeros(len(labels), bool), np.random.default_rng(seed)
     for kind, n in zip(kinds, kept[best], strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.errors import RecordError
 from data_audit.review import CLEAN, Verdicts, drawn_order, next_row, reviewed
 from evaluation.intervals import wilson
 
@@ -99,3 +100,9 @@ def test_a_killed_writer_leaves_whole_verdicts(verdicts: Verdicts) -> None:
     assert len(kept) >= told and (kept["present"] == 1).all()
     verdicts.give("after", "ink", False)
     assert len(verdicts.of("ink")) == len(kept) + 1
+
+
+def test_a_file_that_is_no_database_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "review.sqlite").write_bytes(b"no database, whatever its name says" * 40)
+    with pytest.raises(RecordError, match="cannot be read as verdicts"):
+        Verdicts(tmp_path / "review.sqlite").of("ink")

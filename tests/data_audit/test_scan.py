@@ -65,6 +65,13 @@ def test_a_stopped_run_keeps_what_was_measured(dataset: Dataset, tmp_path: Path)
     assert next(again)[0] >= 16
 
 
+def test_a_torn_file_of_measurements_is_measured_again(dataset: Dataset, tmp_path: Path) -> None:
+    kept = tmp_path / "scan.parquet"
+    whole = finish(scan_dataset(dataset, kept, tmp_path / "masks")).frame
+    kept.write_bytes(kept.read_bytes()[:-40])
+    pd.testing.assert_frame_equal(finish(scan_dataset(dataset, kept, tmp_path / "masks")).frame, whole)
+
+
 def test_broken_files_are_findings_and_the_rest_goes_on(dataset: Dataset, tmp_path: Path) -> None:
     paths = [dataset.path(i) for i in dataset.table["image_id"]]
     paths[0].write_bytes(b"")

@@ -78,6 +78,12 @@ def test_a_column_counts_whatever_it_is_called(dataset: Dataset, scanned: pd.Dat
     assert one.name in dataset_groupings(beside)
 
 
+def test_a_column_without_values_is_no_source(dataset: Dataset, scanned: pd.DataFrame, marker: str) -> None:
+    data = bare(dataset, **{marker: [""] * len(dataset), "ink": [""] * len(dataset)})
+    found = present_markers(data, {}, scanned)
+    assert not of(found, marker) and of(found, "ink")[0].source == "detector"
+
+
 def test_peoples_word_counts_where_there_is_nothing_else(dataset: Dataset, scanned: pd.DataFrame, tmp_path: Path, marker: str) -> None:
     verdicts = Verdicts(tmp_path / "review.sqlite")
     for k, said in enumerate((True, False, None, True)):

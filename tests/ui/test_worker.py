@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import Cancelled, CardError, WorkerError
+from core.errors import Cancelled, CardError, LesionLensError, WorkerError
 from core.runs import Run
 from imaging.picture import Picture
 from models.card import card_path, read_card
@@ -92,6 +92,31 @@ class ReturnUnreadable(QuickJob[object]):
 
     def run(self) -> object:
         return Unreadable()
+
+
+class Wordless(Exception):
+    """An error that cannot even be put into words."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@dataclass(frozen=True, eq=False)
+class RaiseUnsayable(QuickJob[None]):
+    """Fails with an error that cannot be reported, or not be sent."""
+
+    sent: bool
+
+    def run(self) -> None:
+        raise LesionLensError("on purpose", lambda: "") if self.sent else Wordless  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class TellNonsense(LongJob[None]):
+    """Its progress is no pair of numbers."""
+
+    def run(self) -> Run[None]:
+        yield Unreadable(), 2  # type: ignore[misc]
 
 
 class Unreadable:
@@ -197,6 +222,11 @@ def test_what_cannot_be_sent_or_read_fails_alone(worker: Worker) -> None:
         worker.ask(Carry(threading.Lock()))
     with pytest.raises(WorkerError, match="ValueError"):
         worker.ask(Carry(Unreadable()))
+    for sent in (True, False):
+        with pytest.raises(WorkerError, match="cannot be reported"):
+            worker.ask(RaiseUnsayable(sent))
+    with pytest.raises(WorkerError, match="TypeError"):
+        worker.submit(TellNonsense()).result(60)
     assert beside.result(60) == 200 and worker.pid == before
 
 

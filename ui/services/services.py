@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ import streamlit as st
 
 from core.atomic import write_bytes
 from core.digest import digest
-from core.errors import WorkspaceError
+from core.errors import LesionLensError, WorkspaceError
 from core.version import __version__
 from datasets.dataset import Dataset
 from evaluation.evaluate import How
@@ -42,6 +42,7 @@ from workspace import Workspace
 R = TypeVar("R")
 THUMBNAIL = 128
 ANSWERS = threading.Lock()  # held while the kept answers are looked up or changed
+_starting = threading.Lock()
 MAX_ENDED = 64  # finished runs whose results stay in memory
 
 
@@ -101,7 +102,7 @@ def _opened(name: str, sha256: str, card_stamp: int, _facts: FileFacts) -> OpenM
 def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
     """The card that can be guessed from the network; kept, so that a file is tried once and not at every start."""
     kept = workspace().root / "trials" / f"{facts.sha256}.json"
-    if kept.exists():
+    with suppress(OSError, ValueError, LesionLensError):  # none yet, or a torn one: it is tried again
         return make_card(json.loads(kept.read_text()))
     card = try_model(facts.path, trusted)
     write_bytes(kept, json.dumps(card.model_dump(mode="json")).encode())
@@ -190,14 +191,15 @@ def forget_task(job: LongJob[R]) -> None:
 
 def start(job: LongJob[R]) -> Task[R]:
     """Start a long job, or join the run that is under way; its result stays for a while."""
-    running = task(job)
-    if running is not None and not running.finished:
-        return running
-    ended = [k for k, t in _tasks().items() if t.finished]
-    for old in ended[: max(0, len(ended) - MAX_ENDED)]:
-        del _tasks()[old]
-    _tasks()[job.slot] = begun = worker().submit(job)
-    return begun
+    with _starting:  # two sessions may press the same button at once
+        running = task(job)
+        if running is not None and not running.finished:
+            return running
+        ended = [k for k, t in _tasks().items() if t.finished]
+        for old in ended[: max(0, len(ended) - MAX_ENDED)]:
+            del _tasks()[old]
+        _tasks()[job.slot] = begun = worker().submit(job)
+        return begun
 
 
 def sanity(opened: OpenModel, method: str, place: str) -> Sanity | None:

@@ -64,7 +64,8 @@ class Loop:
                 return
             run = self._runs.pop(number)
             try:
-                self._send(PROGRESS, number, next(run))
+                done, total = next(run)
+                self._send(PROGRESS, number, (int(done), int(total)))
                 self._runs[number] = run  # behind the others
             except StopIteration as end:
                 self._done(number, end.value)
@@ -78,7 +79,13 @@ class Loop:
         self._connection.send((kind, number, content))
 
     def _fail(self, number: int, error: BaseException) -> None:
-        self._send(FAILED, number, bytes(ForkingPickler.dumps(portable(error))))
+        try:
+            content = bytes(ForkingPickler.dumps(portable(error)))
+            ForkingPickler.loads(content)
+        except BaseException:  # an error that cannot be put into words, or not be sent
+            what = f"The computation failed ({type(error).__name__}, which cannot be reported)."
+            content = bytes(ForkingPickler.dumps(WorkerError(what, todo="Try another image or network.")))
+        self._send(FAILED, number, content)
 
 
 def main(address: str) -> None:
