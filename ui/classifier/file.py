@@ -38,7 +38,7 @@ def add_model() -> None:
 def file_facts(opened: services.OpenModel) -> None:
     """Format, version, size, hash."""
     facts = opened.facts
-    one, two, three, four = st.columns(4)
+    one, two, three, four = st.columns([5, 5, 5, 3])
     one.metric("Format", {"keras": ".keras", "hdf5": "HDF5", "savedmodel": "SavedModel"}[facts.format], border=True)
     two.metric("Written by Keras", facts.keras_version or "unknown", border=True)
     three.metric("Size", f"{facts.n_bytes / 1e6:.1f} MB", border=True)

@@ -42,7 +42,7 @@ from workspace import Workspace
 R = TypeVar("R")
 THUMBNAIL = 128
 ANSWERS = threading.Lock()  # held while the kept answers are looked up or changed
-_starting = threading.Lock()
+STARTING = threading.Lock()  # held while a run is looked for or started
 MAX_ENDED = 64  # finished runs whose results stay in memory
 
 
@@ -191,7 +191,7 @@ def forget_task(job: LongJob[R]) -> None:
 
 def start(job: LongJob[R]) -> Task[R]:
     """Start a long job, or join the run that is under way; its result stays for a while."""
-    with _starting:  # two sessions may press the same button at once
+    with STARTING:  # two users may press the same button at once
         running = task(job)
         if running is not None and not running.finished:
             return running
