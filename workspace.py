@@ -104,6 +104,10 @@ class Workspace:
         self.register_dataset(name, path)
         return opened
 
+    def datasets_at(self, path: Path) -> list[str]:
+        """Names under which a folder or table is in the workspace."""
+        return [name for name in self.dataset_names() if self.dataset_path(name).resolve() == path.resolve()]
+
     def register_dataset(self, name: str, path: Path, split: Path | None = None) -> None:
         """Register a dataset elsewhere on this machine under a name. split: a table that replaces the splits of its images."""
         _check_name(name)

@@ -57,15 +57,15 @@ def show(
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {count(len(classifier.layers), 'layer')}.")
     fields = used.model_dump(mode="json", exclude={"guessed", "training"})
-    rows = [[k, _shown(v), "guess" if k in used.guessed else ""] for k, v in fields.items()]
-    results.print(table("Model card", ["field", "value", ""], rows))
+    rows = [[k, _shown(v), "guess" if k in used.guessed else "card"] for k, v in fields.items()]
+    results.print(table("Model card", ["field", "value", "from"], rows))
     if used.training is not None:
         results.print(f"Training: {training_in_words(used.training)}", markup=False)
     if used.guessed:
         results.print(f"Guesses are not facts: correct them in {card_path(facts.path).name}, or test them with `model check`.")
     if layer:
         rows = [[x.path, x.kind, f"{x.height} × {x.width}", x.channels, "default" if x == layer else ""] for x in layers]
-        results.print(table("Layers that can be explained", ["layer", "kind", "resolution", "maps", ""], rows))
+        results.print(table("Layers that can be explained", ["layer", "kind", "resolution", "maps", "use"], rows))
         coarse = " Coarser than 5 × 5: its maps show little more than left or right." if layer.coarse else ""
         results.print(f"Default: {method} at {layer.path}. {reason}{coarse}")
     else:

@@ -21,6 +21,7 @@ MAX_LEVELS = 40  # more values identify things instead of grouping them
 MIN_LESIONS = 10  # required on either side
 STRATA = ("sex", "site", "confirmation", "source")  # and age in bands
 AGE_BANDS = (0, 30, 50, 70, 130)  # years
+DIAGNOSIS_WORDS = {"benign", "class", "diagnosis", "dx", "label", "malignancy", "malignant", "melanoma", "target"}  # in a column's name
 NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis", "split")
 
 
@@ -28,7 +29,8 @@ NOT_ASKED = ("image_id", "lesion_id", "patient_id", "file", "label", "diagnosis"
 class Association:
     """One test. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of means, with its 95 %
     interval over lesions; q: p after Benjamini–Hochberg; rates: share malignant (or mean) with and without; reversed_in: the column
-    within whose values it is reversed; rows: row numbers of the images with it."""
+    within whose values it is reversed; rows: row numbers of the images with it; perfect: the column separates malignant from benign without
+    exception; restated: and its name or values say that it is the diagnosis in other words."""
 
     column: str
     target: str
@@ -41,6 +43,8 @@ class Association:
     rates: tuple[Figure, Figure] | None = None
     reversed_in: str = ""
     rows: tuple[int, ...] = ()
+    perfect: bool = False
+    restated: bool = False
 
     @property
     def written(self) -> Associated:
@@ -195,7 +199,15 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray, f
     shown = name if plain else f"{name}: {levels[-1]}"
     rows = tuple(int(k) for k in values.index[exposed])
     lesions, reversed_in = len(np.unique(groups)), _reversed_in(frame, name, exposed, event)
-    return Association(shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1]), reversed_in, rows)
+    perfect = len(set(zip(exposed.tolist(), event.tolist(), strict=True))) == 2  # both sides are there
+    of = shown, "malignant", "odds ratio", figure, p, np.nan, lesions, len(values), (rates[0], rates[1])
+    return Association(*of, reversed_in, rows, perfect, perfect and _states_diagnosis(name, levels))
+
+
+def _states_diagnosis(name: str, levels: Sequence[object]) -> bool:
+    """Whether a column of two values is a diagnosis by its name, or by values that stand for a malignant and a benign one."""
+    sides = {diagnoses.malignancy(diagnoses.code_or_name(str(level))) for level in levels}
+    return sides == {"malignant", "benign"} or bool(DIAGNOSIS_WORDS & set(name.lower().replace("_", " ").split()))
 
 
 def _reversed_in(frame: pd.DataFrame, name: str, exposed: np.ndarray, event: np.ndarray) -> str:
@@ -235,17 +247,24 @@ def association_findings(found: Sequence[Association], image_ids: Sequence[str])
 
 
 def _finding(a: Association, image_ids: tuple[str, ...]) -> Finding:
+    column = a.column.replace("_", " ")
+    evidence = GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q)
+    if a.restated:
+        summary = f"{column} separates malignant from benign without exception in {count(a.images, 'image')}."
+        return Finding(
+            "the diagnosis in another column", "note", summary, (), evidence, "Do not give it to a classifier: it is the answer."
+        )
     expected, beyond = a.column.split(":")[0] in EXPECTED, max(a.strength.low, 1 / a.strength.high)
     severity: Severity = "note" if expected or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
     rates = f" Malignant: {a.rates[0]:.1%} of the images with it, {a.rates[1]:.1%} of those without." if a.rates else ""
+    perfect = " It separates them without exception, unless it is the diagnosis in other words." if a.perfect else ""
     paradox = f" Within the values of {a.reversed_in} the association is reversed." if a.reversed_in else ""
     return Finding(
-        "goes with the diagnosis",
+        "associated with the diagnosis",
         severity,
-        f"{a.column.replace('_', ' ')} is associated with malignancy: odds ratio {a.strength:.2f}, "
-        f"{count(a.lesions, 'lesion')}.{rates}{paradox}",
+        f"{column} is associated with malignancy: odds ratio {a.strength:.2f}, {count(a.lesions, 'lesion')}.{rates}{perfect}{paradox}",
         image_ids,
-        GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q),
+        evidence,
         "It may be a real risk factor: state whether the classifier is given it, and evaluate by it."
         if expected
         else "Remove these images, balance them over the diagnoses, or test whether the classifier uses it.",

@@ -138,7 +138,10 @@ def read_bits(path: Path) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if header.kind != "PNG" or pixels is None or pixels.dtype not in (np.uint8, np.uint16):
             raise ImageError("is not a PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
-    return (pixels if pixels.ndim == 2 else pixels[..., min(2, pixels.shape[2] - 1)]).astype(np.uint16)
+        bits = pixels if pixels.ndim == 2 else pixels[..., min(2, pixels.shape[2] - 1)]
+        if (white := bits == np.iinfo(bits.dtype).max).any() and (white | (bits == 0)).all():
+            raise ImageError("is black and white: it marks a place, but not as which marker.", todo="Write the marker's bit into it.")
+    return bits.astype(np.uint16)
 
 
 @contextmanager

@@ -138,6 +138,8 @@ def read_rename(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    if not path.is_file():
+        raise PredictionsError("does not exist, or is no file.", str(path), "Check the path.")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PredictionsError(f"is over {MAX_BYTES // 2**30} GB.", path.name)

@@ -30,7 +30,9 @@ def effects_chart(effects: Sequence[Effect]) -> tuple[alt.LayerChart, str] | Non
     ]
     if not rows:
         return None
-    return forest(rows, "P with − without, minus control", 0.0), ", ".join(f"{r['name']} {r['value']:+.2f}" for r in rows)
+    return forest(rows, "Change of the probability by the marker, less its control's", 0.0), ", ".join(
+        f"{r['name']} {r['value']:+.2f}" for r in rows
+    )
 
 
 def dose_chart(doses: Sequence[Dosed]) -> tuple[alt.LayerChart, str]:

@@ -9,7 +9,7 @@ Drawn = tuple[np.ndarray, np.ndarray]  # image float32 (H, W, 3) 0–255, mask b
 
 @dataclass(frozen=True)
 class Dose:
-    """What is put in. kind, colour: of the marker's own, None draws one at random; size: 1 is usual, of what stands in `INSERTED`;
+    """What is inserted. kind, colour: of the marker's own, None draws one at random; size: 1 is usual, of what stands in `INSERTED`;
     strength: 0…1, how much of the skin it covers; at: (x, y) as shares of width and height, None for where it usually lies."""
 
     marker: str

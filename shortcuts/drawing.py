@@ -30,7 +30,7 @@ HAIRS = {"dark": (42, 30, 24), "brown": (78, 54, 34), "fair": (150, 120, 80)}
 
 @dataclass(frozen=True)
 class Drawing:
-    """How one marker is put in. draw: image, place (x, y) in pixels, length in pixels, dose with kind and colour settled, rng;
+    """How one marker is inserted. draw: image, place (x, y) in pixels, length in pixels, dose with kind and colour settled, rng;
     size: usual half length, a share of the shorter side, and of what lies around the lesion its usual distance from it; kinds, colours: to
     choose from; usual: so many colours, the first, are common enough to be drawn when none is asked for; shape: half width and height in
     lengths."""

@@ -48,7 +48,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Trial:
-    """A marker taken away or put in, and its control. changed, control: uint8 RGB (H, W, 3); mask, place: bool (H, W), where the marker is
+    """A marker removed or inserted, and its control. changed, control: uint8 RGB (H, W, 3); mask, place: bool (H, W), where the marker is
     or was, and where the control is. on_lesion: share of the marker that lies on the lesion; again: a second control, drawn as the first
     was, by which the lab's false alarms are counted."""
 
@@ -116,7 +116,7 @@ def insertion(subject: Subject, dose: Dose, rng: np.random.Generator, again: boo
 def painted(
     subject: Subject, mask: np.ndarray, colour: tuple[int, int, int], strength: float, rng: np.random.Generator
 ) -> Trial | Impossible:
-    """What somebody painted, put in; the control is an insertion's. mask: bool (H, W); colour: RGB; strength: 0…1."""
+    """What somebody painted, inserted; the control is an insertion's. mask: bool (H, W); colour: RGB; strength: 0…1."""
     cover = strength * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.6)[..., None]
     image = np.clip(subject.image * (1 - cover) + np.array(colour, np.float32) * cover, 0, 255).round().astype(np.uint8)
     return _inserted(subject, PAINTED, (image, mask), None, rng, False)
@@ -146,7 +146,7 @@ def trials(
     doses: Mapping[str, Dose] | None = None,
     again: bool = False,
 ) -> list[Trial | Impossible]:
-    """Every wanted marker taken away where it is there, put in where it is not."""
+    """Every wanted marker removed where it is there, inserted where it is not."""
     found: list[Trial | Impossible] = []
     for marker in wanted:
         if marker in subject.markers:

@@ -1,4 +1,4 @@
-"""What takes the place of a marker that is taken away: skin, as far as the picture itself knows it."""
+"""What takes the place of a marker that is removed: skin, as far as the picture itself knows it."""
 
 from collections.abc import Callable
 

@@ -42,7 +42,7 @@ def ask(
     dose: Dose | None = None,
     seed: int = 0,
 ) -> Answer | Impossible:
-    """Take the marker away where it is there, put it in where it is not (or where a dose says so); all in one batch.
+    """Remove the marker where it is there, insert it where it is not (or where a dose says so); all in one batch.
 
     target: index of the class, None for the decision.
     """
@@ -87,7 +87,7 @@ def in_words(answer: Answer, name: str) -> str:
     borne = "a painted mark" if key == PAINTED else MARKERS[key].borne
     did, changed = {
         "removal": (f"Removing the {marker_name(key)}", "changing as much skin elsewhere"),
-        "insertion": (f"Putting in {borne}", "a scrambled change as strong"),
+        "insertion": (f"Inserting {borne}", "a scrambled change as strong"),
     }[answer.trial.direction]
     before, after = f"{p[0]:.2f}", f"{p[1]:.2f}"
     moved = f"{'lowers' if by_marker < 0 else 'raises'} P({name}) from {before} to {after}"

@@ -13,6 +13,8 @@ from evaluation.multiple import holm
 from shortcuts.effects import Effect, Flips, effects_of
 from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
 
+NEVER_TRIED = {"removal": "none of the tested images shows it", "insertion": "every tested image shows it, or it cannot be drawn"}
+
 Verdict = Literal["used", "not seen to matter", "can't tell"]
 
 
@@ -129,12 +131,12 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
 
 
 def _words(e: Effect, flips: dict[str, Flips]) -> str:
-    did = {"removal": "taking it away", "insertion": "putting it in"}[e.direction]
+    did = {"removal": "removing it", "insertion": "inserting it"}[e.direction]
     sign = -1 if e.direction == "removal" else 1
     f = flips[e.direction]
     return (
-        f"{did} moves P({e.target}) by {sign * e.change.value:+.2f}, its control by {sign * e.control.value:+.2f} (excess of the marker "
-        f"being there {e.excess.value:+.2f} [{e.excess.low:+.2f}, {e.excess.high:+.2f}], {e.images:,} images of {e.lesions:,} lesions) and "
+        f"{did} moves P({e.target}) by {sign * e.change.value:+.2f}, its control by {sign * e.control.value:+.2f} (its presence, less the "
+        f"control's: {e.excess.value:+.2f} [{e.excess.low:+.2f}, {e.excess.high:+.2f}], {e.images:,} images of {e.lesions:,} lesions) and "
         f"turns {f.change.value:.0%} of the decisions, the control {f.control.value:.0%}"
     )
 
@@ -146,7 +148,7 @@ def _notes(tried: pd.DataFrame, flips: Sequence[Flips]) -> tuple[str, ...]:
         rows = tried[tried["direction"] == direction]
         if direction not in have:
             reasons = rows["reason"].value_counts()
-            why = str(reasons.index[0]) if len(reasons) else "no image called for it"
+            why = str(reasons.index[0]) if len(reasons) else NEVER_TRIED[direction]
             notes.append(f"no {direction}: {why}")
         elif (rows["reason"] != "").any():
             n = int((rows["reason"] != "").sum())

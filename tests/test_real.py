@@ -115,7 +115,10 @@ def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path:
     assert set(key["blurred"]) <= set(found["blurred photographs"]["image_ids"])
     assert len(found["blurred photographs"]["image_ids"]) <= 1.3 * len(key["blurred"])
     assert set(found["missing values"]["image_ids"]) == set(key["missing age"])
-    assert found["goes with the diagnosis"]["evidence"]["column"] == "ink" and found["goes with the diagnosis"]["severity"] == "grave"
+    assert (
+        found["associated with the diagnosis"]["evidence"]["column"] == "ink"
+        and found["associated with the diagnosis"]["severity"] == "grave"
+    )
     assert "25 lesions" in found["lesions in several splits"]["summary"] and len(key["lesion in two splits"]) == 25
     doubted = found["labels that may be wrong"]["image_ids"]
     swapped = set(key["swapped label"])
@@ -123,7 +126,7 @@ def test_the_audit_finds_what_was_planted_and_calls_nothing_else_grave(tmp_path:
     first = doubted[: len(swapped)]
     assert len(swapped & set(first)) >= 0.5 * len(first), "and half of the least credible are swapped"
     grave = {f["kind"] for f in told["findings"] if f["severity"] == "grave"}
-    assert grave == {"lesions in several splits", "the same photograph in several splits", "goes with the diagnosis"}
+    assert grave == {"lesions in several splits", "the same photograph in several splits", "associated with the diagnosis"}
     clean = as_json("audit", tmp_path / "demo", "--out", tmp_path / "clean")
     assert not [f for f in clean["findings"] if f["severity"] == "grave"]
 

@@ -101,7 +101,7 @@ def is_alive(pid: int, started: float) -> bool:
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < SAME
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError):  # no process has a number below 0
         return False
 
 

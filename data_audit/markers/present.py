@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.errors import ImageError
 from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, unknown_bits, unpack
+from core.wording import count
 from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
@@ -54,21 +55,26 @@ def known_markers(dataset: Dataset) -> tuple[dict[str, np.ndarray], list[Problem
     if not dataset.marker_masks:
         return {}, []
     present = {marker: np.zeros(len(dataset), bool) for marker in MARKERS}
-    broken: list[str] = []
+    broken: dict[str, str] = {}
     strange: dict[str, tuple[int, ...]] = {}
     for k, image_id in enumerate(dataset.table["image_id"]):
         try:
             bits = dataset.marker_bits(str(image_id))
-        except ImageError:
-            broken.append(str(image_id))
+        except ImageError as error:
+            broken[str(image_id)] = error.what
             continue
         if bits is not None:
             for marker in unpack(bits):
                 present[marker][k] = True
             if unknown := unknown_bits(bits):
                 strange[str(image_id)] = unknown
-    summary = f"{len(broken)} marker masks cannot be read; these images count as showing none."
-    problems = [Problem("unreadable marker masks", summary, tuple(broken))] if broken else []
+    problems = []
+    if broken:
+        first, what = next(iter(broken.items()))
+        summary = (
+            f"{count(len(broken), 'marker mask')} cannot be used (that of {first} {what.rstrip('.')}); these images count as showing none."
+        )
+        problems.append(Problem("unreadable marker masks", summary, tuple(broken)))
     if strange:
         numbers = ", ".join(map(str, sorted({b for unknown in strange.values() for b in unknown})))
         summary = f"{len(strange)} marker masks use bits that stand for no marker here ({numbers}); what they mark is not used."

@@ -30,7 +30,7 @@ def test_a_marker_is_put_in_beside_its_control(page: Page, server: Server) -> No
     expect(heatmap(page).first).to_be_visible()
     unfold(page, "Test a shortcut")
     answer = page.get_by_text(
-        re.compile(r"(Putting in|Removing the) .* P\(\w+\) (from \d\.\d\d to|at) \d\.\d\d; .* The decision (stays|turns)")
+        re.compile(r"(Inserting|Removing the) .* P\(\w+\) (from \d\.\d\d to|at) \d\.\d\d; .* The decision (stays|turns)")
     )
     expect(answer.first).to_be_visible()
     for title in ("as it is", "control"):
@@ -42,7 +42,7 @@ def test_a_mark_is_painted_and_tried(page: Page, server: Server) -> None:
     expect(heatmap(page).first).to_be_visible()
     unfold(page, "Test a shortcut")
     expect(page.get_by_text("Paint a mark where you want it.", exact=False)).to_be_visible()
-    answer = page.get_by_text(re.compile("Putting in a painted mark|Painted mark: no clean skin"))
+    answer = page.get_by_text(re.compile("Inserting a painted mark|Painted mark: no clean skin"))
     canvas = page.get_by_role("application", name=re.compile("as the network gets it"))
     canvas.focus()
     for _ in range(8):

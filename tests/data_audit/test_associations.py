@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from data_audit.associations import association_findings, associations, cramers_v, is_reversed, mean_difference, odds_ratio
+from data_audit.findings import Finding
 from datasets.opening import open_dataset
 
 
@@ -110,3 +111,30 @@ def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: 
     assert odds.strength.low > 1 and odds.reversed_in == "site"
     finding = next(f for f in association_findings(found, list(table["image_id"])) if getattr(f.evidence, "column", "") == "sticker")
     assert "Within the values of site the association is reversed" in finding.summary and len(finding.image_ids) == 150
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        ("benign_malignant", ("benign", "malignant"), "the diagnosis in another column"),
+        ("target", (0, 1), "the diagnosis in another column"),
+        ("outcome", ("nevus", "melanoma"), "the diagnosis in another column"),
+        ("clinic", ("Graz", "Vienna"), "associated with the diagnosis"),
+    ],
+)
+def test_a_column_that_is_the_diagnosis_is_no_shortcut(small_dataset: Path, column: str, values: tuple[object, object], kind: str) -> None:
+    """Forty melanomas and forty nevi of one lesion each, told apart by the column without exception, or with one."""
+    data = open_dataset(small_dataset)
+    malignant = np.arange(80) % 2
+
+    def findings(of: np.ndarray) -> list[Finding]:
+        table = pd.DataFrame({"image_id": [f"i{k}" for k in range(80)], "diagnosis": np.where(malignant, "mel", "nv")})
+        table["lesion_id"], table[column] = table["image_id"], pd.Series([values[k] for k in of])
+        table = table.reindex(columns=[*data.table.columns, column])
+        return association_findings(associations(replace(data, table=table, order=())), table["image_id"].tolist())
+
+    (finding,) = findings(malignant)
+    assert finding.kind == kind and "without exception" in finding.summary
+    assert finding.severity == ("note" if kind.startswith("the") else "grave")
+    (one_off,) = findings(np.where(np.arange(80) == 7, 0, malignant))
+    assert one_off.kind == "associated with the diagnosis" and "without exception" not in one_off.summary

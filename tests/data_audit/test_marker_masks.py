@@ -51,6 +51,24 @@ def test_what_is_no_mask_is_refused_by_name(tmp_path: Path) -> None:
         read_bits(tmp_path / "photo.jpg")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_black_and_white_mask_is_no_mask_of_every_marker(workspace: Workspace, kind: type) -> None:
+    data = workspace.open_dataset("tiny")
+    image_id, file = next(iter(data.marker_masks.items()))
+    kept = (data.root / file).read_bytes()
+    mask: np.ndarray = np.zeros((6, 8), kind)
+    mask[2:4, 3:5] = np.iinfo(kind).max
+    try:
+        cv2.imwrite(str(data.root / file), mask)
+        present, problems = known_markers(data)
+    finally:
+        (data.root / file).write_bytes(kept)
+    assert not any(flags[data.table["image_id"] == image_id].any() for flags in present.values())
+    (problem,) = problems
+    assert problem.kind == "unreadable marker masks" and problem.rows == (image_id,)
+    assert "1 marker mask cannot be used" in problem.summary and "is black and white" in problem.summary
+
+
 def test_bits_that_stand_for_no_marker_are_told(workspace: Workspace) -> None:
     data = workspace.open_dataset("tiny")
     image_id, file = next(iter(data.marker_masks.items()))

@@ -61,6 +61,11 @@ def _serve(space: Workspace) -> Iterator[Workspace]:
         st.cache_data.clear()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_pages(heap_set_aside: None) -> None:
+    """Pages are run here."""
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path) -> Iterator[Workspace]:
     """The shipped classifiers and a small dataset, audited and predicted by one of them; the pages' own worker behind it."""

@@ -55,7 +55,7 @@ class TestAddingADataset:
             ("/" + "x" * 300, "new", "does not exist or cannot be read"),
             ("data/ham", "new", "is not an absolute path"),
             ("~nobody here/data", "new", "is not an absolute path"),
-            ("{tiny}", "tiny", "a dataset “tiny” already exists"),
+            ("{empty}", "tiny", "a dataset “tiny” already exists"),
             ("{tiny}", "a/b", "“a/b” is not a valid name"),
             ("{tiny}", "..", "is not a valid name"),
             ("{tiny}", "", "has no name"),
@@ -79,8 +79,13 @@ class TestAddingADataset:
         page = self.added(f"  {root}  ", "second copy")
         assert not page.exception and not page.error, said(page)[:3]
         assert [s.value for s in page.success][:1] == [
-            "Added second copy: 41 images, HAM10000 (metadata table and image folders). It is now the selected dataset."
+            "Added second copy: 41 images, HAM10000 (metadata table and image folders). It is now the selected dataset. "
+            "The same data are in this workspace as tiny too."
         ]
+        before = served.dataset_names()
+        again = self.added(str(root), "second copy")  # the key Enter and the button together send a form twice
+        assert not again.error and again.success[0].value.startswith("Here already, as second copy: 41 images")
+        assert served.dataset_names() == before
         assert by_key(page, "dataset") == "second copy" and "second copy" in served.dataset_names()
         assert any(b.label in ("Audit it", "Audit it again") for b in page.button)
 

@@ -1,4 +1,4 @@
-"""A pen's circle round the lesion, put in by the lab's drawing, and taken away where another hand drew it."""
+"""A pen's circle round the lesion, inserted by the lab's drawing, and removed where another hand drew it."""
 
 from __future__ import annotations
 

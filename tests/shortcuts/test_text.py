@@ -1,4 +1,4 @@
-"""Burnt-in letters and figures, put in by the lab's drawing, and taken away where another hand wrote them."""
+"""Burnt-in letters and figures, inserted by the lab's drawing, and removed where another hand wrote them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_another_hand_wrote_is_taken_away_beside_as_much_clean_skin() -> No
     assert colour_difference(trial.changed, flat(), mask) < 6 < 40 < colour_difference(image, flat(), mask)
     assert not (trial.place & (LESION | mask)).any() and trial.place.sum() > mask.sum()
     again = removal(Subject(trial.changed, LESION, {}), "text", "telea", np.random.default_rng(3))
-    assert not isinstance(again, Trial), "nothing is left to take away"
+    assert not isinstance(again, Trial), "nothing is left to remove"
 
 
 def test_the_demo_writes_it_when_asked_and_changes_nothing_else() -> None:

@@ -18,7 +18,7 @@ CLASSES = ("nv", "mel")
 
 
 def rows(n: int, marker: str, direction: str, change: float, control: float, seed: int = 0, noise: float = 0.02) -> list[dict]:
-    """Probabilities of mel around .3; `change` and `control` are what the marker and its control add to it where they are put in."""
+    """Probabilities of mel around .3; `change` and `control` are what the marker and its control add to it where they are inserted."""
     rng = np.random.default_rng(seed)
     sign = -1 if direction == "removal" else 1
     found = []

@@ -17,6 +17,11 @@ from tests.ui.panels import TEN_IMAGES, Answering, Worker, scores_of
 from ui.services import services
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_pages(heap_set_aside: None) -> None:
+    """Pages are run here."""
+
+
 @pytest.fixture
 def data(write: Callable[[str, str], Any]) -> Dataset:
     return open_dataset(write("ten/table.csv", TEN_IMAGES), name="ten")

@@ -188,7 +188,7 @@ def marker_study(verdict: Any = "used", **changes: Any) -> MarkerStudy:
     }
     made: dict[str, Any] = {
         "verdict": verdict,
-        "why": "taking it away moves mel.",
+        "why": "removing it moves mel.",
         "notes": (),
         "effects": (effect("nv", "removal", -0.18), effect("mel", "removal", 0.27), effect("mel", "insertion", 0.09)),
         "flips": (flips,),

@@ -248,7 +248,7 @@ def test_the_verdict_of_the_story(
     answering({})
     page = drawn(story._verdict, cast, session={story.GUESS: guess})
     assert "(150 random images, and half as many again with ink)" in page.markdown[0].value
-    assert page.markdown[1].value == f"**Classifier A: {verdicts[0]}.** Taking it away moves mel."
+    assert page.markdown[1].value == f"**Classifier A: {verdicts[0]}.** Removing it moves mel."
     assert [x.value for x in (*page.success, *page.info)] == [told]
     assert any("is not an acquittal" in c.value for c in page.caption) == ("can't tell" in verdicts)
     table = page.dataframe[0].value
@@ -297,7 +297,7 @@ def test_the_steps_of_the_story_follow_each_other(cast: story.Cast, monkeypatch:
     onward = "When you have made up your mind, go to the next step."
     lines = said(drawn(story.story))
     assert f"step {first}" in lines and onward in lines
-    assert any(line.startswith("Drawn images of ten, test split, and the two demo classifiers.") for line in lines)
+    assert any(line.startswith("Drawn images of ten, test split, and the two demo classifiers, whatever is chosen") for line in lines)
     lines = said(drawn(story.story, session={"story-step": last}))
     assert f"step {last}" in lines and onward not in lines
     monkeypatch.setattr(story, "_cast", lambda data: replace(cast, inked=()))

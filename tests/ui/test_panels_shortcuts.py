@@ -43,7 +43,7 @@ def judged(tmp_path: Path, of: MarkerStudy, **changes: Any) -> Any:
 def test_a_verdict_and_what_it_rests_on(tmp_path: Path) -> None:
     page = judged(tmp_path, marker_study(agreement="the heat lies on it, and it is used"))
     assert [e.label for e in page.expander] == ["Ink: used"]
-    assert [m.value for m in page.markdown] == ["Taking it away moves mel.", "Attention: the heat lies on it, and it is used."]
+    assert [m.value for m in page.markdown] == ["Removing it moves mel.", "Attention: the heat lies on it, and it is used."]
     # those taken away first, from the highest excess down
     assert alternatives(page) == ["Effects of ink: mel, removed +0.27, nv, removed -0.18, mel, inserted +0.09"]
     turned, rates = (d.value for d in page.dataframe)
@@ -140,9 +140,12 @@ def test_verdicts_stand_alone_without_an_audit(kept: Path, monkeypatch: pytest.M
     table = page.dataframe[0].value
     assert table.columns.tolist() == ["marker", "the classifier"]
     assert table.to_numpy().tolist() == [["ink", "used"], ["ruler", "can't tell"], ["hair", "not seen to matter"]]
-    assert [e.label for e in page.expander] == ["Hair: not seen to matter", "Ruler: can't tell", "Ink: used"]
+    assert [e.label for e in page.expander] == ["Ink: used", "Ruler: can't tell", "Hair: not seen to matter"]
     rule = next(c.value for c in page.caption if "photographs were tested" in c.value)
-    assert rule.startswith("1,234 photographs were tested.") and "by at least 0.05 or at least 2% more decisions." in rule
+    assert (
+        rule.startswith("1,234 photographs were tested: those drawn at random and those drawn for a marker")
+        and "by at least 0.05 or at least 2% more decisions." in rule
+    )
     assert "With fewer than 30 lesions" in rule
     assert not any("False alarms" in line or "Images with" in line for line in said(page))
 

@@ -371,8 +371,18 @@ def test_a_training_that_cannot_be_read_is_listed_with_the_reason(
 
     monkeypatch.setattr(trainings, "names", lambda: ["small", "broken"])
     monkeypatch.setattr(trainings, "look", look)
-    table = drawn(runs.runs).dataframe[0].value
-    assert table["status"].tolist() == ["finished", "asked.json: is of another version."]
+    page = drawn(runs.runs, session={trainings.CHOSEN: "broken"})
+    assert [e.value for e in page.error] == ["asked.json: is of another version."]
+    assert page.dataframe[0].value["status"].tolist() == ["finished", "asked.json: is of another version."]
+
+
+def test_a_training_that_cannot_be_read_keeps_its_name_and_stops_no_other(space: SimpleNamespace, tmp_path: Path) -> None:
+    broken = tmp_path / "models" / "broken.training"
+    broken.mkdir(parents=True)
+    (broken / "state.json").write_text("{")
+    (tmp_path / "models" / "empty.training").mkdir()
+    assert trainings.under_way() == []
+    assert [trainings.is_taken(name) for name in ("broken", "empty", "new")] == [True, False, False]
 
 
 def test_without_a_training_it_is_said_how_to_begin(space: SimpleNamespace) -> None:

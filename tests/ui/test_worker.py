@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -241,6 +243,12 @@ def test_a_worker_that_ends_is_said_to_have_ended_and_comes_back(worker: Worker,
     with pytest.raises(WorkerError, match=words):
         task.result(30)
     assert worker.ask(Describe(spec)).activation == "softmax" and worker.pid not in (None, before)
+
+
+def test_a_worker_that_ends_while_it_starts_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(WorkerError, match=r"exit code 1.*not started yet"):
+        Worker().ask(Carry(""))
 
 
 def test_an_interrupt_from_the_terminal_leaves_it_running(worker: Worker) -> None:

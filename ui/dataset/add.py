@@ -45,15 +45,19 @@ def add_dataset() -> None:
 def _add(path: str, name: str) -> None:
     if not path:
         raise WorkspaceError("no folder or table is given.", todo="Enter its path on this machine.")
-    if not name:
-        raise WorkspaceError("the dataset has no name.", todo="Enter a name for it in this workspace.")
     found = Path(path).expanduser() if path.startswith("~/") else Path(path)
     if not found.is_absolute():
         raise WorkspaceError("is not an absolute path.", path, f"Enter an absolute path, such as {Path.home() / 'data'}.")
+    if not name:
+        raise WorkspaceError("the dataset has no name.", todo="Enter a name for it in this workspace.")
+    space = services.workspace()
+    same = space.datasets_at(found)
     with st.spinner("Reading its table and the list of its files…"):
-        data = services.workspace().add_dataset(name, found)
+        data = space.open_dataset(name) if name in same else space.add_dataset(name, found)
+    others = [n for n in same if n != name]
     st.session_state[ADDED] = (
-        f"Added {name}: {count(len(data), 'image')}, {NAMES.get(data.layout, data.layout)}. It is now the selected dataset."
+        f"{'Here already, as' if name in same else 'Added'} {name}: {count(len(data), 'image')}, {NAMES.get(data.layout, data.layout)}. "
+        "It is now the selected dataset." + (f" The same data are in this workspace as {', '.join(others)} too." if others else "")
     )
     st.query_params[choice.DATASET] = name
     st.query_params.pop(choice.IMAGE, None)

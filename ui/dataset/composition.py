@@ -154,6 +154,7 @@ def details(data: Dataset) -> None:
         st.caption(f"Entropy {found.entropy:.2f} (1: all classes equally common, 0: a single class).")
         if not found.counts.empty:
             kind = st.selectbox("Against class imbalance", list(WEIGHTS), format_func=WEIGHTS.__getitem__, key="weights")
+            st.caption("A Python dictionary by diagnosis, to copy into training code.")
             st.code(as_python(balancing(found.counts), kind), language="python", wrap_lines=True)
     for tab, column, title in ((confirmation, "confirmation", "Confirmed by"), (sex, "sex", "Sex"), (split, "split", "Split")):
         with tab:

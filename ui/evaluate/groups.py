@@ -10,7 +10,7 @@ from core.diagnoses import full_name
 from core.wording import count
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.markers.present import known_markers
-from datasets.dataset import Dataset
+from datasets.dataset import Dataset, Problem
 from evaluation.figures import BY_KEY, COMPARABLE
 from evaluation.groups import GroupFigure
 from evaluation.intervals import Figure
@@ -24,7 +24,8 @@ NONE = "nothing else"
 
 def by_groups(assessment: Assessment, data: Dataset) -> None:
     """Column, class and figure; a forest plot of the groups and the table behind it."""
-    known = dataset_groupings(data, audits.images(data), audits.verdicts(), _masked(data))
+    masked, problems = _masked(data)
+    known = dataset_groupings(data, audits.images(data), audits.verdicts(), masked)
     if not known:
         st.caption("No column of this dataset, and no marker, divides its images into groups.")
         return
@@ -55,13 +56,15 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         "(Benjamini–Hochberg). A gap may come from other differences between the groups, such as how difficult their lesions are. "
         + grouping.caution
     )
+    for problem in problems:
+        st.warning(problem.summary, icon=":material/warning:")
     if audits.images(data) is None:
         st.caption("Audit the dataset to group by detected markers and by skin tone as well.")
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading marker masks…", hash_funcs=services.HASH_FUNCS)
-def _masked(data: Dataset) -> dict[str, np.ndarray]:
-    return known_markers(data)[0]
+def _masked(data: Dataset) -> tuple[dict[str, np.ndarray], list[Problem]]:
+    return known_markers(data)
 
 
 def _chart(found: Sequence[tuple[str, Figure]], title: str, none: float) -> None:

@@ -1,4 +1,4 @@
-"""Test a shortcut on one photograph: a marker taken away or put in beside its control, one's own mark painted, and what-ifs."""
+"""Test a shortcut on one photograph: a marker removed or inserted beside its control, one's own mark painted, and what-ifs."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ PAINTS = {**{f"{name} ink": colour for name, colour in INKS.items()}, **{f"{name
 def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarray | None) -> None:
     """Markers that are there, one to try, and what the classifier says with it, without it, and with a control."""
     if not st.toggle("Try it on this photograph", key="try-on", bind="query-params"):
-        st.caption("Takes a second: a marker is taken away or put in, and the classifier answers to that and to a control.")
+        st.caption("Takes a second: a marker is removed or inserted, and the classifier answers to that and to a control.")
         return
     outlined = services.ask(OutlinePicture(chosen.picture, chosen.data, chosen.image_id))
     subject = fit(opened.card, outlined)
@@ -83,7 +83,7 @@ def _there(opened: services.OpenModel, subject: Subject, target: int | None) -> 
 
 
 def _marker(opened: services.OpenModel, subject: Subject, target: int | None) -> Answer | Impossible:
-    """One that is there taken away, or one drawn by LesionLens put in."""
+    """One that is there removed, or one drawn by LesionLens inserted."""
     options = list(dict.fromkeys([*(m for m in subject.markers if m not in EVERYWHERE), *INSERTED]))
     one, two, three = st.columns([2, 2, 1])
     marker = str(one.selectbox("Marker", options, format_func=lambda m: _label(m, subject), key="try-marker"))
@@ -98,7 +98,7 @@ def _marker(opened: services.OpenModel, subject: Subject, target: int | None) ->
 
 
 def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, target: int | None) -> Answer | Impossible | None:
-    """What somebody paints on the photograph, put in."""
+    """What somebody paints on the photograph, inserted."""
     key = f"mark-{chosen.picture.sha256}"
     turn = st.session_state.setdefault(f"turn-{key}", 0)
     strokes: list[list[float]] = st.session_state.get(key, [])
@@ -153,8 +153,8 @@ def _draw(place: st.delta_generator.DeltaGenerator) -> int:
 def _label(marker: str, subject: Subject) -> str:
     name = marker_name(marker)
     if marker in subject.markers:
-        return f"{name}: it lies everywhere" if marker in EVERYWHERE else f"take away {name}"
-    return f"put in {name}"
+        return f"{name}: it lies everywhere" if marker in EVERYWHERE else f"remove {name}"
+    return f"insert {name}"
 
 
 def _dose(marker: str) -> Dose:

@@ -65,14 +65,16 @@ def story() -> None:
     STEPS[chosen](cast)
     if chosen != list(STEPS)[-1]:
         st.caption("When you have made up your mind, go to the next step.")
-    st.caption(f"Drawn images of {cast.data.name}, {SPLIT} split, and the two demo classifiers. {MEANING}")
+    st.caption(
+        f"Drawn images of {cast.data.name}, {SPLIT} split, and the two demo classifiers, whatever is chosen in the sidebar. {MEANING}"
+    )
 
 
 def _figures(cast: Cast) -> None:
     """1: the same accuracy."""
     st.write(
-        f"Two classifiers were evaluated on the same {len(cast.rows):,} test images. Their names are hidden. By the figures a paper "
-        "would report, which one would you choose?"
+        f"Two classifiers were evaluated on the same {len(cast.rows):,} test images. Their names are hidden. Some photographs show a "
+        "surgeon's ink, and one of the two may use it. By the figures a paper would report, which one would you choose?"
     )
     waiting = False
     for letter, opened in cast.models.items():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import LesionLensError
 from models.architectures.recipe import Recipe
 from training.folder import SUFFIX, Epoch, Folder, Result, Specification, State
 from training.launch import last_words
@@ -66,6 +67,26 @@ def look(name: str) -> TrainingRun:
     """A training as it stands now."""
     folder = Folder(services.workspace().models / f"{name}{SUFFIX}")
     return TrainingRun(name, folder, folder.specification(), folder.state(), folder.history(), folder.result())
+
+
+def under_way() -> list[str]:
+    """Names of the trainings whose process runs; of a folder that cannot be read none is known to."""
+    return [name for name in names() if (one := _readable(name)) is not None and one.under_way]
+
+
+def is_taken(name: str) -> bool:
+    """Whether a classifier or a training of that name exists; one whose process never began does not count."""
+    if network(name).exists():
+        return True
+    one = _readable(name)
+    return name in names() and (one is None or one.asked is not None)
+
+
+def _readable(name: str) -> TrainingRun | None:
+    try:
+        return look(name)
+    except LesionLensError:  # the part “Trainings” says what is wrong with it
+        return None
 
 
 def network(name: str) -> Path:

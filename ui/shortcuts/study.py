@@ -54,9 +54,8 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
         start_button(job, "Test the markers", "science", primary=True)
         return
     study = kept_study(path)
-    _first(data, study)
-    for marker, of in study.verdicts.items():
-        marker_verdict(marker, of, study, folder)
+    for c in _first(data, study):
+        marker_verdict(c.marker, study.verdicts[c.marker], study, folder)
     _downloads(opened, data, study, folder)
     repair_panel(data, [m for m, of in study.verdicts.items() if of.verdict == "used"])
 
@@ -78,8 +77,8 @@ def _study(path: Path, stamp: int) -> Study:  # noqa: ARG001 (a key of the cache
     return read_study(path)
 
 
-def _first(data: Dataset, study: Study) -> None:
-    """All verdicts, with the findings of the audit if there is one."""
+def _first(data: Dataset, study: Study) -> list[Crossed]:
+    """All verdicts, the most pressing first, with the findings of the audit if there is one."""
     findings = audits.findings(data)
     st.subheader("What to fix first" if findings is not None else "Verdicts", anchor=False)
     rows = crossed({m: of.verdict for m, of in study.verdicts.items()}, findings or [])
@@ -99,12 +98,14 @@ def _first(data: Dataset, study: Study) -> None:
             _images(data, c)
     rule = study.rule
     st.caption(
-        f"{study.images:,} photographs were tested. Used: the marker's effect minus its control's is significant (95 %, adjusted for all "
-        f"tests), exceeds the control's, and changes a probability by at least {rule.moves:.2f} or at least {rule.flips:.0%} more "
-        f"decisions. With fewer than {rule.lesions} lesions the verdict is “can't tell”."
+        f"{study.images:,} photographs were tested: those drawn at random and those drawn for a marker they bear. Used: the marker's "
+        f"effect minus its control's is significant (95 %, adjusted for all tests), exceeds the control's, and changes a probability by at "
+        f"least {rule.moves:.2f} or at least {rule.flips:.0%} more decisions. With fewer than {rule.lesions} lesions the verdict is "
+        "“can't tell”."
     )
     if study.false_alarms is not None:
         st.caption(alarms_in_words(study.false_alarms))
+    return rows
 
 
 def _images(data: Dataset, c: Crossed) -> None:

@@ -180,17 +180,15 @@ def _preview(preset: Preset, recipe: Recipe, samples: Samples, data: Dataset) ->
 def _start(preset: Preset, recipe: Recipe, data: Dataset) -> None:
     usual = f"{preset.name}-{data.name}-{recipe.split.by}-{recipe.seed}"[:80]
     name = st.text_input("Name of the classifier", usual, key=f"train-name-{usual}").strip().removesuffix(".keras")
-    going = [n for n in trainings.names() if trainings.look(n).under_way]
-    if going:
+    if going := trainings.under_way():
         st.info(f"Already under way: {', '.join(going)}. Trainings that run at the same time slow each other down.")
     st.caption("It runs in a separate process: you may close this page. If it is interrupted, it continues from the last complete epoch.")
     if not st.button("Start training", type="primary", icon=":material/play_arrow:"):
         return
     try:
-        path = trainings.network(name)
-        if path.exists() or (name in trainings.names() and trainings.look(name).asked is not None):
+        if trainings.is_taken(name):
             raise WorkspaceError(f"a classifier or training {name!r} already exists.", todo="Choose another name.")
-        launch(preset.name, recipe, data.name, path, services.workspace().root)
+        launch(preset.name, recipe, data.name, trainings.network(name), services.workspace().root)
     except LesionLensError as error:
         st.error(str(error), icon=":material/error:")
         return

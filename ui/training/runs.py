@@ -43,13 +43,20 @@ def runs() -> None:
     wanted = st.query_params.get("training") or st.session_state.get(CHOSEN)
     st.session_state[CHOSEN] = wanted if wanted in names else names[0]
     name = str(st.selectbox("Training", names, key=CHOSEN, on_change=_to_address))
+    try:
+        _one(name)
+    except LesionLensError as error:
+        st.error(str(error), icon=":material/error:")
+    _compare(names)
+
+
+def _one(name: str) -> None:
     one = trainings.look(name)
     if one.under_way:
         _watch(name)
     else:
         _ended(one)
         _curves(one)
-    _compare(names)
 
 
 def _to_address() -> None:

@@ -124,10 +124,12 @@ class Worker:
             accepted: list[Connection] = []
             waiting = threading.Thread(target=lambda: accepted.append(listener.accept()), daemon=True)
             waiting.start()
-            waiting.join(START_SECONDS)
+            end = time.monotonic() + START_SECONDS
+            while waiting.is_alive() and process.poll() is None and time.monotonic() < end:
+                waiting.join(0.05)
             if not accepted:
                 process.kill()
-                raise WorkerError("The process that runs networks did not start.", todo="Restart LesionLens.")
+                raise WorkerError(f"{_ended(process)} It had not started yet.", todo="Restart LesionLens.")
         self._process, self._connection = process, accepted[0]
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
