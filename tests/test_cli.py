@@ -32,8 +32,7 @@ def as_json(*arguments: object, workspace: Workspace | None = None) -> dict:
 
 
 def run_here(*arguments: object, workspace: Workspace | None = None) -> Result:
-    """The same without a process of its own: for what needs no TensorFlow, and faster."""
-
+    """The same without a process of its own, and so without the seconds in which one imports TensorFlow."""
     options = ["--workspace", str(workspace.root)] if workspace else []
     return CliRunner().invoke(app, [*map(str, arguments), *options])
 
@@ -76,7 +75,7 @@ def test_the_whole_way_from_file_to_figures(workspace: Workspace, tmp_path: Path
 
 def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
     image = sorted((small_dataset / "images").iterdir())[0]
-    one = as_json(
+    one = as_json_here(
         "explain", "--model", "demo-shortcut", "--image", image, "--target", "mel", "--out", tmp_path / "one", workspace=workspace
     )
     assert (one["images"], one["method"], Path(one["overlay"]).suffix) == (1, "grad-cam", ".png")
@@ -85,7 +84,7 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
     row = pd.read_parquet(one["file"]).iloc[0]
     assert (row["target"], row["height"], row["width"]) == ("mel", 12, 12)
     assert np.abs(np.frombuffer(row["map"], np.float16)).max() == pytest.approx(1)
-    layered = as_json(
+    layered = as_json_here(
         "explain",
         "--model",
         "demo-honest",
@@ -106,7 +105,7 @@ def test_explaining_a_picture_and_a_dataset(workspace: Workspace, small_dataset:
 
 def test_every_class_the_sample_the_baseline_and_the_seed_have_an_effect(workspace: Workspace, tmp_path: Path) -> None:
     def maps(name: str, *options: object) -> pd.DataFrame:
-        told = as_json(
+        told = as_json_here(
             "explain", "--model", "demo-honest", "--dataset", "tiny", "--sample", 2, *options, "--out", tmp_path / name, workspace=workspace
         )
         return pd.read_parquet(told["file"])
@@ -126,7 +125,7 @@ def test_every_class_the_sample_the_baseline_and_the_seed_have_an_effect(workspa
 
 def test_trust_is_written_and_the_sanity_check_is_kept(workspace: Workspace, small_dataset: Path, tmp_path: Path) -> None:
     options = ("explain", "--model", "demo-shortcut", "--trust", "--out", tmp_path)
-    told = as_json(*options, "--dataset", "tiny", "--sample", 3, "--target", "mel", workspace=workspace)["trust"]
+    told = as_json_here(*options, "--dataset", "tiny", "--sample", 3, "--target", "mel", workspace=workspace)["trust"]
     frame = pd.read_parquet(told["file"])
     assert told["examined"] == 3 and sum(told["verdicts"].values()) == 3 and set(frame["target"]) == {"mel"}
     assert {"insertion_area", "over_centre", "stability_jpeg", "lesion_share", "reasons"} <= set(frame.columns)
@@ -135,7 +134,7 @@ def test_trust_is_written_and_the_sanity_check_is_kept(workspace: Workspace, sma
     kept = list((workspace.root / "results" / "sanity").iterdir())
     stamp = kept[0].stat().st_mtime_ns
     image = sorted((small_dataset / "images").iterdir())[0]
-    one = as_json(*options, "--image", image, workspace=workspace)["trust"]
+    one = as_json_here(*options, "--image", image, workspace=workspace)["trust"]
     assert kept[0].stat().st_mtime_ns == stamp and "sanity check" not in one["reasons"]  # taken from what was kept
 
 
@@ -146,7 +145,9 @@ def test_a_saved_model_is_explained_by_perturbation_and_trusted_without_a_sanity
 
     keras.utils.set_random_seed(0)
     flat(keras).export(str(workspace.models / "saved"), verbose=False)
-    told = as_json("explain", "--model", "saved", "--dataset", "tiny", "--sample", 2, "--trust", "--out", tmp_path, workspace=workspace)
+    told = as_json_here(
+        "explain", "--model", "saved", "--dataset", "tiny", "--sample", 2, "--trust", "--out", tmp_path, workspace=workspace
+    )
     assert (told["method"], told["layer"], told["maps"]) == ("occlusion", "picture", 2) and told["trust"]["sanity"] is None
     assert not (tmp_path / "sanity.json").exists() and not (tmp_path / "embeddings.parquet").exists()
     refused = run("explain", "--model", "saved", "--dataset", "tiny", "--method", "grad-cam", "--out", tmp_path, workspace=workspace)
@@ -154,7 +155,7 @@ def test_a_saved_model_is_explained_by_perturbation_and_trusted_without_a_sanity
 
 
 def test_methods_are_compared(workspace: Workspace, tmp_path: Path) -> None:
-    told = as_json(
+    told = as_json_here(
         "explain",
         "--model",
         "demo-honest",
@@ -190,7 +191,7 @@ def test_methods_are_compared(workspace: Workspace, tmp_path: Path) -> None:
 
 
 def test_looking_into_a_network(workspace: Workspace) -> None:
-    shown = as_json("model", "show", "demo-honest", workspace=workspace)
+    shown = as_json_here("model", "show", "demo-honest", workspace=workspace)
     assert shown["default_layer"] == "features/re_lu_3" and shown["default_method"] == "grad-cam"
     assert shown["card"]["classes"][4] == "mel" and not shown["guessed"] and len(shown["sha256"]) == 64
     assert all(m["possible"] for m in shown["methods"]) and {m["method"] for m in shown["methods"]} >= {"rise", "score-cam"}
@@ -288,8 +289,8 @@ def test_an_audit_doubts_labels_splits_anew_and_compares(workspace: Workspace, t
 )
 def test_a_users_mistake_is_one_message_and_code_2(workspace: Workspace, arguments: list[str], message: str) -> None:
     options = [] if arguments[0] in ("bench", "markers") else ["--workspace", str(workspace.root)]
-    done = run(*arguments, *options)
-    assert done.returncode == 2 and message in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
+    done = run_here(*arguments, *options)
+    assert done.exit_code == 2 and message in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
     assert done.stdout == ""
 
 

@@ -145,6 +145,7 @@ def fitted(real_data: Path, name: str) -> tuple[Classifier, Dataset, Reference]:
     return one, data, finish(fit_on(one, data))
 
 
+@pytest.mark.slow
 def test_far_pictures_are_told_from_real_photographs_by_the_command(real_data: Path, tmp_path: Path) -> None:
     told = as_json(
         "ood",

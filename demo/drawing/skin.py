@@ -16,8 +16,8 @@ YELLOW = np.array([0.05, 0.18, 0.75], np.float32)
 
 def absorb(image: np.ndarray, amount: np.ndarray, pigment: np.ndarray) -> np.ndarray:
     """Light left after a pigment of an amount (H, W) (Beer–Lambert); image float32 (H, W, 3)."""
-    thickness = np.asarray(amount, np.float32)[..., None]
-    return image * cv2.exp(-thickness * pigment)
+    optical_depth = cv2.transform(np.asarray(amount, np.float32), pigment[:, None])
+    return image * cv2.exp(-optical_depth)
 
 
 def draw_skin(rng: Rng, size: tuple[int, int], tone: str) -> np.ndarray:

@@ -78,7 +78,9 @@ def test_scores_tell_drawn_markers(drawn: list[tuple[np.ndarray, dict[str, np.nd
         assert roc_auc_score(truth, [s[marker] for s in scores]) > 0.9, marker
 
 
-@pytest.mark.parametrize("size", [(150, 200), (480, 640), (1130, 1500), (3000, 4000), (320, 320), (240, 426)])
+@pytest.mark.parametrize(
+    "size", [(150, 200), (480, 640), (1130, 1500), pytest.param((3000, 4000), marks=pytest.mark.slow), (320, 320), (240, 426)]
+)
 def test_size_and_shape_change_little(drawn: list[tuple[np.ndarray, dict[str, np.ndarray]]], size: tuple[int, int]) -> None:
     changed = []
     for image, _ in drawn[: 30 if size[0] < 2000 else 8]:

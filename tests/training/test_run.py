@@ -97,7 +97,7 @@ def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(order: Orde
     assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("steps", [22, 33])
+@pytest.mark.parametrize("steps", [22, pytest.param(33, marks=pytest.mark.slow)])
 def test_so_does_one_that_was_cut_off_in_its_second_phase(order: Orders, steps: int) -> None:
     two = {
         "phases": [{"epochs": 2, "rate": 3e-3, "schedule": "one-cycle"}, {"epochs": 2, "rate": 1e-3, "schedule": "plateau"}],
