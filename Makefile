@@ -9,9 +9,8 @@ RUN := .venv/.installed
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
 
-# three processes on two cores, because a test that drives a page mostly waits for it
 test: $(DEV)
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(DEV)
 	$(BIN)/ruff check .

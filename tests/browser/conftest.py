@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect, sync_playwright
 
 from demo.classifiers import install
 from tests.conftest import PROJECT
@@ -81,14 +81,22 @@ def browser() -> Iterator[Browser]:
         one.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new visitor, with patience for what the page has to do."""
+@pytest.fixture(scope="session")
+def visitors(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser for all, so that Streamlit's scripts are loaded and compiled once; with patience for what a page has to do."""
     context = browser.new_context(viewport={"width": 1300, "height": 1000})
     context.set_default_timeout(PATIENCE)
-    one = context.new_page()
-    yield one
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(visitors: BrowserContext) -> Iterator[Page]:
+    """A new visitor."""
+    visitors.clear_cookies()
+    one = visitors.new_page()
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")

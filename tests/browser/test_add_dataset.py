@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server, small_dataset: Path, tmp_path: Path) -> None:
     mine = Path(shutil.copytree(small_dataset, tmp_path / "mine"))
+    table = pd.read_csv(mine / "metadata.csv")
+    table.iloc[1:].to_csv(mine / "metadata.csv", index=False)  # what is found in it is not what is found in the other tests' dataset
     page.goto(f"{server.url}/dataset?model=demo-honest&dataset=tiny")
     unfold(page, "Add a dataset")
     where, name = page.get_by_label("Folder or table on this machine"), page.get_by_label("Name in this workspace")
@@ -37,7 +40,7 @@ def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server,
     name.fill("my moles")
     ready(page)
     add.click()
-    expect(page.get_by_text("Added my moles: 41 images")).to_be_visible()
+    expect(page.get_by_text("Added my moles: 40 images")).to_be_visible()
     expect(page.get_by_text("my moles: HAM10000")).to_be_visible()
     assert "dataset=my+moles" in page.url or "dataset=my%20moles" in page.url
     press(page.get_by_role("button", name="Audit it"))

@@ -38,11 +38,11 @@ def add_model() -> None:
 def file_facts(opened: services.OpenModel) -> None:
     """Format, version, size, hash."""
     facts = opened.facts
-    one, two, three, four = st.columns([5, 5, 5, 3])
-    one.metric("Format", {"keras": ".keras", "hdf5": "HDF5", "savedmodel": "SavedModel"}[facts.format], border=True)
-    two.metric("Written by Keras", facts.keras_version or "unknown", border=True)
-    three.metric("Size", f"{facts.n_bytes / 1e6:.1f} MB", border=True)
-    four.metric("Layers", f"{len(opened.description.layers):,}", border=True)
+    row = st.container(horizontal=True)
+    row.metric("Format", {"keras": ".keras", "hdf5": "HDF5", "savedmodel": "SavedModel"}[facts.format], border=True)
+    row.metric("Written by Keras", facts.keras_version or "unknown", border=True)
+    row.metric("Size", f"{facts.n_bytes / 1e6:.1f} MB", border=True)
+    row.metric("Layers", f"{len(opened.description.layers):,}", border=True)
     st.caption(f"{facts.path.name} · sha256 `{facts.sha256}` · output activation: {opened.description.activation}")
 
 

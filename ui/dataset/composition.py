@@ -20,14 +20,14 @@ GALLERY = 18
 def headline(data: Dataset) -> None:
     """How many images there are, and how imbalanced the classes are."""
     classes = imbalance(data)
-    one, two, three, four = st.columns(4)
-    one.metric("Images", f"{len(data):,}", border=True)
-    two.metric("Lesions", f"{data.n_lesions:,}" if data.n_lesions is not None else "not named", border=True)
+    row = st.container(horizontal=True)
+    row.metric("Images", f"{len(data):,}", border=True)
+    row.metric("Lesions", f"{data.n_lesions:,}" if data.n_lesions is not None else "not named", border=True)
     ratio = "undefined" if np.isnan(classes.ratio) else f"{classes.ratio:.1f} : 1"
-    three.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis for each image of the rarest.")
+    row.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis for each image of the rarest.")
     baseline = "undefined" if np.isnan(classes.majority_baseline) else f"{classes.majority_baseline:.1%}"
     commonest = full_name(classes.majority_class) if classes.majority_class else "the commonest diagnosis"
-    four.metric("Baseline", baseline, border=True, help=f"Majority baseline: accuracy of always deciding for {commonest}.")
+    row.metric("Baseline", baseline, border=True, help=f"Majority baseline: accuracy of always deciding for {commonest}.")
     several = int((data.groups.value_counts() > 1).sum())
     if data.n_lesions is not None and several:
         st.caption(f"Lesions photographed more than once: {several:,}. Intervals and splits must count lesions.")

@@ -67,9 +67,9 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         f"On the same {found.n_images:,} images, **{second}** minus **{first}**. Only {second} is right on {found.better:,}, only {first} "
         f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
-    columns = [*st.columns(2), *st.columns(2)]  # four in a row are cut off on a small screen
-    for column, measure in zip(columns, HEADLINE, strict=True):
-        figure_metric(column, measure.name, found.differences[measure.key], measure.explained, "+.3f")
+    row = st.container(horizontal=True)
+    for measure in HEADLINE:
+        figure_metric(row, measure.name, found.differences[measure.key], measure.explained, "+.3f")
     left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(

@@ -44,17 +44,18 @@ def evaluation_settings(classes: Sequence[str]) -> How:
 def headline(assessment: Assessment) -> None:
     """Accuracy beside that of always deciding for the commonest class, and which images were left out."""
     e = assessment.evaluation
-    one, two, three = st.columns(3)
+    row = st.container(horizontal=True)
     accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
-    figure_metric(one, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
+    figure_metric(row, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
     note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {full_name(e.majority_class)}"
     baseline = f"{e.majority_baseline:.1%}"
-    two.metric("Majority baseline", baseline, always, delta_color="off", delta_arrow="off", border=True, help=note)
-    figure_metric(three, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
+    row.metric("Majority baseline", baseline, always, delta_color="off", delta_arrow="off", border=True, help=note)
+    figure_metric(row, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
     mean_auc = ("Mean AUC", e.averages[MACRO]["auc"], f"Mean over the classes present: {BY_KEY['auc'].meaning}.", BY_KEY["auc"].form)
     further = [(m.name, e[m.key], m.explained, m.form) for m in HEADLINE if m not in (accuracy, balanced)]
-    for column, tile in zip(st.columns(1 + len(further)), [mean_auc, *further], strict=True):
-        figure_metric(column, *tile)
+    row = st.container(horizontal=True)
+    for tile in [mean_auc, *further]:
+        figure_metric(row, *tile)
     others = "".join(f" {m.name}: {e[m.key]:{m.form}}." for m in OF_ALL if not m.headline and m.key in e.figures)
     st.caption(
         f"{count(e.n_images, 'image')} of {e.n_groups:,} {assessment.counted}. These figures and the matrix use the highest score.{others} "

@@ -53,7 +53,8 @@ def need(chosen: str | None, what: str) -> str:
 
 
 def figure_metric(place: DeltaGenerator, name: str, figure: Figure, meaning: str = "", form: str = ".1%") -> None:
-    """A figure as a tile: its value, and below it the interval or the reason why there is none."""
+    """A figure as a tile: its value, and below it the interval or the reason why there is none. place: a horizontal container breaks the
+    row where a column would cut off a long name."""
     value = f"{figure.value:{form}}" if figure.defined else "undefined"
     interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
     place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=meaning or None)

@@ -118,8 +118,9 @@ def _finished(one: TrainingRun) -> None:
     assert one.result is not None
     trained = one.result.training
     n = sum(trained.images["test"].values())
-    for cell, (name, about) in zip(st.columns(3), FIGURES.items(), strict=True):
-        figure_metric(cell, name, trained.test[name.lower()].figure, f"{about} Of {n:,} test images.")
+    row = st.container(horizontal=True)
+    for name, about in FIGURES.items():
+        figure_metric(row, name, trained.test[name.lower()].figure, f"{about} Of {n:,} test images.")
     if trained.leaking:
         st.warning(leak_in_words(trained.leaking, n), icon=":material/content_copy:")
     where = split_name(trained.dataset, one.name)
