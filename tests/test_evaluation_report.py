@@ -17,13 +17,13 @@ from evaluation.evaluate import How
 from models.predictions import PredictionTable
 from reports.checklist import checklist
 from reports.evaluation_report import evaluation_html
-from studies.assess import as_json, assess
+from studies.assess import Assessment, as_json, assess
 from tests.test_cli import as_json_here as told_by
 from tests.test_cli import run_here as run
 from workspace import Workspace
 
 
-def judged(data: Dataset, classes: tuple[str, ...] = ("nv", "mel", "bkl")):
+def judged(data: Dataset, classes: tuple[str, ...] = ("nv", "mel", "bkl")) -> Assessment:
     rng = np.random.default_rng(0)
     sure = np.eye(3)[[("nv", "mel", "bkl").index(d) for d in data.table["diagnosis"]]]
     scores = rng.dirichlet(np.ones(3), len(data)) + 0.2 * sure

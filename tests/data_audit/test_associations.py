@@ -75,7 +75,7 @@ def test_a_paradox_is_seen() -> None:
     assert is_reversed(exposed, event, strata) and not is_reversed(exposed, event, np.zeros(len(strata)))
 
 
-def test_ink_with_melanoma_comes_first(small_dataset, rng: np.random.Generator) -> None:
+def test_ink_with_melanoma_comes_first(small_dataset: Path, rng: np.random.Generator) -> None:
     data = open_dataset(small_dataset)
     table = pd.concat(
         [data.table.assign(image_id=data.table["image_id"] + f"-{k}", lesion_id=data.table["lesion_id"] + f"-{k}") for k in range(12)],

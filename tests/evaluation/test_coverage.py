@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from evaluation.evaluate import How, evaluate
+from evaluation.evaluate import Evaluation, How, evaluate
 from evaluation.intervals import Figure
 from evaluation.rules import HALF
 
@@ -38,7 +38,7 @@ def coverage(figure: ClassFigure, lesions: np.ndarray, apart: float, truth: floa
     return float(by_lesion), float(by_row)
 
 
-def judged(true: np.ndarray, score: np.ndarray, groups: np.ndarray, cut: float, resamples: int):
+def judged(true: np.ndarray, score: np.ndarray, groups: np.ndarray, cut: float, resamples: int) -> Evaluation:
     """The two-class evaluation whose positive class is decided for above `cut`."""
     p = norm.cdf(score - cut)
     return evaluate(true, np.stack([1 - p, p], 1), ("without", "with"), groups, How(HALF, resamples=resamples))
@@ -49,7 +49,9 @@ def judged(true: np.ndarray, score: np.ndarray, groups: np.ndarray, cut: float, 
 def test_sensitivity(n: int) -> None:
     """True sensitivity .9; n lesions of the class. At 100 the interval is the bootstrap's, below it is Wilson's."""
     cut = 1.5 - norm.ppf(0.9)
-    found = coverage(lambda t, s, g: judged(t, s, g, cut, 1000 if n >= 100 else 0).per_class[1].sensitivity, np.array([5, n]), 1.5, 0.9, n)
+    found = coverage(
+        lambda t, s, g: judged(t, s, g, cut, 1000 if n >= 100 else 0).per_class[1]["sensitivity"], np.array([5, n]), 1.5, 0.9, n
+    )
     print(f"sensitivity .9, {n} lesions: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert n < 30 or 0.93 <= found[0] <= 0.97
     assert found[1] < found[0]
@@ -59,7 +61,7 @@ def test_sensitivity(n: int) -> None:
 @pytest.mark.parametrize("n", [15, 30, 100])
 def test_auc(n: int) -> None:
     truth = float(norm.cdf(1.5 / np.sqrt(2)))
-    found = coverage(lambda t, s, g: judged(t, s, g, 0.75, 0).per_class[1].auc, np.array([n, n]), 1.5, truth, 100 + n)
+    found = coverage(lambda t, s, g: judged(t, s, g, 0.75, 0).per_class[1]["auc"], np.array([n, n]), 1.5, truth, 100 + n)
     print(f"AUC {truth:.3f}, {n} lesions on either side: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert n < 30 or 0.93 <= found[0] <= 0.97
     assert found[1] < found[0]
@@ -70,7 +72,7 @@ def test_auc(n: int) -> None:
 def test_balanced_accuracy(n: int) -> None:
     truth = float(norm.cdf(0.75))
     found = coverage(
-        lambda t, s, g: judged(t, s, g, 0.75, 1000 if n >= 100 else 0).balanced_accuracy, np.array([n, n]), 1.5, truth, 200 + n
+        lambda t, s, g: judged(t, s, g, 0.75, 1000 if n >= 100 else 0)["balanced_accuracy"], np.array([n, n]), 1.5, truth, 200 + n
     )
     print(f"balanced accuracy {truth:.3f}, {n} lesions a class: {found[0]:.1%} by lesion, {found[1]:.1%} by photograph")
     assert n < 30 or 0.93 <= found[0] <= 0.97

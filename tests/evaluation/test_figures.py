@@ -14,7 +14,7 @@ import pytest
 from core.exports import plain, safe_csv
 from datasets.opening import open_dataset
 from evaluation import figures
-from evaluation.evaluate import How, evaluate
+from evaluation.evaluate import Evaluation, How, evaluate
 from evaluation.figures import COMPARABLE, MEASURES, OF_A_CLASS, OF_ALL, Measure
 from evaluation.tallies import sensitivity, specificity
 from models.predictions import PredictionTable
@@ -27,7 +27,7 @@ TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 DECIDED = np.array([0, 0, 1, 2, 1, 1, 0, 2, 2, 1])
 
 
-def judged(true: np.ndarray, decided: np.ndarray, classes: int = 3, **asked: object):
+def judged(true: np.ndarray, decided: np.ndarray, classes: int = 3, **asked: object) -> Evaluation:
     scores = np.eye(classes)[decided] * 0.8 + 0.2 / classes
     return evaluate(true, scores, [f"c{k}" for k in range(classes)], np.arange(len(true)), How(resamples=0, **asked))  # type: ignore[arg-type]
 

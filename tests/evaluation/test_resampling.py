@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from evaluation.ranking import rank, ranking_figures
-from evaluation.resampling import bca, percentile, resample, with_interval
+from evaluation.resampling import Name, Statistic, bca, percentile, resample, with_interval
 
 
 def scored(seed: int, n: int = 150) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def test_one_side_alone_is_undefined() -> None:
     assert all(np.isnan(v[0]) for v in none.values())
 
 
-def mean_of(values: np.ndarray):
+def mean_of(values: np.ndarray) -> Statistic:
     return lambda w: {("x", "mean"): (values @ w) / w.sum(axis=0)}
 
 
@@ -68,7 +68,7 @@ def test_lesions_are_drawn_whole_and_the_seed_counts() -> None:
     pair = np.repeat(np.arange(20), 2)
     seen: list[np.ndarray] = []
 
-    def statistic(weights: np.ndarray):
+    def statistic(weights: np.ndarray) -> dict[Name, np.ndarray]:
         seen.append(weights[pair])
         return {("x", "sum"): weights.sum(axis=0)}
 
@@ -82,7 +82,7 @@ def test_lesions_are_drawn_whole_and_the_seed_counts() -> None:
 
 
 def test_undefined_resamples_are_counted_and_too_many_leave_no_interval() -> None:
-    def share(weights: np.ndarray):  # of two lesions; undefined where the first was not drawn
+    def share(weights: np.ndarray) -> dict[Name, np.ndarray]:  # of two lesions; undefined where the first was not drawn
         return {("x", "share"): np.where(weights[0] > 0, weights[0] / weights.sum(axis=0), np.nan)}
 
     often = resample(share, 2, 4000)

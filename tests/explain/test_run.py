@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import WriteError
-from core.runs import finish
+from core.runs import Run, finish
 from explain.cam import cam
 from explain.map_file import MapWriter, read_maps
-from explain.run import Request, explain_dataset, explain_files
+from explain.run import Explained, Request, explain_dataset, explain_files
 from imaging.decode import read_image
 from models.classifier import open_classifier
 from models.predictions import read_predictions
+
+Begun = tuple[Callable[..., Run[Explained]], dict[str, Path]]  # begins a run into a folder; its files
 
 
 def test_maps_survive_being_kept(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -60,7 +63,7 @@ def test_without_a_target_each_decision_is_explained_and_all_explains_every_clas
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path):
+def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path) -> Begun:
     """Explain the small dataset in parts of two batches of 8; one file is broken."""
     monkeypatch.setattr("explain.run.SAVE_EVERY", 2)
     monkeypatch.setattr("explain.run.BATCH", 8)
@@ -73,7 +76,7 @@ def run(monkeypatch: pytest.MonkeyPatch, honest: Path, small_dataset: Path):
     return lambda out, target=None: explain_dataset(classifier, files, {"model_sha256": "ab"}, out, Request("grad-cam", target)), files
 
 
-def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path, run) -> None:
+def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path, run: Begun) -> None:
     begin, files = run
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
@@ -93,7 +96,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_gives_the_same(tmp_path: Path
     assert not [p for p in (tmp_path / "killed").iterdir() if p.name.startswith(".")]
 
 
-def test_the_kept_scores_are_the_classifiers(tmp_path: Path, run, honest: Path) -> None:
+def test_the_kept_scores_are_the_classifiers(tmp_path: Path, run: Begun, honest: Path) -> None:
     begin, files = run
     finish(begin(tmp_path))
     table = read_predictions(tmp_path / "predictions.parquet")
@@ -112,7 +115,9 @@ def test_a_run_that_ends_early_leaves_no_half_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writer", ["write_table", "write_batch"])
-def test_a_full_disk_ends_in_a_message_and_the_run_goes_on_later(tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, writer: str) -> None:
+def test_a_full_disk_ends_in_a_message_and_the_run_goes_on_later(
+    tmp_path: Path, run: Begun, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
     begin, files = run
 
     def full(*given: object, **more: object) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from core.runs import finish
+from core.runs import Run, finish
 from explain.comparison import Subject, compare_methods, examine_dataset
 from explain.faithfulness import Faithfulness, area, faithfulness
 from explain.gradients import Completeness
@@ -225,7 +226,7 @@ def subjects(tmp_path: Path) -> list[Subject]:
 def test_a_killed_examination_goes_on_and_gives_the_same(planted: Classifier, subjects: list[Subject], tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    def begin(name: str):
+    def begin(name: str) -> Run[Any]:
         return examine_dataset(planted, subjects, {"model_sha256": "ab"}, tmp_path / f"{name}.parquet", "hirescam")
 
     whole = finish(begin("whole"))

@@ -13,7 +13,7 @@ from core.runs import finish
 from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import read_card
-from models.check import check_card, mean_auc, sample_for_check
+from models.check import CardCheck, check_card, mean_auc, sample_for_check
 from models.classifier import Classifier, open_classifier
 
 
@@ -33,7 +33,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def check(classifier: Classifier, folder: Path):
+def check(classifier: Classifier, folder: Path) -> CardCheck:
     data = open_dataset(folder)
     sample = sample_for_check(data.table, classifier.card.codes)
     return finish(check_card(classifier, data.root, sample, data.groups[sample.index].tolist()))

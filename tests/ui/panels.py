@@ -50,7 +50,7 @@ EARLY, LATE = LayerInfo("body/early", "Conv2D", 12, 10, 2), LayerInfo("body/late
 def drawn(panel: Callable[..., object], *arguments: object, session: Mapping[str, object] | None = None) -> AppTest:
     """The page on which the panel stands alone. session: what was chosen before."""
 
-    def page(panel, arguments):  # its source is run apart from this file, which the names of types would need
+    def page(panel, arguments):  # type: ignore[no-untyped-def]  # its source is run apart from this file, which the names of types would need
         panel(*arguments)
 
     shown = AppTest.from_function(page, default_timeout=60, kwargs={"panel": panel, "arguments": arguments})
