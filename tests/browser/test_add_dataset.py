@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,18 @@ from tests.browser.conftest import Server, press, ready, unfold
 pytestmark = pytest.mark.browser
 
 
-def test_a_dataset_is_added_named_opened_and_audited(page: Page, server: Server, small_dataset: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def its_own(tiny_workspace: Path) -> Iterator[None]:
+    """The other tests' workspace is theirs again afterwards."""
+    registered = tiny_workspace / "datasets" / "datasets.yaml"
+    before = registered.read_bytes()
+    yield
+    registered.write_bytes(before)
+
+
+def test_a_dataset_is_added_named_opened_and_audited(
+    page: Page, server: Server, small_dataset: Path, tmp_path: Path, its_own: None
+) -> None:
     mine = Path(shutil.copytree(small_dataset, tmp_path / "mine"))
     table = pd.read_csv(mine / "metadata.csv")
     table.iloc[1:].to_csv(mine / "metadata.csv", index=False)  # what is found in it is not what is found in the other tests' dataset

@@ -212,7 +212,7 @@ def test_covering_a_part_with_the_brush(page: Page, server: Server) -> None:
 
 
 def test_methods_are_compared_on_the_classifier_page(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/classifier?model=demo-shortcut")
+    page.goto(f"{server.url}/classifier?model=demo-shortcut&dataset=tiny")
     tap(page.get_by_role("tab", name="Methods of explanation"))
     slider = page.get_by_role("slider", name="Images, drawn at random")
     key_until(page, "Home", slider.and_(page.locator("[aria-valuetext='10']")), slider)
