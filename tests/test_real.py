@@ -200,7 +200,7 @@ def test_memory_does_not_grow_with_the_number_of_images(real_data: Path, tmp_pat
     peaks = {}
     for n in (1_000, 10_000):
         code = (
-            "from pathlib import Path; from models.classifier import open_classifier; from runs import finish;"
+            "from pathlib import Path; from core.runs import finish; from models.classifier import open_classifier;"
             "from explain.run import Request, explain_dataset;"
             f"files = sorted(Path({str(real_data / 'ham10000' / 'images')!r}).iterdir())[:{n}];"
             f"out = Path({str(tmp_path / str(n))!r}); out.mkdir();"
