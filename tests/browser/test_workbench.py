@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from core.runs import finish
 from datasets.opening import open_dataset
+from demo.datasets import COHORTS
 from imaging.decode import encode_jpeg, encode_png
 from models.classifier import open_classifier
 from studies import familiarity
@@ -21,8 +23,21 @@ from workspace import Workspace
 pytestmark = pytest.mark.browser
 
 
-def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path) -> None:
+def half_drawn(root: Path, small_dataset: Path, left: int) -> None:
+    """The demo as a drawing that was interrupted leaves it, all but the last images of each dataset; another's stand in for those."""
+    pictures = sorted((small_dataset / "images").iterdir())
+    for name, cohort in COHORTS.items():
+        (root / "datasets" / f".{name}" / "images").mkdir(parents=True)
+        for k, shot in enumerate(cohort().shots[:-left]):
+            shutil.copy(pictures[k % len(pictures)], root / "datasets" / f".{name}" / "images" / f"{shot.image_id}.jpg")
+
+
+@pytest.mark.parametrize("left", [160, pytest.param(None, marks=pytest.mark.slow)])
+def test_the_first_start_draws_the_demo_and_shows_an_image(page: Page, tmp_path: Path, small_dataset: Path, left: int | None) -> None:
+    """All of it, or the rest of it where the first start was interrupted."""
     root = tmp_path / "workspace"
+    if left is not None:
+        half_drawn(root, small_dataset, left)
     with serving(root) as server:
         page.goto(server.url)
         expect(page.get_by_text(re.compile("Drawing the demo"))).to_be_visible()

@@ -1,5 +1,6 @@
 """The server's side of the worker: start it, ask it, watch it, and restart it when it has died."""
 
+import contextlib
 import itertools
 import os
 import secrets
@@ -122,7 +123,7 @@ class Worker:
             command = [sys.executable, "-m", "ui.worker.process", str(listener.address)]
             process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL)
             accepted: list[Connection] = []
-            waiting = threading.Thread(target=lambda: accepted.append(listener.accept()), daemon=True)
+            waiting = threading.Thread(target=_accept, args=(listener, accepted), daemon=True)
             waiting.start()
             end = time.monotonic() + START_SECONDS
             while waiting.is_alive() and process.poll() is None and time.monotonic() < end:
@@ -175,6 +176,11 @@ class Worker:
                 self.stop(f"The network used more than {limit / 2**30:.1f} GB of memory and was stopped.")
                 return
             time.sleep(WATCH_SECONDS)
+
+
+def _accept(listener: Listener, accepted: list[Connection]) -> None:
+    with contextlib.suppress(OSError):  # the listener is closed when the process has ended before it answered
+        accepted.append(listener.accept())
 
 
 def _finish(task: Task[Any], kind: str, content: bytes) -> None:
