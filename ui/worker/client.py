@@ -129,8 +129,10 @@ class Worker:
             while waiting.is_alive() and process.poll() is None and time.monotonic() < end:
                 waiting.join(0.05)
             if not accepted:
+                ended = process.poll() is not None
                 process.kill()
-                raise WorkerError(f"{_ended(process)} It had not started yet.", todo="Restart LesionLens.")
+                what = f"{_ended(process)} It had not started yet." if ended else "The process that runs networks did not start."
+                raise WorkerError(what, todo="Restart LesionLens.")
         self._process, self._connection = process, accepted[0]
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
