@@ -55,5 +55,5 @@ def test_a_dataset_is_added_named_opened_and_audited(
     expect(page.get_by_text("Added my moles: 40 images")).to_be_visible()
     expect(page.get_by_text("my moles: HAM10000")).to_be_visible()
     assert "dataset=my+moles" in page.url or "dataset=my%20moles" in page.url
-    press(page.get_by_role("button", name="Audit it"))
+    press(page.get_by_role("button", name="Audit it", exact=True))
     expect(page.get_by_text("Checks: ")).to_be_visible()
