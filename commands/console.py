@@ -1,6 +1,7 @@
 """What all commands share: progress, what is printed where, and how a user's mistake ends."""
 
 import functools
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -10,14 +11,33 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from core.errors import LesionLensError
 from core.exports import plain
 from core.runs import Run, finish
+from core.text import IN_ASCII, visible
 
 T = TypeVar("T")
-stderr = Console(stderr=True, highlight=False)  # progress and errors; standard output is for results
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+LONGEST = 10_000  # characters of one text on a terminal
+
+
+class Literal(Console):
+    """A console that shows every string as it is, in titles and cells too: rich's markup and a terminal's escapes do nothing."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(visible(text, LONGEST), **{**how, "markup": False, "emoji": False})
+
+
+stderr = Literal(stderr=True, highlight=False)  # progress and errors; standard output is for results
+results = Literal(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+
+def on_any_terminal() -> None:
+    """Signs that the encoding of standard output or error lacks are written in ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=IN_ASCII)
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,16 +45,17 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
+        on_any_terminal()
         try:
             content = function(*args, **kwargs)
         except LesionLensError as error:
-            stderr.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
+            stderr.print(f"Error: {error}", style="bold red", soft_wrap=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             stderr.print("Stopped.")
             raise typer.Exit(130) from None
         if content is not None:
-            print(json.dumps(plain(content), indent=1, ensure_ascii=False))
+            print(json.dumps(plain(content), indent=1))  # in ASCII, so that no terminal's encoding or escape matters
 
     return run
 
@@ -52,10 +73,15 @@ def comma_separated(text: str | None) -> list[str]:
 
 def with_progress(what: str, run: Run[T]) -> T:
     """Drive a run with a bar on standard error (none where that is not a terminal)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(visible(what), total=None)
         return finish(run, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def headed(head: str, rest: str) -> None:
+    """A line of results that begins in bold."""
+    results.print(Text.assemble((visible(head, LONGEST), "bold"), visible(rest, LONGEST)))
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import command, first_of, results, table
+from commands.console import command, first_of, headed, results, table
 from commands.options import AsJson, DatasetPath, InWorkspace
 from core.errors import DatasetError
 from core.wording import count
@@ -47,13 +47,13 @@ def show(
             "problems": data.problems,
         }
     lesions = count(data.n_lesions, "lesion") if data.n_lesions is not None else "no lesion ids"
-    results.print(f"[bold]{data.name}[/bold]: {NAMES[data.layout]}")
+    headed(data.name, f": {NAMES[data.layout]}")
     results.print(f"{count(len(data), 'image')}, {lesions}, age missing for {missing_ages:,}, {count(len(data.masks), 'lesion mask')}")
     results.print(f"Columns with values: {', '.join(known)}")
     rows = [[r["diagnosis"], int(r["images"]), f"{r['share']:.1%}"] for r in spread.counts.to_dict("records")]
     results.print(table("Diagnoses", ["diagnosis", "images", "share"], rows))
     for problem in data.problems:
-        results.print(f"[bold]{problem.kind}[/bold]: {problem.summary} {first_of(problem.rows)}", markup=True)
+        headed(problem.kind, f": {problem.summary} {first_of(problem.rows)}")
     if not data.problems:
         results.print("No problems found in the table and the file names.")
 

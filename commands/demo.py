@@ -29,7 +29,7 @@ def demo(
     from demo.make import make_demo
 
     space = Workspace(workspace_root)
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=stderr) as bar:
+    with Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), console=stderr) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(done: int, total: int, what: str) -> None:

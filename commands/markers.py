@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import command, results, stderr, table
+from commands.console import command, headed, results, stderr, table
 from commands.options import AsJson
 from core.markers import NO_DETECTOR, UNDETECTED, marker_name
 
@@ -22,7 +22,7 @@ def show(as_json: AsJson = False) -> Any:
     content = dict(card())
     if as_json:
         return content
-    results.print(f"[bold]{content['name']}[/bold]: {content['trained_on']}.")
+    headed(content["name"], f": {content['trained_on']}.")
     rows = [[marker_name(name), *_figures(facts)] for name, facts in content["markers"].items()]
     columns = ["marker", "AUC, cross-validated", "AUC, each half", "AUC, drawings only", "sensitivity", "specificity", "mask IoU"]
     results.print(table("Performance", columns, rows))

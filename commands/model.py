@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import command, results, table, with_progress
+from commands.console import command, headed, results, table, with_progress
 from commands.options import AsJson, DatasetName, InWorkspace
 from core.version import __version__
 from core.wording import count
@@ -53,14 +53,14 @@ def show(
             "reason": reason,
             "methods": [{"method": m, "possible": not against, "reason": against} for m, against in why.items()],
         }
-    results.print(f"[bold]{facts.path.name}[/bold]  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
+    headed(facts.path.name, f"  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {count(len(classifier.layers), 'layer')}.")
     fields = used.model_dump(mode="json", exclude={"guessed", "training"})
     rows = [[k, _shown(v), "guess" if k in used.guessed else "card"] for k, v in fields.items()]
     results.print(table("Model card", ["field", "value", "from"], rows))
     if used.training is not None:
-        results.print(f"Training: {training_in_words(used.training)}", markup=False)
+        results.print(f"Training: {training_in_words(used.training)}")
     if used.guessed:
         results.print(f"Guesses are not facts: correct them in {card_path(facts.path).name}, or test them with `model check`.")
     if layer:
@@ -112,7 +112,7 @@ def check(
         }
     shown = as_table(checked).round(3).astype(str)
     results.print(table(f"Cards tested on {count(checked.n_images, 'image')}", list(shown.columns), shown.values.tolist()))
-    results.print(f"[bold]{checked.verdict}[/bold]: {checked.reason}")
+    headed(checked.verdict, f": {checked.reason}")
     if checked.agrees is not None:
         results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")
 

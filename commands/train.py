@@ -7,7 +7,7 @@ import numpy as np
 import typer
 import yaml
 
-from commands.console import command, results, stderr, table, with_progress
+from commands.console import command, headed, results, stderr, table, with_progress
 from commands.options import AsJson, InWorkspace
 from commands.training_options import OnDataset, PresetName, make_order, recipe_fields, with_settings
 from core.atomic import write_bytes
@@ -93,14 +93,15 @@ def _show(preset: "Preset", fields: dict[str, Any], as_json: bool) -> dict[str, 
             "chosen": preset.chosen,
             "recipe": recipe,
         }
-    results.print(f"[bold]{preset.name}[/bold]  {preset.title}")
-    results.print(preset.source, markup=False)
+    headed(preset.name, f"  {preset.title}")
+    results.print(preset.source)
     results.print(f"Published: {preset.published.figures}.")
     if preset.bases:
         results.print(f"Bases: {', '.join(preset.bases)}.")
     for sentence in preset.chosen:
-        results.print(f"· {sentence}", markup=False)
-    results.print(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), markup=False)
+        results.print(f"· {sentence}")
+    for line in yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).splitlines():
+        results.print(line)
     return None
 
 
@@ -144,4 +145,4 @@ def _print_images(counts: dict[str, dict[str, int]], leaking: int | None) -> Non
     rows: list[list[Any]] = [[s, sum(c.values()), ", ".join(f"{k} {n:,}" for k, n in c.items())] for s, c in counts.items()]
     results.print(table("Images", ["split", "images", "by class"], rows))
     if leaking:
-        results.print(f"[bold]{leak_in_words(leaking, sum(counts['test'].values()))}[/bold] Split by lesion: --by lesion.")
+        headed(leak_in_words(leaking, sum(counts["test"].values())), " Split by lesion: --by lesion.")

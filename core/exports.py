@@ -1,6 +1,5 @@
 """Exported tables: CSV without spreadsheet formulas, with its provenance in every row."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from core.text import cell
+
 _CARRIED = ("lesionlens_version", "model", "model_sha256", "card_sha256", "dataset", "dataset_sha256", "split")
-_FORMULA = re.compile(r"^\s*[=+\-@\t\r]")
-_NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
 
 def safe_csv(frame: pd.DataFrame, about: Mapping[str, str]) -> str:
@@ -23,15 +22,8 @@ def safe_csv(frame: pd.DataFrame, about: Mapping[str, str]) -> str:
     table = frame.assign(**{f"about_{k}": v for k, v in about.items() if k in _CARRIED})
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]):
-            table[column] = table[column].map(neutral)
-    return table.rename(columns=neutral).to_csv(index=False)
-
-
-def neutral(value: object) -> object:
-    """A value that a spreadsheet shows and does not run."""
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.match(value):
-        return "'" + value
-    return value
+            table[column] = table[column].map(cell)
+    return table.rename(columns=cell).to_csv(index=False)
 
 
 def interval(figure: Mapping[str, Any], form: str = ".3f") -> str:

@@ -6,11 +6,12 @@ import io
 
 import pandas as pd
 
-from core.exports import neutral, safe_csv
+from core.exports import safe_csv
+from core.text import cell
 
 
 def test_formulas_are_neutralised_and_numbers_kept() -> None:
-    assert [neutral(v) for v in ("=1+1", "+cmd", "-2+3", "@x", " =1", "-2.5", "+1e-3", "nv", 3)] == [
+    assert [cell(v) for v in ("=1+1", "+cmd", "-2+3", "@x", " =1", "-2.5", "+1e-3", "nv", 3)] == [
         "'=1+1",
         "'+cmd",
         "'-2+3",
