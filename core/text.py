@@ -3,11 +3,11 @@
 import codecs
 import re
 
-MOST = 1000  # characters of one text on a screen
+MOST = 2000  # characters of one text on a screen
 _JOINER = "\u2060"  # word joiner, which nobody sees: it stands where a backslash does not help, because links and signs are found late
 _NUMBER = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 _FORMULA = re.compile(r"^\s*[=+\-@\t＝＋－＠]")
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])")  # inside a word, _ means nothing
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|&(?=[#\w])|(?<![^\W_])_|_(?![^\W_])")  # inside a word, _ means nothing
 _LINE_START = re.compile(r"^(?=[-#+=])")
 _LATE = re.compile(r"(?<=:)(?!\s)|(?<=@)|(?<=www)(?=\.|$)|(?<=[-<>~])(?=\\?[-=>])", re.IGNORECASE)
 _ASCII = dict(zip("×–−—“”‘’…·→≤≥", ("x", "-", "-", "-", '"', '"', "'", "'", "...", "-", "->", "<=", ">="), strict=True))
@@ -27,9 +27,16 @@ def literal(value: object, most: int = MOST) -> str:
     """Markdown that shows the `visible` text and nothing else: no emphasis, link, picture, HTML, formula, list, table, nor any of
     Streamlit's own signs (`:red[…]`, `:material/…:`, `:smile:`, arrows)."""
     text = _SPECIAL.sub(r"\\\g<0>", " ".join(visible(value, most).split()))
-    if re.match(r"\d+(?:[.)]|$)", text):
+    if re.match(r"\d+(?:[.)](?:\s|$)|$)", text):
         text = _JOINER + text  # with a full stop behind it, a number starts a list
     return _LATE.sub(_JOINER, _LINE_START.sub(r"\\", text))
+
+
+def code(value: object) -> str:
+    """Markdown of the same text as code: in which nothing but the end is read, here more backticks than the text has in a row."""
+    text = " ".join(visible(value).split()) or "–"
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
 def cell(value: object) -> object:

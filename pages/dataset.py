@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.text import literal
 from datasets.layouts import NAMES
 from ui.dataset.add import add_dataset
 from ui.dataset.composition import crossfilter, details, headline, problems, sample
@@ -13,7 +14,7 @@ from ui.services import services
 page_title("Dataset", "What does it consist of?")
 add_dataset()
 data = services.dataset(need(choice.dataset(), "dataset"))
-st.markdown(f"**{data.name}**: {NAMES.get(data.layout, data.layout)}")
+st.markdown(f"**{literal(data.name)}**: {literal(NAMES.get(data.layout, data.layout))}")
 headline(data)
 problems(data)
 if len(data):

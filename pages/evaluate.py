@@ -5,6 +5,7 @@ import json
 import streamlit as st
 
 from core.exports import safe_csv
+from core.text import literal
 from studies.assess import QUICK, Assessment, as_json, class_table
 from ui.evaluate.calibration import calibration
 from ui.evaluate.comparison import comparison
@@ -30,7 +31,9 @@ if predictions.kept(opened, data) is None:
 splits, split = choice.splits(data), None
 if splits:
     note = "None selected: all images. Evaluate a classifier on images it was not trained on."
-    split = st.segmented_control("Split", splits, default=TEST if TEST in splits else None, key="split", bind="query-params", help=note)
+    split = st.segmented_control(
+        "Split", splits, default=TEST if TEST in splits else None, key="split", bind="query-params", format_func=literal, help=note
+    )
 how = evaluation_settings(list(dict.fromkeys(opened.card.codes)))
 recipe = choose_recipe(opened.name, splits)
 

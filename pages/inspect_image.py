@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from core.markers import marker_name
+from core.text import literal
 from imaging.overlay import draw_contour
 from ui.inspect.attribution import Request, Shown, View, attribution, controls
 from ui.inspect.familiarity import familiar_panel, warn_if_unlike
@@ -44,7 +45,7 @@ def facts(chosen: Chosen) -> None:
 
 def one_classifier(opened: services.OpenModel, chosen: Chosen, request: Request, view: View, mask: np.ndarray | None) -> Shown | None:
     """Original and heatmap side by side, scores below."""
-    st.subheader(opened.card.name, anchor=False)
+    st.subheader(literal(opened.card.name), anchor=False)
     left, right = st.columns(2)
     with right:
         shown = attribution(opened, chosen, request)
@@ -56,7 +57,7 @@ def one_classifier(opened: services.OpenModel, chosen: Chosen, request: Request,
         if view.outline and mask is not None:
             original = draw_contour(original, mask)
         show_picture(view.crop(original), f"Photograph {chosen.name}")
-        st.caption(f"{chosen.name}, unchanged" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
+        st.caption(f"{literal(chosen.name)}, unchanged" + (", with the outline of the lesion" if view.outline and mask is not None else ""))
         probabilities = shown.found.probabilities if shown else services.predict(opened, chosen.picture).probabilities
         score_panel(opened, probabilities, shown.target if shown else int(probabilities.argmax()))
     if shown is not None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from explain.methods import METHODS
 from ui.learn.cam_steps import LESSONS, cam_steps
 from ui.learn.experiments import by_depth, ideal, scrambling
@@ -28,7 +29,7 @@ else:
     decided = opened.card.classes[int(probabilities.argmax())]
     one, two = st.columns(2)
     with one:
-        target = choice.target(f"Class to explain (decision: {full_name(decided)})", opened.card.classes)
+        target = choice.target(f"Class to explain (decision: {literal(full_name(decided))})", opened.card.classes)
     with two:
         method = choice.optional(choice.METHOD, "Method", list(LESSONS), "Grad-CAM", lambda m: METHODS[m].name) or "grad-cam"
     index = opened.card.classes.index(target or decided)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.text import literal
 from ui.frame import first_start
 from ui.parts import navigation
 from ui.parts.components import page_title
@@ -14,7 +15,7 @@ page_title("LesionLens", "What a trained skin-lesion classifier looks at, and wh
 def drawing(task: first_start.DemoTask) -> None:
     """Progress of the demo; reruns the page when it is complete."""
     if task.error:
-        st.error(f"The demo could not be drawn: {task.error}. Free some disk space and start again; what has been drawn is kept.")
+        st.error(f"The demo could not be drawn: {literal(task.error)}. Free some disk space and start again; what has been drawn is kept.")
         return
     if task.finished:
         first_start.demo_task.clear()
@@ -39,6 +40,6 @@ for k, row in enumerate(cards):
         st.write(row.invitation)
 with columns[len(cards) % 3].container(border=True, height="stretch"):
     st.markdown("**This workspace**")
-    st.write(f"Classifiers: {', '.join(models) or 'none yet'}.")
-    st.write(f"Datasets: {', '.join(datasets) or 'none yet'}.")
-    st.caption(f"Folder: {space.root.name}. Everybody who opens this server shares it.")
+    st.write(f"Classifiers: {literal(', '.join(models)) or 'none yet'}.")
+    st.write(f"Datasets: {literal(', '.join(datasets)) or 'none yet'}.")
+    st.caption(f"Folder: {literal(space.root.name)}. Everybody who opens this server shares it.")

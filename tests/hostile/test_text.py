@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 from commands.console import Literal, headed, results, table
 from core.exports import safe_csv
-from core.text import MOST, cell, literal, visible
+from core.text import MOST, cell, code, literal, visible
 
 JOINER = "\u2060"
 URL = "http://evil.example/a.png"
@@ -305,6 +305,13 @@ def test_text_in_a_sentence_leaves_the_sentence_as_it_is(text: str) -> None:
     assert "".join(t.content for t in found).replace(JOINER, "") == f"{shown} minus {shown}: {shown}."
     kinds = [t.type for t in leaves(parser.parse(f"{literal(text)}. Source: x.\n\nNext"))]
     assert kinds == ["paragraph_open", "text", "paragraph_close"] * 2
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *LONG], ids=name)
+def test_code_shows_the_text_itself(text: str) -> None:
+    for found in (list(leaves(parser.parse(line))) for line in (code(text), f"at {code(text)}, and")):
+        assert [t.content for t in found if t.type == "code_inline"] == [plainly(text) or "–"]
+        assert {t.type for t in found} <= {"paragraph_open", "paragraph_close", "text", "code_inline"}
 
 
 def test_random_strings_of_special_signs() -> None:

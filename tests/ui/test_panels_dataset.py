@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from core.errors import RecordError
+from core.text import literal
 from data_audit.audit import CHECKS, Asked
 from data_audit.audit_file import About, Audit
 from data_audit.evidence import DoubtfulLabel, DoubtfulLabels, MarkerShare, SamePhotograph, SharedPairs
@@ -221,9 +222,9 @@ CHECK = CardCheck(
 @pytest.mark.parametrize(
     ("changes", "kind", "told"),
     [
-        ({}, "success", f"{CHECK.reason} The card in use agrees."),
-        ({"agrees": False}, "warning", f"{CHECK.reason} **The card in use differs: correct it on the first tab.**"),
-        ({"verdict": "can't tell", "agrees": None}, "info", f"Can't tell. {CHECK.reason}"),
+        ({}, "success", f"{literal(CHECK.reason)} The card in use agrees."),
+        ({"agrees": False}, "warning", f"{literal(CHECK.reason)} **The card in use differs: correct it on the first tab.**"),
+        ({"verdict": "can't tell", "agrees": None}, "info", f"Can't tell. {literal(CHECK.reason)}"),
     ],
 )
 def test_what_a_card_check_found(

@@ -5,6 +5,7 @@ from typing import get_args
 
 import streamlit as st
 
+from core.text import literal
 from imaging.resize import Geometry, Interpolation
 from models.card import ColourOrder, Output, card_path, make_card, training_in_words, write_card
 from ui.parts.choice import choose
@@ -25,10 +26,10 @@ def card_form(opened: services.OpenModel) -> None:
     """Every field of the card; guesses are marked as such until they are saved."""
     card = opened.card
     if card.training is not None:
-        st.info(training_in_words(card.training), icon=":material/model_training:")
+        st.info(literal(training_in_words(card.training)), icon=":material/model_training:")
     if card.guessed:
         st.warning(
-            f"Guessed from the file: **{', '.join(g.replace('_', ' ') for g in card.guessed)}**. "
+            f"Guessed from the file: **{', '.join(literal(g.replace('_', ' ')) for g in card.guessed)}**. "
             "Ask whoever trained the network, or run the card check. What you save counts as known.",
             icon=":material/help:",
         )
@@ -84,4 +85,4 @@ def card_form(opened: services.OpenModel) -> None:
                 services.worker().ask(Describe(replace(opened.spec, card=saved)))
                 write_card(saved, card_path(opened.facts.path))
                 st.rerun()
-    st.caption(f"Saved as {card_path(opened.facts.path).name} beside the file.")
+    st.caption(f"Saved as {literal(card_path(opened.facts.path).name)} beside the file.")

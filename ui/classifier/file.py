@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.atomic import write_bytes
+from core.text import code, literal
 from datasets.dataset import Dataset
 from models.check import CardCheck, as_table
 from models.policy import EXAMPLE, read_policy
@@ -40,10 +41,10 @@ def file_facts(opened: services.OpenModel) -> None:
     facts = opened.facts
     row = st.container(horizontal=True)
     row.metric("Format", {"keras": ".keras", "hdf5": "HDF5", "savedmodel": "SavedModel"}[facts.format], border=True)
-    row.metric("Written by Keras", facts.keras_version or "unknown", border=True)
+    row.metric("Written by Keras", literal(facts.keras_version or "unknown"), border=True)
     row.metric("Size", f"{facts.n_bytes / 1e6:.1f} MB", border=True)
     row.metric("Layers", f"{len(opened.description.layers):,}", border=True)
-    st.caption(f"{facts.path.name} · sha256 `{facts.sha256}` · output activation: {opened.description.activation}")
+    st.caption(f"{literal(facts.path.name)} · sha256 `{facts.sha256}` · output activation: {literal(opened.description.activation)}")
 
 
 def layers(opened: services.OpenModel) -> None:
@@ -52,7 +53,7 @@ def layers(opened: services.OpenModel) -> None:
     if default is None:
         st.info(f"{NO_LAYER} It can predict, but class activation maps cannot explain it.")
         return
-    st.write(f"Default: `{default.path}`, {default.height} × {default.width}. {opened.description.method_reason}")
+    st.write(f"Default: {code(default.path)}, {default.height:d} × {default.width:d}. {literal(opened.description.method_reason)}")
     rows = [
         {"layer": x.path, "kind": x.kind, "height": x.height, "width": x.width, "maps": x.channels, "default": x == default}
         for x in opened.description.layers
@@ -71,7 +72,8 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
         st.info("Choose a dataset with diagnoses in the sidebar.")
         return
     st.caption(
-        f"Images: the dataset {data.name}. If the network was trained on them, its scores are too good, but the right card still wins."
+        f"Images: the dataset {literal(data.name)}. If the network was trained on them, its scores are too good, "
+        "but the right card still wins."
     )
     job = services.card_check(opened, data)
     if services.task(job) is None:
@@ -86,13 +88,13 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
 def _show_check(check: CardCheck, opened: services.OpenModel) -> None:
     if check.verdict == "found":
         agrees = "The card in use agrees." if check.agrees else "**The card in use differs: correct it on the first tab.**"
-        (st.success if check.agrees else st.warning)(f"{check.reason} {agrees}")
+        (st.success if check.agrees else st.warning)(f"{literal(check.reason)} {agrees}")
     else:
-        st.info(f"Can't tell. {check.reason}")
+        st.info(f"Can't tell. {literal(check.reason)}")
     st.caption(f"{check.n_images:,} images tried; evaluated on {check.n_lesions:,} held-out lesions. “?”: an output that hardly ever wins.")
     numbers = {c: st.column_config.NumberColumn(format="%.3f") for c in ("mean AUC", "low", "high", "mean AUC, diagnoses equal")}
     st.dataframe(as_table(check), hide_index=True, column_config=numbers, alt="Cards that were tried, the best first")
-    st.caption(f"Output order of the card in use: {', '.join(opened.card.codes)}")
+    st.caption(f"Output order of the card in use: {literal(', '.join(opened.card.codes))}")
 
 
 def policy_switch(opened: services.OpenModel) -> None:
@@ -105,7 +107,7 @@ def policy_switch(opened: services.OpenModel) -> None:
     bands = [{"benign score from": f"{b.benign_at_least:.0%}", "text": b.say} for b in example.bands]
     bands.append({"benign score from": "any malignant decision", "text": example.malignant})
     st.dataframe(pd.DataFrame(bands), hide_index=True, alt="Bands of the example policy")
-    st.caption(f"{example.name}. Source: {example.source}.")
+    st.caption(f"{literal(example.name)}. Source: {literal(example.source)}.")
     stated = bool(opened.card.malignant) and "malignant" not in opened.card.guessed
     if not stated:
         st.info("First the card must name the malignant classes, and not as a guess: see the first tab.")
@@ -118,4 +120,4 @@ def policy_switch(opened: services.OpenModel) -> None:
             path.unlink()
         st.rerun()
     if path.exists():
-        st.caption(f"Your own bands: edit policies/{path.name} in the workspace folder.")
+        st.caption(f"Your own bands: edit policies/{literal(path.name)} in the workspace folder.")

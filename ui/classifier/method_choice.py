@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.exports import plain
+from core.text import literal
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
 from explain.comparison import QUICK, MethodScore, as_json
@@ -25,7 +26,7 @@ CHEAP = 3  # forward passes up to which a method is compared at first
 
 def methods(opened: services.OpenModel, data: Dataset | None) -> None:
     """The table of methods, and their comparison on a sample of the dataset."""
-    st.write(f"Default: **{METHODS[opened.description.default_method].name}**. {opened.description.method_reason}")
+    st.write(f"Default: **{METHODS[opened.description.default_method].name}**. {literal(opened.description.method_reason)}")
     method_table(opened)
     st.subheader("Which method suits this classifier?", anchor=False)
     if data is None:
@@ -61,10 +62,10 @@ def _scores(scores: list[MethodScore], opened: services.OpenModel, data: Dataset
     low = best.over_centre.low
     doubt = "" if low > 0 else "The interval includes 0: on these images, not even the best method reliably beats pointing at the middle."
     if np.isnan(low):
-        doubt = f"There is no interval ({best.over_centre.reason}), so chance alone may explain this."
+        doubt = f"There is no interval ({literal(best.over_centre.reason)}), so chance alone may explain this."
     st.markdown(
-        f"Best on {best.images} images of {data.name}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the image centre. "
-        + doubt
+        f"Best on {best.images:d} images of {literal(data.name)}: **{METHODS[best.method].name}**, {best.over_centre:+.3f} over the "
+        "image centre. " + doubt
     )
     chart = method_forest([(METHODS[s.method].name, s.over_centre, s.over_random) for s in tested])
     values = ", ".join(f"{METHODS[s.method].name} {s.over_centre.value:+.3f} over the centre" for s in tested)

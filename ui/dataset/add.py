@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import LesionLensError, WorkspaceError
+from core.text import literal
 from core.wording import count
 from datasets.layouts import NAMES
 from ui.parts import choice
@@ -17,7 +18,7 @@ def add_dataset() -> None:
     """The form; what was typed stays until the dataset is added. Only where browser and server are on the same machine."""
     added = st.session_state.pop(ADDED, None)
     if added is not None:
-        st.success(added, icon=":material/check:")
+        st.success(literal(added), icon=":material/check:")
     with st.expander("Add a dataset", key="fold-add", icon=":material/add:"):
         if not services.is_local():
             st.info(
@@ -37,7 +38,7 @@ def add_dataset() -> None:
         try:
             _add(path, name)
         except LesionLensError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(literal(error), icon=":material/error:")
             return
         st.rerun()
 

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import code, literal
 from data_audit.balancing import as_python, balancing
 from data_audit.composition import UNKNOWN, age_by_class, cross_table, imbalance, missing_values, site_by_sex_percent
 from datasets.dataset import Dataset
@@ -27,7 +28,7 @@ def headline(data: Dataset) -> None:
     row.metric("Imbalance", ratio, border=True, help="Images of the commonest diagnosis for each image of the rarest.")
     baseline = "undefined" if np.isnan(classes.majority_baseline) else f"{classes.majority_baseline:.1%}"
     commonest = full_name(classes.majority_class) if classes.majority_class else "the commonest diagnosis"
-    row.metric("Baseline", baseline, border=True, help=f"Majority baseline: accuracy of always deciding for {commonest}.")
+    row.metric("Baseline", baseline, border=True, help=f"Majority baseline: accuracy of always deciding for {literal(commonest)}.")
     several = int((data.groups.value_counts() > 1).sum())
     if data.n_lesions is not None and several:
         st.caption(f"Lesions photographed more than once: {several:,}. Intervals and splits must count lesions.")
@@ -42,8 +43,8 @@ def problems(data: Dataset) -> None:
     title, key = f"{n} problem{'s' if n > 1 else ''} found on opening", f"fold-problems {data.sha256}"
     with st.expander(title, key=key, icon=":material/warning:", expanded=n <= 2):
         for problem in data.problems:
-            st.markdown(f"**{problem.kind}**: {problem.summary}")
-            rows = ", ".join(f"`{r}`" for r in problem.rows[:8])
+            st.markdown(f"**{literal(problem.kind)}**: {literal(problem.summary)}")
+            rows = ", ".join(code(r) for r in problem.rows[:8])
             st.caption(rows + (f" and {len(problem.rows) - 8:,} more" if len(problem.rows) > 8 else ""))
 
 
@@ -67,7 +68,9 @@ def crossfilter(data: Dataset) -> pd.DataFrame:
             _ages(data, _all_but(keep, "age", table.index))
     shown = data.table[_all_but(keep, "", table.index)]
     code_key(data.classes)
-    filters = [f"{BARS[c]}: {', '.join(v)}" for c, v in picked.items() if v] + ([f"age {ages[0]:.0f}–{ages[1]:.0f}"] if ages else [])
+    filters = [f"{BARS[c]}: {literal(', '.join(v))}" for c, v in picked.items() if v] + (
+        [f"age {ages[0]:.0f}–{ages[1]:.0f}"] if ages else []
+    )
     if filters:
         left, right = st.columns([4, 1])
         left.markdown(f"**{len(shown):,} of {len(data):,} images** · " + " · ".join(filters))

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError, RecordError
+from core.text import literal
 from core.wording import count
 from data_audit.audit import SPLIT, Asked
 from data_audit.evidence import MarkerShare
@@ -45,7 +46,7 @@ def findings_panel(data: Dataset) -> None:
     try:
         kept = audits.read(data)
     except RecordError as error:
-        st.warning(str(error))
+        st.warning(literal(error))
         _ask(data, "Audit it again")
         return
     if kept is None:
@@ -60,7 +61,8 @@ def findings_panel(data: Dataset) -> None:
     for number, finding in enumerate(kept.findings):
         _finding(data, finding, number, kept.about.against)
     st.caption(
-        f"Checks: {', '.join(kept.about.checks)}. An association is not yet a shortcut: whether a classifier uses it is another question."
+        f"Checks: {literal(', '.join(kept.about.checks))}. An association is not yet a shortcut: whether a classifier uses it "
+        "is another question."
     )
     _downloads(data)
     _ask(data, "Audit it again")
@@ -79,7 +81,7 @@ def _predicted(data: Dataset) -> pd.DataFrame | None:
     """Kept predictions of the chosen classifier, for labels that may be wrong."""
     name = choice.model()
     note = "Only if it was not trained on these images. Run it over them on the Evaluate page first."
-    if name is None or not st.checkbox(f"Flag labels that the predictions of {name} contradict", key="audit-judged", help=note):
+    if name is None or not st.checkbox(f"Flag labels that the predictions of {literal(name)} contradict", key="audit-judged", help=note):
         return None
     try:
         opened = services.model(name)
@@ -89,7 +91,7 @@ def _predicted(data: Dataset) -> pd.DataFrame | None:
             return None
         return predictions.assessment(made, data, None, QUICK).rows
     except LesionLensError as error:
-        st.warning(f"{error} The audit runs without predictions.")
+        st.warning(f"{literal(error)} The audit runs without predictions.")
         return None
 
 
@@ -110,7 +112,7 @@ def _fractions() -> str:
     try:
         parse_fractions(chosen)
     except LesionLensError as error:
-        st.warning(f"{error} The audit runs without a new split.")
+        st.warning(f"{literal(error)} The audit runs without a new split.")
         return ""
     return str(chosen)
 
@@ -131,10 +133,10 @@ def _finding(data: Dataset, finding: Finding, number: int, against: str | None) 
     with st.container(border=True):
         left, right = st.columns([3.6, 1.3], vertical_alignment="center")
         with left:
-            st.badge(f"{finding.severity}: {finding.kind}", icon=icon, color=colour)
-            st.write(finding.summary)
+            st.badge(f"{finding.severity}: {literal(finding.kind)}", icon=icon, color=colour)
+            st.write(literal(finding.summary))
             if finding.remedy:
-                st.caption(finding.remedy)
+                st.caption(literal(finding.remedy))
             if marker:
                 _reviewed(data, marker)
         shown = finding.n_images > 0 and right.toggle(count(finding.n_images, "image"), key=f"finding-{data.sha256[:8]}-{number}")

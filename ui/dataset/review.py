@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import ImageError
 from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, plane
+from core.text import literal
 from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
@@ -71,12 +72,12 @@ def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts:
         try:
             picture = thumbnail(data.read(image_id), LARGE)
         except ImageError as error:
-            st.error(f"{error} Put it aside to go on.", icon=":material/error:")
+            st.error(f"{literal(error)} Put it aside to go on.", icon=":material/error:")
             return
         mask = _mask(data, image_id, marker, picture.shape[:2]) if outlined else None
         show_picture(_outlined(picture, mask), alt=f"{image_id}: {MARKERS[marker].question}")
         score = f"score of the detector {float(images[f'{marker}_score'].iloc[row]):.2f}" if looked_for else "no detector"
-        st.caption(f"{image_id} · {score}" + ("" if mask is None or mask.any() else " · nothing outlined"))
+        st.caption(f"{literal(image_id)} · {score}" + ("" if mask is None or mask.any() else " · nothing outlined"))
 
 
 def _answers(content: str | None, marker: str, verdicts: Verdicts, none: bool) -> None:
@@ -123,7 +124,7 @@ def _figures(r: Reviewed, side: Side) -> None:
 
 
 def _percent(figure: Figure) -> str:
-    return f"**{figure.value:.1%}** [{figure.low:.1%}, {figure.high:.1%}]" if figure.defined else f"– ({figure.reason})"
+    return f"**{figure.value:.1%}** [{figure.low:.1%}, {figure.high:.1%}]" if figure.defined else f"– ({literal(figure.reason)})"
 
 
 def _mask(data: Dataset, image_id: str, marker: str, size: tuple[int, int]) -> np.ndarray:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from evaluation.calibration import CORRECTIONS, brier, calibration_error, reliability
 from evaluation.net_benefit import THRESHOLDS, better_ranges, net_benefit, treat_all
 from reports.evaluation_charts import decision_chart, reliability_chart
@@ -63,7 +64,7 @@ def calibration(assessment: Assessment, splits: Sequence[str], split: str | None
         st.altair_chart(decision_chart(THRESHOLDS, curves), width="stretch", alt=f"Net benefit for {full_name(name)}: by the score {span}")
         st.caption(
             "Decision curve: true positives minus false positives, weighted by the odds of the threshold, per patient. By the score it is "
-            f"{span}. The threshold is the probability of {full_name(name)} from which one would act."
+            f"{span}. The threshold is the probability of {literal(full_name(name))} from which one would act."
         )
 
 

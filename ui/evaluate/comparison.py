@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError
+from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
 from evaluation.comparison import Comparison
@@ -51,7 +52,7 @@ def comparison(predicted: PredictionSet, data: Dataset, assessment: Assessment, 
         second = predictions.assessment(made, data, split, assessment.how)
         found = _compared(assessment, second)
     except LesionLensError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(literal(error), icon=":material/warning:")
         return
     _differences(found, predicted.name, name, assessment)
     _disagreements(predicted, made, data, assessment, second)
@@ -64,8 +65,9 @@ def _compared(first: Assessment, second: Assessment) -> Comparison:
 
 def _differences(found: Comparison, first: str, second: str, assessment: Assessment) -> None:
     st.markdown(
-        f"On the same {found.n_images:,} images, **{second}** minus **{first}**. Only {second} is right on {found.better:,}, only {first} "
-        f"on {found.worse:,}" + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
+        f"On the same {found.n_images:,} images, **{literal(second)}** minus **{literal(first)}**. Only {literal(second)} is right on "
+        f"{found.better:,}, only {literal(first)} on {found.worse:,}"
+        + ("." if np.isnan(found.p) else f" (p {_p(found.p)}, McNemar's test by lesion).")
     )
     row = st.container(horizontal=True)
     for measure in HEADLINE:
@@ -114,7 +116,7 @@ def disagreements(first: pd.DataFrame, second: pd.DataFrame) -> list[Disagreemen
 
 
 def _pair(predicted: PredictionSet, other: PredictionSet, data: Dataset, image: Disagreement) -> None:
-    st.caption(f"{image.image_id} · diagnosis **{lesion_name(image.diagnosis)}**")
+    st.caption(f"{literal(image.image_id)} · diagnosis **{literal(lesion_name(image.diagnosis))}**")
     for column, model, decided, score in zip(st.columns(2), (predicted, other), image.decisions, image.scores, strict=True):
         with column:
             picture = decided_pictures(model, data, [image.image_id], decided, maps_on=True)[0]
@@ -123,7 +125,7 @@ def _pair(predicted: PredictionSet, other: PredictionSet, data: Dataset, image: 
                 st.caption("no readable picture")
             else:
                 show_picture(picture, f"{image.image_id} with the heatmap of {decision}")
-            st.caption(decision)
+            st.caption(literal(decision))
 
 
 def _p(value: float) -> str:

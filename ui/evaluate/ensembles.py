@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
@@ -79,13 +80,13 @@ def recipe_line(predicted: PredictionSet, recipe: Recipe) -> None:
     words, weighted = [], recipe.way == "weighted"
     if len(predicted.members) > 1:
         pairs = zip(predicted.members, predicted.weights, strict=True)
-        words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(f'{m.name} ({w:.2f})' if weighted else m.name for m, w in pairs)}")
+        words.append(f"{WAY_NAMES[recipe.way]} of {', '.join(literal(m.name) + (f' ({w:.2f})' if weighted else '') for m, w in pairs)}")
         if weighted:
-            words.append(f"weights fitted on {recipe.fitted_on}: evaluate on other images")
+            words.append(f"weights fitted on {literal(recipe.fitted_on)}: evaluate on other images")
     if recipe.views:
         words.append("nine views of each image")
     if recipe.prior is not None:
-        words.append(f"scores divided by each class's prevalence in {recipe.prior}")
+        words.append(f"scores divided by each class's prevalence in {literal(recipe.prior)}")
     st.info(f"Evaluated: {'; '.join(words)}.", icon=":material/join:")
 
 
@@ -117,12 +118,14 @@ def run_missing(member: services.OpenModel, data: Dataset, views: bool = False) 
     job = predictions.run(member, data, views)
     task = services.task(job)
     if task is not None and task.error is None:
-        follow(job, f"Predicting with {member.name}", lambda: predictions.kept(member, data, views) is not None)
+        follow(job, f"Predicting with {literal(member.name)}", lambda: predictions.kept(member, data, views) is not None)
         return
     with_views = " with nine views of each image" if views else ""
-    st.write(f"**{member.card.name}** has not yet been run over **{data.name}** ({count(len(data), 'image')}){with_views}.")
+    st.write(
+        f"**{literal(member.card.name)}** has not yet been run over **{literal(data.name)}** ({count(len(data), 'image')}){with_views}."
+    )
     if task is not None:
-        st.warning(str(task.error))
+        st.warning(literal(task.error))
     if st.button("Run it over the dataset", type="primary", icon=":material/play_arrow:", key=f"run {job.key}"):
         predictions.start(member, data, views)
         st.rerun()

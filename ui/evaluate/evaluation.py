@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
 from evaluation.evaluate import BETA, How
@@ -47,7 +48,7 @@ def headline(assessment: Assessment) -> None:
     row = st.container(horizontal=True)
     accuracy, balanced = BY_KEY["accuracy"], BY_KEY["balanced_accuracy"]
     figure_metric(row, accuracy.name, e[accuracy.key], accuracy.meaning, accuracy.form)
-    note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {full_name(e.majority_class)}"
+    note, always = "Accuracy of always deciding for the commonest diagnosis.", f"always {literal(full_name(e.majority_class))}"
     baseline = f"{e.majority_baseline:.1%}"
     row.metric("Majority baseline", baseline, always, delta_color="off", delta_arrow="off", border=True, help=note)
     figure_metric(row, balanced.name, e[balanced.key], balanced.meaning, balanced.form)
@@ -62,10 +63,10 @@ def headline(assessment: Assessment) -> None:
         f"Brackets: 95 % intervals that count {assessment.counted}, not photographs."
     )
     if assessment.left_out:
-        st.caption("Left out: " + "; ".join(f"{count(n, 'image')} {reason}" for reason, n in assessment.left_out.items()) + ".")
+        st.caption("Left out: " + "; ".join(f"{count(n, 'image')} {literal(reason)}" for reason, n in assessment.left_out.items()) + ".")
     if assessment.mapping:
         mapping = ", ".join(f"{label} → {code}" for label, code in assessment.mapping.items())
-        st.info(f"The dataset's labels were mapped to the classifier's classes: {mapping}.", icon=":material/swap_horiz:")
+        st.info(f"The dataset's labels were mapped to the classifier's classes: {literal(mapping)}.", icon=":material/swap_horiz:")
 
 
 def class_by_class(predicted: PredictionSet, data: Dataset, assessment: Assessment) -> None:
@@ -113,7 +114,7 @@ def class_figures(assessment: Assessment) -> None:
     name = st.selectbox("Figure", known, format_func=say, key="figure", label_visibility="collapsed", bind="query-params")
     values = ", ".join(f"{r['class']} {r[name]:.2f}" for _, r in frame.iterrows() if not np.isnan(r[name]))
     st.altair_chart(figures_by_class(frame, name, BY_KEY[name].name), width="stretch", alt=f"{BY_KEY[name].name} by class: {values}")
-    st.caption(f"{BY_KEY[name].explained} Decision rule: {assessment.evaluation.decision_rule}. Grey lines: 95 % intervals.")
+    st.caption(f"{BY_KEY[name].explained} Decision rule: {literal(assessment.evaluation.decision_rule)}. Grey lines: 95 % intervals.")
 
 
 def figure_table(assessment: Assessment) -> None:
@@ -134,7 +135,7 @@ def figure_table(assessment: Assessment) -> None:
         alt="All figures by class with their 95 % intervals",
     )
     reasons = {
-        f"{c.name}: {m.title(e.beta)} undefined, {c[m.key].reason}"
+        f"{literal(c.name)}: {m.title(e.beta)} undefined, {literal(c[m.key].reason)}"
         for m in known
         for c in e.per_class
         if m.key in c.figures and not c[m.key].defined
@@ -142,8 +143,8 @@ def figure_table(assessment: Assessment) -> None:
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
     st.caption(
-        f"Decision rule: {e.decision_rule}. Intervals: AUC, Obuchowski; shares of fewer than 100 lesions, or of none or all of them, "
-        f"Wilson on the effective number; all others, {e.resamples:,} resamples of the lesions (BCa)."
+        f"Decision rule: {literal(e.decision_rule)}. Intervals: AUC, Obuchowski; shares of fewer than 100 lesions, or of none or all of "
+        f"them, Wilson on the effective number; all others, {e.resamples:,} resamples of the lesions (BCa)."
     )
 
 
@@ -152,7 +153,7 @@ def cell_gallery(predicted: PredictionSet, data: Dataset, assessment: Assessment
     rows = assessment.rows
     cell = rows[(rows["diagnosis"] == diagnosed) & (rows["decision"] == decided)].sort_values(decided, ascending=False)
     right = diagnosed == decided
-    st.subheader(f"{lesion_name(diagnosed)} decided as {full_name(decided)}: {count(len(cell), 'image')}", anchor=False)
+    st.subheader(f"{literal(lesion_name(diagnosed))} decided as {literal(full_name(decided))}: {count(len(cell), 'image')}", anchor=False)
     if cell.empty:
         st.info("No image in this cell." + ("" if right else " This mistake did not occur."))
         return

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from core.wording import count
 from data_audit.groupings import combined, dataset_groupings
 from data_audit.markers.present import known_markers
@@ -47,17 +48,17 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
     with right:
         _chart([(g.group, g.gap) for g in found if not np.isnan(g.gap.low)], "gap to all others", 0.0)
     st.dataframe(_table(found), hide_index=True, alt=f"{BY_KEY[figure].name} for {full_name(name)} by {grouping.name}, with gaps")
-    few = [f"{g.group} ({g.small})" for g in found if g.small]
+    few = [literal(f"{g.group} ({g.small})") for g in found if g.small]
     unknown = len(assessment.rows) - sum(g.images for g in found)
     st.caption(
         (f"Too small to judge: {'; '.join(few)}. " if few else "")
         + (f"In no group, because the value is missing: {count(unknown, 'image')}. " if unknown else "")
-        + f"Decision rule: {assessment.evaluation.decision_rule}. Intervals: 95 %, by lesion; q is p adjusted over these groups "
+        + f"Decision rule: {literal(assessment.evaluation.decision_rule)}. Intervals: 95 %, by lesion; q is p adjusted over these groups "
         "(Benjamini–Hochberg). A gap may come from other differences between the groups, such as how difficult their lesions are. "
-        + grouping.caution
+        + literal(grouping.caution)
     )
     for problem in problems:
-        st.warning(problem.summary, icon=":material/warning:")
+        st.warning(literal(problem.summary), icon=":material/warning:")
     if audits.images(data) is None:
         st.caption("Audit the dataset to group by detected markers and by skin tone as well.")
 

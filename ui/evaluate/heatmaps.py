@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.diagnoses import full_name
 from core.errors import ImageError
+from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
 from explain.centred import CentredMean
@@ -58,9 +59,10 @@ def _show_mean(found: CentredMean, decided: str, of: int) -> None:
         show_picture(draw_contour(large, outline), f"Mean heatmap for {full_name(decided)}, centred on the lesion", lossless=True)
     with right:
         st.caption(
-            f"Mean of the maps of {found.images:,} of {of:,} images ({METHODS[found.method].name} for {full_name(decided)}), each relative "
-            "to its own strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of the lesions "
-            "reach the line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the images."
+            f"Mean of the maps of {found.images:,} of {of:,} images ({METHODS[found.method].name} for {literal(full_name(decided))}), each "
+            "relative to its own strongest value, moved and scaled so that the lesions coincide: two lesion radii to each side. Half of "
+            "the lesions reach the line. Orange: evidence for the decision; blue: against it; grey: visible in fewer than half of the "
+            "images."
         )
         inside, seen = found.lesion >= 0.5, ~np.isnan(found.heatmap)
         if (inside & seen).any() and (~inside & seen).any():

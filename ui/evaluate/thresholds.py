@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.diagnoses import full_name
+from core.text import literal
 from evaluation.curves import Curve, precision_recall_curve, roc_curve
 from evaluation.intervals import Figure, ratio
 from evaluation.ranking import rank
@@ -35,7 +36,7 @@ def operating_point(assessment: Assessment, splits: Sequence[str], split: str | 
     where = four.selectbox("Chosen on", places, key="chosen-on", help="Choose it on other images than those you evaluate on.")
     chosen = _threshold(assessment if where == HERE else on_split(where), name, way_name, float(number))
     if chosen is None:
-        st.warning(f"There are no images of {full_name(name)} in split {where} to choose on.")
+        st.warning(f"There are no images of {literal(full_name(name))} in split {literal(where)} to choose on.")
         return
     scores = _side(assessment, name)[0]
     low, high = float(np.floor(scores.min() * 1000) / 1000), float(np.ceil(scores.max() * 1000) / 1000)
@@ -44,8 +45,8 @@ def operating_point(assessment: Assessment, splits: Sequence[str], split: str | 
         start, key = min(max(chosen, low), high), f"threshold-{name}-{way_name}-{number}-{where}-{split}"
         threshold = st.slider("Decide for it from this score upwards", low, high, start, 0.001, "%.3f", key=key)
     same = ". Chosen and evaluated on the same images, it looks better than it will elsewhere."
-    applied = same if where == HERE else f", applied to {split or 'all images'}."
-    st.caption(f"Threshold {chosen:.4f} by {way_name}" + (f" {number:g}" if way.asks else "") + f", chosen on {where}{applied}")
+    applied = same if where == HERE else f", applied to {literal(split or 'all images')}."
+    st.caption(f"Threshold {chosen:.4f} by {way_name}" + (f" {number:g}" if way.asks else "") + f", chosen on {literal(where)}{applied}")
     _curves(assessment, name, float(threshold))
     _outcome(assessment, name, float(threshold))
 
@@ -86,7 +87,9 @@ def _curves(assessment: Assessment, name: str, threshold: float) -> None:
     with right:
         chart = curve_chart(precision, "sensitivity", "PPV", (float(found), float(ppv)))
         st.altair_chart(chart, width="stretch", alt=f"Precision–recall curve for {full_name(name)}; prevalence {positive.mean():.1%}")
-        st.caption(f"Precision–recall. Always deciding for {full_name(name)} gives a PPV of {positive.mean():.1%}, its prevalence here.")
+        st.caption(
+            f"Precision–recall. Always deciding for {literal(full_name(name))} gives a PPV of {positive.mean():.1%}, its prevalence here."
+        )
     if readers:
         figures = "; ".join(f"{r.who}: {r.sensitivity:.0%}, {r.specificity:.0%}" for r in readers)
         st.caption(
@@ -108,11 +111,13 @@ def _outcome(assessment: Assessment, name: str, threshold: float) -> None:
     }
     left, right = st.columns([2, 3], gap="large")
     with left:
-        table = pd.DataFrame(cells, index=[lesion_name(name), f"not {name}"], columns=[f"decided for {name}", "decided against"])
+        table = pd.DataFrame(
+            cells, index=[literal(lesion_name(name)), f"not {literal(name)}"], columns=[f"decided for {literal(name)}", "decided against"]
+        )
         st.table(table.map("{:,}".format))
         for title, figure in shares.items():
             interval = f" [{figure.low:.1%}, {figure.high:.1%}]" if not np.isnan(figure.low) else ""
-            st.markdown(f"{title} **{figure.value:.1%}**{interval}" if figure.defined else f"{title} undefined: {figure.reason}")
+            st.markdown(f"{title} **{figure.value:.1%}**{interval}" if figure.defined else f"{title} undefined: {literal(figure.reason)}")
     with right:
         people = of_a_thousand(shares["Sensitivity"].value, shares["Specificity"].value, float(positive.mean()))
         outcomes = ", ".join(f"{n:,} {outcome}" for outcome, n in people.items())

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, NEEDS, unsupported_by
 from models.layers import LayerInfo
@@ -81,9 +82,9 @@ def controls(opened: services.OpenModel, masked: bool) -> tuple[Request, View]:
         contrast = choice.optional("contrast", "… and not", others, "nothing: the class alone", lesion_name, note)
     with one:
         usual, missing = METHODS[opened.description.default_method].name, _unsupported(opened)
-        note = f"{opened.description.method_reason} The Classifier page lists all methods with their cost."
+        note = f"{literal(opened.description.method_reason)} The Classifier page lists all methods with their cost."
         if missing:
-            note += f" Not for this network: {' '.join(f'{METHODS[m].name}: {reason}' for m, reason in missing.items())}"
+            note += f" Not for this network: {' '.join(f'{METHODS[m].name}: {literal(reason)}' for m, reason in missing.items())}"
         say = partial(_method_label, missing=missing)
         method = choice.optional(choice.METHOD, "Method", list(METHODS), f"{usual} (default)", say, note)
     with two:
@@ -99,7 +100,9 @@ def attribution(opened: services.OpenModel, chosen: Chosen, request: Request) ->
     reason = unsupported_by(opened.description.layers, method)
     if reason:
         fallback = opened.description.default_method
-        st.info(f"{METHODS[method].name} cannot be used here: {reason} {METHODS[fallback].name} is shown.", icon=":material/block:")
+        st.info(
+            f"{METHODS[method].name} cannot be used here: {literal(reason)} {METHODS[fallback].name} is shown.", icon=":material/block:"
+        )
         method = fallback
     layer = request.layer if request.layer in {x.path for x in opened.description.layers} and METHODS[method].needs == "layer" else None
     classes = opened.card.classes
@@ -187,14 +190,14 @@ def small_maps(opened: services.OpenModel, chosen: Chosen, target: int, cells: S
 
 
 def _shown(opened: services.OpenModel, found: Inspection, target: int, contrast: int | None) -> Shown:
-    title = f"for **{full_name(opened.card.classes[target])}**"
+    title = f"for **{literal(full_name(opened.card.classes[target]))}**"
     if contrast is None:
         positive = METHODS[found.method].reads == "evidence" and not st.session_state.get("signed")
         scale = float((found.maps if positive else np.abs(found.maps)).max(initial=0))
         return Shown(found, target, None, found.of(target), scale, title)
     heatmap = found.of(target) - found.of(contrast)
     top = float(np.abs(heatmap).max(initial=0))
-    return Shown(found, target, contrast, heatmap, top, f"{title} and not **{full_name(opened.card.classes[contrast])}**")
+    return Shown(found, target, contrast, heatmap, top, f"{title} and not **{literal(full_name(opened.card.classes[contrast]))}**")
 
 
 def explainable_layers(opened: services.OpenModel, most: int = 9) -> list[LayerInfo]:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import LesionLensError
+from core.text import literal
 from datasets.dataset import Dataset
 from evaluation.ood import FAMILIAR, SCORES, Reference
 from reports.audit_charts import forest
@@ -38,7 +39,9 @@ def familiar_panel(opened: services.OpenModel, chosen: Chosen, name: str | None)
     if under_way(job, "Learning what its images look like", path):
         return
     if not path.exists():
-        st.caption(f"The classifier has to run over up to {MOST:,} images of **{data.name}** once; the result is kept for all images.")
+        st.caption(
+            f"The classifier has to run over up to {MOST:,} images of **{literal(data.name)}** once; the result is kept for all images."
+        )
         start_button(job, "Learn what they look like", "school")
         return
     seen = _seen(opened, path, chosen)
@@ -59,7 +62,8 @@ def warn_if_unlike(opened: services.OpenModel, chosen: Chosen, name: str | None)
     seen = _seen(opened, path, chosen) if path is not None else None
     if seen is not None and seen.unlike:
         st.warning(
-            f"To {opened.card.name}, this image is unlike the images of {data.name}. Its scores and maps below may mean nothing.",
+            f"To {literal(opened.card.name)}, this image is unlike the images of {literal(data.name)}. "
+            "Its scores and maps below may mean nothing.",
             icon=":material/wrong_location:",
         )
 
@@ -74,7 +78,7 @@ def unlike(opened: services.OpenModel, data: Dataset) -> None:
     try:
         datasets = tuple(services.dataset(n) for n in against)
     except LesionLensError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(literal(error), icon=":material/warning:")
         return
     job = JudgeKinds(opened.spec, data, split, datasets, reference_path(opened, data, split))
     if services.task(job) is None:
@@ -101,9 +105,9 @@ def _result(seen: Familiarity, data: Dataset, split: str | None, itself: str | N
     than = f"any of the {seen.kept_apart:,}" if seen.further == 1 else f"{seen.further:.1%} of the {seen.kept_apart:,}"
     distance = f"To this classifier it is further from them than {than} held-out images."
     if seen.unlike:
-        st.warning(f"Unlike the images of {where}. {distance} The scores may mean nothing.", icon=":material/wrong_location:")
+        st.warning(f"Unlike the images of {literal(where)}. {distance} The scores may mean nothing.", icon=":material/wrong_location:")
     else:
-        st.markdown(f"Not unlike the images of {where}. {distance} This does not mean that the scores are right.")
+        st.markdown(f"Not unlike the images of {literal(where)}. {distance} This does not mean that the scores are right.")
     if seen.score == "energy":
         st.caption(WEAK)
     known = set(data.table["image_id"])
@@ -136,8 +140,9 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
         far = [(k, s) for k, s in judged if k.far]
         worst = min(far, key=lambda pair: pair[1].auroc.value)
         st.markdown(
-            f"Non-skin images: hardest to detect are **{worst[0].name}**, AUROC **{worst[1].auroc.value:.2f}**. Of "
-            f"{len(reference.groups):,} held-out images of {data.name}, {reference.false_alarms(name):.1%} would raise the warning; "
+            f"Non-skin images: hardest to detect are **{literal(worst[0].name)}**, AUROC **{worst[1].auroc.value:.2f}**. Of "
+            f"{len(reference.groups):,} held-out images of {literal(data.name)}, {reference.false_alarms(name):.1%} would raise the "
+            "warning; "
             "the target is 5 %."
         )
         st.caption("0.5 is chance; below it, the score points the wrong way. Kinds are not pooled: an easy one would hide a hard one.")
@@ -154,7 +159,7 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
         hide_index=True,
         alt="How well each kind of image is separated from the dataset's images",
     )
-    unread = [f"{k.name}: {k.unread:,}" for k in kinds if k.unread]
+    unread = [f"{literal(k.name)}: {k.unread:,}" for k in kinds if k.unread]
     st.caption(
         f"FPR: the share that pass where {FAMILIAR:.0%} of the dataset's own images pass. Fitted on {len(reference.of):,} images. "
         "Intervals are by lesion." + (f" Could not be read: {'; '.join(unread)}." if unread else "")

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from explain.cam import WEIGHTS
 from explain.methods import METHODS, unsupported_by
 from explain.views import mean_of_maps
@@ -32,9 +33,11 @@ def grid_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: V
 def difference_panel(one: services.OpenModel, a: Shown, two: services.OpenModel, b: Shown, chosen: Chosen, view: View) -> None:
     """Where two classifiers differ for the same class: the first map minus the second, each relative to its own scale."""
     name, other = full_name(one.card.codes[a.target]), full_name(two.card.codes[b.target])
-    st.subheader(f"{one.card.name} minus {two.card.name}", anchor=False)
+    st.subheader(f"{literal(one.card.name)} minus {literal(two.card.name)}", anchor=False)
     if name != other:
-        st.info(f"The maps are for different classes, {name} and {other}. Choose a class above that both classifiers have.")
+        st.info(
+            f"The maps are for different classes, {literal(name)} and {literal(other)}. Choose a class above that both classifiers have."
+        )
         return
     image = thumbnail(chosen.image, 640)
     first, second = (o.enlarged(s.heatmap / (s.scale or 1), image.shape[:2]) for o, s in ((one, a), (two, b)))
@@ -42,8 +45,8 @@ def difference_panel(one: services.OpenModel, a: Shown, two: services.OpenModel,
     with left:
         show_picture(overlay(image, first - second, 1.0, view.opacity, signed=True), f"Difference of two heatmaps for {name}")
     st.caption(
-        f"Orange: {one.card.name} sees more evidence for {name} here; blue: {two.card.name} does. Each map is relative to its own "
-        "strongest value, because the units of two networks cannot be compared."
+        f"Orange: {literal(one.card.name)} sees more evidence for {literal(name)} here; blue: {literal(two.card.name)} "
+        "does. Each map is relative to its own strongest value, because the units of two networks cannot be compared."
     )
 
 
@@ -58,7 +61,7 @@ def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Ch
     targets = sorted({o.card.codes[s.target] for o, s in drawn})
     left, right = st.columns(2)
     with left:
-        st.markdown(f"Mean of the scores. Decision: **{lesion_name(codes[decided])}**, score {scores[decided]:.1%}")
+        st.markdown(f"Mean of the scores. Decision: **{literal(lesion_name(codes[decided]))}**, score {scores[decided]:.1%}")
         values = ", ".join(f"{c} {p:.1%}" for c, p in zip(codes, scores, strict=True))
         explained = codes.index(targets[0]) if len(targets) == 1 else decided
         st.altair_chart(probability_bars(codes, scores, decided, explained), width="stretch", alt=f"Mean scores: {values}")
@@ -66,14 +69,15 @@ def together_panel(drawn: Sequence[tuple[services.OpenModel, Shown]], chosen: Ch
     with right:
         if len(targets) > 1:
             st.info(
-                f"The maps are for different classes: {', '.join(full_name(t) for t in targets)}. Choose a class above to see their mean."
+                f"The maps are for different classes: {', '.join(literal(full_name(t)) for t in targets)}. "
+                "Choose a class above to see their mean."
             )
             return
         image, name = thumbnail(chosen.image, 640), full_name(targets[0])
         mean = mean_of_maps([o.enlarged(s.heatmap, image.shape[:2]) for o, s in drawn])
         top = _top(np.nan_to_num(mean), view.signed)
         show_picture(overlay(image, mean, top, view.opacity, view.signed), f"Mean heatmap for {name}")
-        st.caption(f"Mean of the maps for {name}, each relative to its own strongest value.")
+        st.caption(f"Mean of the maps for {literal(name)}, each relative to its own strongest value.")
 
 
 def _classes(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View) -> None:
@@ -92,7 +96,7 @@ def _methods(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: Vie
     values = [METHODS[m].evidence(x) if METHODS[m].reads == "sensitivity" else x for m, x in zip(methods, maps, strict=True)]
     _draw(opened, chosen, values, [METHODS[m].name for m in methods], view)
     st.caption(
-        f"For {full_name(opened.card.classes[shown.target])}. Each map has its own scale: methods measure in different units. "
+        f"For {literal(full_name(opened.card.classes[shown.target]))}. Each map has its own scale: methods measure in different units. "
         "Slower methods are in the list above. The Classifier page measures which method suits this classifier best."
     )
 
@@ -109,7 +113,7 @@ def _layers(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View
     captions = [f"{x.path.split('/')[-1]}, {x.height} × {x.width}" for x in layers]
     _draw(opened, chosen, maps, captions, view)
     name = full_name(opened.card.classes[shown.target])
-    st.caption(f"{METHODS[method].name} for {name}, from the first layers to the last. Each map has its own scale.")
+    st.caption(f"{METHODS[method].name} for {literal(name)}, from the first layers to the last. Each map has its own scale.")
 
 
 def _draw(
@@ -122,7 +126,7 @@ def _draw(
         with cell:
             large = opened.enlarged(heatmap, image.shape[:2])
             show_picture(overlay(image, large, top, view.opacity, view.signed), f"Heatmap, {caption}")
-            st.caption(caption if (heatmap > 0).any() else f"{caption} (empty)")
+            st.caption(literal(caption) + ("" if (heatmap > 0).any() else " (empty)"))
 
 
 def _top(heatmap: np.ndarray, signed: bool) -> float:

@@ -9,6 +9,7 @@ import streamlit as st
 from core.diagnoses import full_name
 from core.errors import CardError
 from core.exports import plain
+from core.text import code, literal
 from core.version import __version__
 from explain.heatmap import Explanation
 from explain.localisation import localise
@@ -58,9 +59,9 @@ def heatmap_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown, view
     read_map(view.crop(drawn), alt, shown.heatmap, box, _visible(view), shown.scale, entry.reads, key=f"viewer-{opened.name}")
     _legend(view.signed or shown.signed_only, entry.reads, shown.contrast is not None)
     height, width = shown.heatmap.shape
-    place = f"at layer `{found.layer.path}`" if found.layer else "on the image itself"
+    place = f"at layer {code(found.layer.path)}" if found.layer else "on the image itself"
     scale = "on one scale for all classes of this image" if len(found.targets) == len(card.classes) else "on its own scale"
-    st.caption(f"{entry.name} {shown.title} {place}, {height} × {width} cells, {scale}.")
+    st.caption(f"{entry.name} {shown.title} {place}, {height:d} × {width:d} cells, {scale}.")
     if found.gap is not None:
         st.caption(f"Completeness: the map adds up to the difference of the logits to within {found.gap:.2%} (the limit is 1 %).")
     contrast = None if shown.contrast is None else full_name(card.classes[shown.contrast])
@@ -80,8 +81,10 @@ def _legend(signed: bool, reads: str, contrast: bool) -> None:
 
 def _warnings(explanation: Explanation, contrast: str | None) -> None:
     if explanation.empty:
-        rather = f" rather than {contrast}" if contrast else ""
-        st.warning(f"Empty map: no evidence for {explanation.target}{rather}. This is a result, not an error.", icon=":material/grid_off:")
+        rather = f" rather than {literal(contrast)}" if contrast else ""
+        st.warning(
+            f"Empty map: no evidence for {literal(explanation.target)}{rather}. This is a result, not an error.", icon=":material/grid_off:"
+        )
     if explanation.coarse:
         cells = "{} × {}".format(*explanation.heatmap.shape)
         st.warning(
@@ -97,8 +100,8 @@ def _inside(opened: services.OpenModel, shown: Shown, mask: np.ndarray) -> None:
         st.caption("Share of the evidence inside the lesion: undefined, because the map is empty.")
         return
     st.caption(
-        f"**{found.share:.0%}** of the evidence for {full_name(opened.card.classes[shown.target])} lies inside the lesion's outline, "
-        f"which covers {found.area:.0%} of the image (the share expected by chance)."
+        f"**{found.share:.0%}** of the evidence for {literal(full_name(opened.card.classes[shown.target]))} lies inside the "
+        f"lesion's outline, which covers {found.area:.0%} of the image (the share expected by chance)."
     )
 
 
@@ -118,7 +121,7 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
     """Bars of all classes, and what a score means, right beside the number."""
     card = opened.card
     decided = int(probabilities.argmax())
-    st.markdown(f"Decision: **{lesion_name(card.classes[decided])}**, score {probabilities[decided]:.1%}")
+    st.markdown(f"Decision: **{literal(lesion_name(card.classes[decided]))}**, score {probabilities[decided]:.1%}")
     values = ", ".join(f"{c} {p:.1%}" for c, p in zip(card.classes, probabilities, strict=True))
     st.altair_chart(probability_bars(card.classes, probabilities, decided, target), width="stretch", alt=f"Scores: {values}")
     code_key(card.classes)
@@ -128,19 +131,22 @@ def score_panel(opened: services.OpenModel, probabilities: np.ndarray, target: i
     guessed = [g for g in card.guessed if g in ("classes", "scaling", "colour_order", "positive", "output")]
     if guessed:
         st.warning(
-            f"Guessed from the file: {', '.join(guessed).replace('_', ' ')}. The class names and the scores may be wrong; "
+            f"Guessed from the file: {literal(', '.join(guessed).replace('_', ' '))}. The class names and the scores may be wrong; "
             "check them on the Classifier page.",
             icon=":material/help:",
         )
     policy = services.policy(opened)
     if policy is not None:
         with st.container(border=True):
-            st.markdown(f"**Operator's policy: {policy.name}**")
+            st.markdown(f"**Operator's policy: {literal(policy.name)}**")
             try:
-                st.write(apply_policy(policy, card, probabilities))
+                st.write(literal(apply_policy(policy, card, probabilities)))
             except CardError as error:
-                st.write(str(error))
-            st.caption(f"Set by {policy.operator}. Source: {policy.source}. This is the operator's rule, not advice from LesionLens.")
+                st.write(literal(error))
+            st.caption(
+                f"Set by {literal(policy.operator)}. Source: {literal(policy.source)}. "
+                "This is the operator's rule, not advice from LesionLens."
+            )
 
 
 def downloads(opened: services.OpenModel, chosen: Chosen, shown: Shown, view: View, evidence: Evidence | None) -> None:

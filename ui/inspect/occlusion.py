@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from imaging.cover import FILLS, cover, discs
 from imaging.picture import Picture
 from imaging.resize import thumbnail
@@ -44,9 +45,11 @@ def covering_panel(opened: services.OpenModel, chosen: Chosen) -> None:
     before, after = first.probabilities, then.probabilities
     classes, decided, now = opened.card.classes, int(before.argmax()), int(after.argmax())
     name, other = full_name(classes[decided]), full_name(classes[now])
-    outcome = f"The decision changes from **{name}** to **{other}**." if now != decided else "The decision does not change."
+    outcome = (
+        f"The decision changes from **{literal(name)}** to **{literal(other)}**." if now != decided else "The decision does not change."
+    )
     st.markdown(
-        f"Covering {covered.mean():.1%} of the area: score of {name} from {before[decided]:.1%} to {after[decided]:.1%} "
+        f"Covering {covered.mean():.1%} of the area: score of {literal(name)} from {before[decided]:.1%} to {after[decided]:.1%} "
         f"(logit {first.logits[decided]:.2f} to {then.logits[decided]:.2f}). {outcome}"
     )
     values = ", ".join(f"{c} {b:.1%} to {a:.1%}" for c, b, a in zip(classes, before, after, strict=True))

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from core.markers import EVERYWHERE, MARKERS, NO_DETECTOR, UNDETECTED, marker_name
+from core.text import literal
 from imaging.cover import discs
 from imaging.resize import thumbnail
 from shortcuts.dose import Dose
@@ -56,7 +57,7 @@ def shortcut_panel(opened: services.OpenModel, chosen: Chosen, lesion: np.ndarra
         return
     answer = _painted(opened, chosen, subject, index) if way == "Paint a mark" else _marker(opened, subject, index)
     if isinstance(answer, Impossible):
-        st.info(f"{marker_name(answer.marker).capitalize()}: {answer.reason}. Choose another marker, place or draw.")
+        st.info(f"{marker_name(answer.marker).capitalize()}: {literal(answer.reason)}. Choose another marker, place or draw.")
     elif answer is not None:
         show_answer(opened, answer)
 
@@ -79,7 +80,7 @@ def _there(opened: services.OpenModel, subject: Subject, target: int | None) -> 
         hide_index=True,
         alt="Markers that are there, with their shares of the area and of the evidence",
     )
-    right.caption(f"Shares of the area, and of the evidence for {of}.")
+    right.caption(f"Shares of the area, and of the evidence for {literal(of)}.")
 
 
 def _marker(opened: services.OpenModel, subject: Subject, target: int | None) -> Answer | Impossible:
@@ -132,14 +133,14 @@ def _what_if(opened: services.OpenModel, outlined: Outlined, target: int | None)
     why = possible(outlined)
     can = [name for name, reason in why.items() if not reason]
     if not can:
-        st.info(f"Nothing to change here: {', '.join(why.values())}.")
+        st.info(f"Nothing to change here: {literal(', '.join(why.values()))}.")
         return
     one, two = st.columns(2)
     changes = one.multiselect("The photograph", can, default=can, key=f"what-if-{'-'.join(can)}")
     way = two.selectbox("Filled with", list(FILLINGS), format_func=FILLING_NAMES.__getitem__, key="what-if-way")
     missing = [f"not {name}: {reason}" for name, reason in why.items() if reason]
     if missing:
-        st.caption(f"{'; '.join(missing).capitalize()}.")
+        st.caption(f"{literal('; '.join(missing).capitalize())}.")
     if not changes:
         st.info("Choose at least one change.")
         return

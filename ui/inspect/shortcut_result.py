@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.markers import marker_name
+from core.text import literal
 from imaging.overlay import draw_contour, overlay
 from imaging.resize import enlarge, scale_image
 from shortcuts.experiment import Subject
@@ -33,13 +34,13 @@ def show_markers(subject: Subject) -> None:
 def show_answer(opened: services.OpenModel, answer: Answer) -> None:
     """As it is, changed, and the control."""
     name = opened.card.classes[answer.target]
-    st.markdown(f"**{in_words(answer, name)}**")
+    st.markdown(f"**{literal(in_words(answer, name))}**")
     trial = answer.trial
     titles = ("as it is", CHANGED[trial.direction], "control")
     _pictures(name, answer, titles, (trial.mask, trial.mask, trial.place))
     if answer.maps is not None and not np.isnan(answer.evidence):
         st.caption(
-            f"{answer.evidence:.0%} of the evidence for {name} lies on the {marker_name(trial.marker)}, which covers "
+            f"{answer.evidence:.0%} of the evidence for {literal(name)} lies on the {marker_name(trial.marker)}, which covers "
             f"{answer.area:.1%} of the picture. Little heat on a marker does not mean that it does not count, nor much that it does."
         )
     if trial.on_lesion > ON_LESION:
@@ -88,7 +89,7 @@ def _pictures(name: str, found: Answer | WhatIf, titles: Sequence[str], outlines
                     outlined = draw_contour(picture, widened(scale_image(where.astype(np.uint8), size, "nearest") > 0))
                     show_picture(outlined, f"{titles[k]}, with the outline of the change")
                 p, logit = found.probabilities[k, found.target], found.logits[k, found.target]
-                st.markdown(f"{titles[k]}: P({name}) **{p:.2f}**, logit {logit:+.2f}")
+                st.markdown(f"{literal(titles[k])}: P({literal(name)}) **{p:.2f}**, logit {logit:+.2f}")
                 if found.maps is not None:
                     show_picture(overlay(picture, enlarge(found.maps[k], size), scale), f"Heatmap for {name}, {titles[k]}")
 

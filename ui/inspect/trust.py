@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.diagnoses import full_name
 from core.markers import marker_name
+from core.text import code, literal
 from datasets.dataset import Dataset
 from explain.faithfulness import Faithfulness, predictions
 from explain.heatmap import Explanation
@@ -90,7 +91,7 @@ def _badge(verdict: Badge) -> None:
     colour, icon = COLOURS[verdict.verdict]
     untested = ", not tested yet" if "faithfulness not measured" in verdict.rules and verdict.verdict == "weak" else ""
     st.badge(f"Trust: {verdict.verdict}{untested}", icon=icon, color=colour)
-    st.caption(f"{MEANS[verdict.verdict]} " + " ".join(verdict.reasons))
+    st.caption(f"{MEANS[verdict.verdict]} " + literal(" ".join(verdict.reasons)))
 
 
 def _measurements(evidence: Evidence) -> None:
@@ -165,7 +166,7 @@ def _sanity(opened: services.OpenModel, shown: Shown, sanity: Sanity | None, dat
             passes = METHODS[found.method].cost(found.layer.channels if found.layer else 0)
             st.caption(
                 f"Scrambles a copy of the network from the output down and tests whether the maps change, on {IMAGES} images of "
-                f"{data.name}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
+                f"{literal(data.name)}, {SEEDS} times: about {passes * IMAGES * SEEDS * STAGES:,} predictions. Done once and kept."
             )
             start_button(job, "Run the sanity check", "shuffle")
 
@@ -174,10 +175,10 @@ def _sanity_result(sanity: Sanity) -> None:
     """The check in words and as a curve."""
     verdict = {True: "passed", False: "failed", None: "can't tell"}[sanity.passed]
     line = f"{verdict}: mean Spearman {sanity.spearman[-1]:.2f} when the whole network is scrambled (below {FAILED} passes)"
-    st.markdown(f"**{METHODS[sanity.method].name}** at `{sanity.layer}`: {line}.")
+    st.markdown(f"**{METHODS[sanity.method].name}** at {code(sanity.layer)}: {line}.")
     st.altair_chart(sanity_curve(sanity), width="stretch", alt=f"Similarity of the maps by how much is scrambled; {line}")
     undefined = sanity.undefined[-1]
     st.caption(
-        f"{sanity.images:,} images × {sanity.seeds} seeds. 1: the map is unchanged; 0: nothing of it is left. Pairs that are undefined "
+        f"{sanity.images:,} images × {sanity.seeds:d} seeds. 1: the map is unchanged; 0: nothing of it is left. Pairs that are undefined "
         f"at the end because a map is constant: {undefined:,}."
     )

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import code, literal
 from explain.cam import Steps
 from explain.methods import METHODS
 from imaging.decode import encode_png
@@ -81,21 +82,21 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
 
     st.caption(f"{METHODS[method].name}: {METHODS[method].paper}. Caveat: {lesson.caveat}")
     if opened.description.flattens and method == "grad-cam":
-        st.warning(opened.description.method_reason, icon=":material/help:")
+        st.warning(literal(opened.description.method_reason), icon=":material/help:")
     st.subheader("0 · The input", anchor=False)
     left, right = st.columns([1, 2])
     with left:
         fitted = fit_image(chosen.image, card.size, card.resize.geometry, card.resize.interpolation)
         show_picture(fitted, "The photograph at the network's input size", lossless=True)
     right.write(
-        f"The photograph is resized to {card.height} × {card.width} pixels ({card.resize.geometry}) and its values scaled to "
-        f"{card.scaling}. The network's logit for {name} is **{steps.logit:.3f}** (score {probabilities[target]:.1%}). "
+        f"The photograph is resized to {card.height:d} × {card.width:d} pixels ({literal(card.resize.geometry)}) and its values scaled to "
+        f"{literal(card.scaling)}. The network's logit for {literal(name)} is **{steps.logit:.3f}** (score {probabilities[target]:.1%}). "
         "The logit is explained, not the score: a score near 0 or 100 % hardly changes any more."
     )
     st.subheader("1 · Feature maps", anchor=False)
     st.latex(r"A^k_{ij}")
     st.write(
-        f"The layer `{layer.path}` has {k} feature maps of {h} × {w} cells. Each is bright where it finds its own pattern. "
+        f"The layer {code(layer.path)} has {k:d} feature maps of {h:d} × {w:d} cells. Each is bright where it finds its own pattern. "
         f"The {len(strongest)} that matter most here:"
     )
     top = float(np.abs(steps.maps[..., strongest]).max())
@@ -106,7 +107,10 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     if lesson.gradients:
         st.subheader("2 · Gradients", anchor=False)
         st.latex(r"G^k_{ij} = \frac{\partial z_c}{\partial A^k_{ij}}")
-        st.write(f"How much would the logit of {name} rise if a cell were a little brighter? Orange: it would rise; blue: it would fall.")
+        st.write(
+            f"How much would the logit of {literal(name)} rise if a cell were a little brighter? "
+            "Orange: it would rise; blue: it would fall."
+        )
         top = float(np.abs(steps.gradients[..., strongest]).max())
         _row(
             [colour_picture(steps.gradients[..., c], top) for c in strongest],
@@ -126,10 +130,10 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     left, right = st.columns([1, 2])
     with left:
         _pixels(colour_picture(steps.heatmap, top), f"Weighted sum, from {steps.heatmap.min():.2e} to {steps.heatmap.max():.2e}")
-    against = f" Blue cells are evidence against {name}." if lesson.gradients else ""
+    against = f" Blue cells are evidence against {literal(name)}." if lesson.gradients else ""
     right.write(
-        f"The sum of all {k} maps, each times its weight. The sum is signed: it ranges from {steps.heatmap.min():+.3e} to "
-        f"{steps.heatmap.max():+.3e}; highest in row {y + 1}, column {x + 1}.{against}"
+        f"The sum of all {k:d} maps, each times its weight. The sum is signed: it ranges from {steps.heatmap.min():+.3e} to "
+        f"{steps.heatmap.max():+.3e}; highest in row {y + 1:d}, column {x + 1:d}.{against}"
     )
     st.subheader("5 · ReLU", anchor=False)
     st.latex(r"\max(0, L_{ij})")
@@ -137,7 +141,7 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     positive = np.clip(steps.heatmap, 0, None)
     with left:
         _pixels(colour_picture(positive, top, signed=False), "Only positive evidence")
-    right.write(f"Only positive values are kept: {int((steps.heatmap > 0).sum())} of {h * w} cells.")
+    right.write(f"Only positive values are kept: {int((steps.heatmap > 0).sum())} of {h * w:d} cells.")
     if not (steps.heatmap > 0).any():
         right.warning("Nothing is left: an empty map. This is a result, not an error.")
     st.subheader("6 · Enlarged over the photograph", anchor=False)
@@ -146,7 +150,7 @@ def cam_steps(opened: services.OpenModel, chosen: Chosen, target: int, method: s
     with left:
         show_picture(over(opened, chosen, steps.heatmap, top), f"Heatmap for {name} over the photograph")
     right.write(
-        f"{h} × {w} cells become {size[0]} × {size[1]} pixels by linear interpolation. The map looks sharper than it is: "
+        f"{h:d} × {w:d} cells become {size[0]:d} × {size[1]:d} pixels by linear interpolation. The map looks sharper than it is: "
         f"one cell covers {size[0] / h:.0f} × {size[1] / w:.0f} pixels of the photograph."
     )
     right.write("It does not show that this region *causes* the decision. A heatmap is a hint to be tested.")
@@ -183,7 +187,7 @@ def _row(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> None:
     for place, picture, caption in zip(st.columns(len(pictures)), pictures, captions, strict=True):
         with place:
             _pixels(picture, caption)
-            st.caption(caption)
+            st.caption(literal(caption))
 
 
 def _pixels(picture: np.ndarray, alt: str) -> None:

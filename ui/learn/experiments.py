@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from explain.ideal import STEPS
 from explain.methods import METHODS
 from explain.similarity import spearman
@@ -26,15 +27,15 @@ def by_depth(opened: services.OpenModel, chosen: Chosen, target: int, method: st
     if maps is None:
         return
     st.write(
-        f"The same image, class and method ({METHODS[method].name} for {full_name(opened.card.classes[target])}) at {len(layers)} layers. "
-        "Early layers respond to edges and colours in fine detail, with little regard to the class; late layers are specific to the class "
-        "but coarse."
+        f"The same image, class and method ({METHODS[method].name} for {literal(full_name(opened.card.classes[target]))}) at "
+        f"{len(layers)} layers. Early layers respond to edges and colours in fine detail, with little regard to the class; late "
+        "layers are specific to the class but coarse."
     )
     for k, (cell, x, heatmap) in enumerate(zip(cells(len(layers), COLUMNS), layers, maps, strict=True), 1):
         with cell:
             empty = "" if (heatmap > 0).any() else ", empty"
             show_picture(over(opened, chosen, heatmap, float(heatmap.max(initial=0))), f"Map at {x.path}")
-            st.caption(f"{k} · {x.path.split('/')[-1]}, {x.height} × {x.width}{empty}")
+            st.caption(f"{k:d} · {literal(x.path.split('/')[-1])}, {x.height:d} × {x.width:d}{empty}")
     st.caption("Each map has its own scale.")
 
 
@@ -54,7 +55,7 @@ def scrambling(opened: services.OpenModel, chosen: Chosen, target: int, method: 
     for place, stage, title in ((left, first, "As trained"), (right, now, f"Scrambled: {at}")):
         with place:
             show_picture(over(opened, chosen, stage.heatmap, float(stage.heatmap.max(initial=0))), f"{title}: heatmap")
-            st.caption(f"{title}. Score of {full_name(opened.card.classes[target])}: {stage.probability:.1%}")
+            st.caption(f"{literal(title)}. Score of {literal(full_name(opened.card.classes[target]))}: {stage.probability:.1%}")
     alike = float(spearman(first.heatmap[None], now.heatmap[None])[0])
     value = "undefined: a map is constant" if np.isnan(alike) else f"{alike:.2f}"
     st.write(f"Spearman correlation of the two maps: **{value}** (1: the same order of cells; 0: no relation).")
@@ -68,8 +69,8 @@ def ideal(opened: services.OpenModel, target: int) -> None:
     """Activation maximisation."""
     name = full_name(opened.card.classes[target])
     st.write(
-        f"Which image gives this network the highest score for {name}? Starting from grey noise, the image is changed {STEPS} times in the "
-        f"direction in which the logit of {name} rises."
+        f"Which image gives this network the highest score for {literal(name)}? Starting from grey noise, the image is changed "
+        f"{STEPS} times in the direction in which the logit of {literal(name)} rises."
     )
     if not opened.description.layers:
         st.info("This network is a SavedModel, which may not provide gradients, so this is not possible here.")
@@ -84,7 +85,8 @@ def ideal(opened: services.OpenModel, target: int) -> None:
     left, right = st.columns([1, 2])
     left.image(encode_png(found.picture), width="stretch", alt=f"An image that raises the logit of {name}")
     right.write(
-        f"Logit of {name}: {found.start_logit:.2f} for the noise, **{found.logit:.2f}** for this image (score {found.probability:.1%})."
+        f"Logit of {literal(name)}: {found.start_logit:.2f} for the noise, **{found.logit:.2f}** for this image "
+        f"(score {found.probability:.1%})."
     )
     right.write(
         "It shows what the network responds to, which need not occur in skin. A network that is this confident about such an image "

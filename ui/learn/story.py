@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.diagnoses import full_name
+from core.text import literal
 from data_audit.associations import odds_ratio
 from data_audit.markers.present import known_markers
 from datasets.dataset import Dataset
@@ -66,7 +67,8 @@ def story() -> None:
     if chosen != list(STEPS)[-1]:
         st.caption("When you have made up your mind, go to the next step.")
     st.caption(
-        f"Drawn images of {cast.data.name}, {SPLIT} split, and the two demo classifiers, whatever is chosen in the sidebar. {MEANING}"
+        f"Drawn images of {literal(cast.data.name)}, {SPLIT} split, and the two demo classifiers, whatever is chosen in the sidebar. "
+        f"{MEANING}"
     )
 
 
@@ -120,7 +122,7 @@ def _data(cast: Cast) -> None:
             diagnosis = lesion_name(str(cast.data.row(image_id)["diagnosis"]))
             picture = services.picture(cast.data, image_id)
             show_picture(scale_image(picture.pixels, _size(cast, image_id), "area"), f"{image_id}, {diagnosis}")
-            st.caption(diagnosis)
+            st.caption(literal(diagnosis))
     st.write("Good figures on such images prove nothing. The question is whether a classifier *uses* the ink.")
 
 
@@ -155,9 +157,9 @@ def _trying(cast: Cast) -> None:
         answer = services.ask(TryMarker(opened.spec, subject, MARKER, target, "telea", None, 1))
         st.markdown(f"**Classifier {letter}**")
         if isinstance(answer, Impossible):
-            st.info(f"{answer.reason.capitalize()}. Choose another image.")
+            st.info(f"{literal(answer.reason.capitalize())}. Choose another image.")
             continue
-        st.markdown(in_words(answer, CLASS))
+        st.markdown(literal(in_words(answer, CLASS)))
         for column, k, title in zip(st.columns(3), range(3), ("unchanged", "without the ink", "control"), strict=True):
             with column:
                 show_picture(scale_image(answer.pictures[k], (SIDE, SIDE), "bicubic"), f"{letter}, {title}")
@@ -185,7 +187,7 @@ def _verdict(cast: Cast) -> None:
     rows = []
     verdicts = {letter: study.verdicts[MARKER] for letter, study in studies.items()}
     for letter, of in verdicts.items():
-        st.markdown(f"**Classifier {letter}: {of.verdict}.** {of.why[:1].upper()}{of.why[1:]}")
+        st.markdown(f"**Classifier {letter}: {literal(of.verdict)}.** {literal(of.why[:1].upper() + of.why[1:])}")
         rows += [
             {
                 "classifier": letter,
@@ -210,7 +212,7 @@ def _verdict(cast: Cast) -> None:
         st.info("On these images, the experiment does not single one out.")
     with st.expander("Which classifiers these are", key="fold-cast"):
         for letter, opened in cast.models.items():
-            st.markdown(f"**{letter}** is `{NAMES[letter]}`, {opened.card.name}. {opened.card.training_data}")
+            st.markdown(f"**{letter}** is `{NAMES[letter]}`, {literal(opened.card.name)}. {literal(opened.card.training_data)}")
     st.write(
         "What to take home: the same accuracy can rest on the lesion or on the pen mark. Only a change to the images, with a control and "
         "over enough lesions, tells them apart. The Shortcuts page does this for any classifier and shows how to repair the data."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.text import literal
 from datasets.dataset import Dataset
 from ui.parts.components import lesion_name
 from ui.services import services
@@ -54,7 +55,7 @@ def _select(label: str, key: str, options: list[str], preferred: str, nothing: s
     """A choice that follows the address, so that every link restores it."""
     wanted = st.query_params.get(key)
     if wanted is not None and wanted not in options:
-        st.warning(f"The link asks for the {label.lower()} “{wanted[:60]}”, which is not in this workspace.")
+        st.warning(f"The link asks for the {label.lower()} “{literal(wanted, 60)}”, which is not in this workspace.")
     if wanted in options:
         st.session_state[key] = wanted
     elif st.session_state.get(key) not in options:

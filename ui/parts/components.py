@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import diagnoses
 from core.diagnoses import full_name
 from core.errors import ImageError, LesionLensError
+from core.text import literal, visible
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
 from imaging.decode import encode_jpeg, encode_png
@@ -36,7 +37,7 @@ def show_errors() -> Iterator[None]:
     try:
         yield
     except LesionLensError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
 
 
 def page_title(title: str, what: str) -> None:
@@ -56,14 +57,14 @@ def figure_metric(place: DeltaGenerator, name: str, figure: Figure, meaning: str
     """A figure as a tile: its value, and below it the interval or the reason why there is none. place: a horizontal container breaks the
     row where a column would cut off a long name."""
     value = f"{figure.value:{form}}" if figure.defined else "undefined"
-    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else figure.reason
+    interval = f"[{figure.low:{form}}, {figure.high:{form}}]" if not np.isnan(figure.low) else literal(figure.reason)
     place.metric(name, value, interval, delta_color="off", delta_arrow="off", border=True, help=meaning or None)
 
 
 def show_picture(image: np.ndarray, alt: str, caption: str | None = None, lossless: bool = False) -> None:
     """An RGB picture as wide as its column, with alternative text."""
     content = encode_png(image) if lossless else encode_jpeg(image, 92)
-    st.image(content, caption=caption, width="stretch", alt=alt)
+    st.image(content, caption=None if caption is None else literal(caption), width="stretch", alt=visible(alt))
 
 
 def download(
@@ -103,7 +104,7 @@ def diagnoses_of(data: Dataset, image_ids: Sequence[str]) -> list[str]:
 
 def code_key(codes: Sequence[str]) -> None:
     """Beside a chart or table that has room for codes alone: what they stand for."""
-    known = [f"{c}: {diagnoses.long_name(c.lower())}" for c in codes if full_name(c) != c]
+    known = [literal(f"{c}: {diagnoses.long_name(c.lower())}") for c in codes if full_name(c) != c]
     if known:
         st.caption(" · ".join(known))
 
@@ -139,9 +140,9 @@ def gallery(
     for cell, image_id, caption, picture, other in zip(places, image_ids, captions, pictures, elsewhere, strict=True):
         with cell:
             if picture is None:
-                st.caption(f"{image_id}: no readable picture")
+                st.caption(f"{literal(image_id)}: no readable picture")
             else:
                 content = encode_jpeg(picture, 88) if isinstance(picture, np.ndarray) else picture
                 st.image(content, width="stretch", alt=f"{image_id}: {caption}")
             link = chosen | other | {"image": image_id}
-            st.page_link(navigation.page("inspect"), label=caption, help=f"Inspect {image_id}", query_params=link)
+            st.page_link(navigation.page("inspect"), label=literal(caption), help=f"Inspect {literal(image_id)}", query_params=link)

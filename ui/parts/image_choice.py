@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
 from imaging.decode import SUFFIXES
@@ -48,7 +49,7 @@ def choose_image(data: Dataset | None) -> Chosen | None:
             else:
                 _table(data)
     if uploaded is not None:
-        st.caption(f"Your upload {uploaded.name} is shown. Remove it above to return to the dataset.")
+        st.caption(f"Your upload {literal(uploaded.name)} is shown. Remove it above to return to the dataset.")
         return uploaded
     image_id = _current(data) if data is not None and len(data) else None
     if data is not None and image_id is not None:
@@ -63,7 +64,7 @@ def _current(data: Dataset) -> str | None:
     known = data.table["image_id"]
     if wanted is not None and wanted not in set(known):
         if st.query_params.get(choice.IMAGE):
-            st.warning(f"The dataset {data.name} has no image “{wanted[:80]}”. The first image is shown instead.")
+            st.warning(f"The dataset {literal(data.name)} has no image “{literal(wanted, 80)}”. The first image is shown instead.")
         wanted = None
     if wanted is None:
         with_file = known[data.table["file"].notna()]
@@ -134,12 +135,12 @@ def _table(data: Dataset) -> None:
 def _filter(values: pd.Series, column: str) -> Picked | None:
     if pd.api.types.is_numeric_dtype(values):
         low, high = float(values.min()), float(values.max())
-        return st.slider(column, low, high, (low, high)) if low < high else None
+        return st.slider(literal(column), low, high, (low, high)) if low < high else None
     distinct = values.dropna().astype(str)
     if distinct.nunique() > MAX_VALUES:
-        st.caption(f"{column} has {distinct.nunique():,} distinct values: use the search.")
+        st.caption(f"{literal(column)} has {distinct.nunique():,} distinct values: use the search.")
         return None
-    return st.multiselect(column, sorted(distinct.unique()), key=f"filter-{column}")
+    return st.multiselect(literal(column), sorted(distinct.unique()), key=f"filter-{column}")
 
 
 def _upload() -> Chosen | None:
@@ -152,6 +153,6 @@ def _upload() -> Chosen | None:
         picture = services.uploaded_picture(file.getvalue())
         if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, in the dataset “kept-images”."):
             kept = services.workspace().keep_image(picture.pixels)
-            st.success(f"Kept as {kept} in the dataset “kept-images”.")
+            st.success(f"Kept as {literal(kept)} in the dataset “kept-images”.")
         return Chosen(picture, file.name)
     return None

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from core.errors import LesionLensError
+from core.text import literal
 from ui.services import services
 from ui.worker.job import LongJob
 
@@ -66,7 +67,7 @@ def under_way(job: LongJob[R], what: str, path: Path) -> bool:
 
 def stopped_or_failed(job: LongJob[R], error: LesionLensError, again: str) -> None:
     """What ended a run, and a button to run it again."""
-    st.warning(str(error))
+    st.warning(literal(error))
     if st.button(again, key=f"again {job.key}"):
         services.forget_task(job)
         st.rerun()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.exports import safe_csv
 from core.markers import MARKERS, marker_name
+from core.text import literal
 from datasets.dataset import Dataset
 from shortcuts.filling import FILLINGS
 from shortcuts.repair.cleaned import ABOUT, HOWS, Asked
@@ -52,7 +53,7 @@ def _copy(data: Dataset, markers: list[str]) -> None:
     if under_way(job, "Cleaning", target / ABOUT):
         return
     if (target / ABOUT).exists():
-        st.success(f"A copy of that name is in the workspace: **{name}**. Choose it as the dataset to audit it, or train on it.")
+        st.success(f"A copy of that name is in the workspace: **{literal(name)}**. Choose it as the dataset to audit it, or train on it.")
         return
     st.caption(
         "The dataset itself is not changed. Filled regions are guesses: what lay under a marker is unknown, and markers that the detectors "
@@ -76,7 +77,7 @@ def _weights(data: Dataset, markers: list[str]) -> None:
         f"{' and '.join(marker_name(m) for m in markers)}."
     )
     if empty:
-        st.warning(f"No image shows {', '.join(empty[:6])}: weights weaken the association but cannot remove it.")
+        st.warning(f"No image shows {literal(', '.join(empty[:6]))}: weights weaken the association but cannot remove it.")
     _download(frame, data, "weights")
     st.caption("P(diagnosis) × P(markers) ÷ P(diagnosis and markers) for each image (Kamiran & Calders 2012).")
 

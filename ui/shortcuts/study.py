@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.markers import marker_name
+from core.text import literal
 from core.version import __version__
 from datasets.dataset import Dataset
 from reports.shortcut_report import shortcut_html
@@ -89,7 +90,7 @@ def _first(data: Dataset, study: Study) -> list[Crossed]:
     st.dataframe(pd.DataFrame(shown), hide_index=True, alt=alt)
     if findings is not None:
         for advice in dict.fromkeys(c.advice for c in rows):
-            st.markdown(f"- **{', '.join(marker_name(c.marker) for c in rows if c.advice == advice)}**: {advice}")
+            st.markdown(f"- **{', '.join(marker_name(c.marker) for c in rows if c.advice == advice)}**: {literal(advice)}")
     else:
         st.caption("Audit the dataset to see which of them are associated with the diagnosis in these data.")
         st.page_link(navigation.page("dataset"), label="Audit it on the Dataset page", icon=":material/fact_check:")
@@ -100,7 +101,7 @@ def _first(data: Dataset, study: Study) -> list[Crossed]:
     st.caption(
         f"{study.images:,} photographs were tested: those drawn at random and those drawn for a marker they bear. Used: the marker's "
         f"effect minus its control's is significant (95 %, adjusted for all tests), exceeds the control's, and changes a probability by at "
-        f"least {rule.moves:.2f} or at least {rule.flips:.0%} more decisions. With fewer than {rule.lesions} lesions the verdict is "
+        f"least {rule.moves:.2f} or at least {rule.flips:.0%} more decisions. With fewer than {rule.lesions:d} lesions the verdict is "
         "“can't tell”."
     )
     if study.false_alarms is not None:

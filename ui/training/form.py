@@ -7,6 +7,7 @@ import streamlit as st
 from core import diagnoses
 from core.diagnoses import full_name
 from core.errors import LesionLensError, WorkspaceError
+from core.text import literal
 from datasets.dataset import Dataset
 from models.architectures import PRESETS
 from models.architectures.preset import Preset
@@ -84,7 +85,7 @@ def _weights(preset: Preset, recipe: Recipe) -> Recipe:
     height, width = [preset.sizes[base]] * 2 if base in preset.sizes else recipe.size
     if weights not in ("imagenet", "none"):
         height, width = services.model(weights).card.size
-        st.caption(f"The base of {weights} takes the place of {base}, at its own {height} × {width} pixels.")
+        st.caption(f"The base of {literal(weights)} takes the place of {base}, at its own {height:d} × {width:d} pixels.")
     return changed(recipe, base=base, weights=weights, height=height, width=width)
 
 
@@ -148,14 +149,16 @@ def _split_summary(samples: Samples) -> None:
     code_key(samples.classes)
     n_test = sum(counts["test"].values())
     if samples.leaking:
-        st.warning(f"{leak_in_words(samples.leaking, n_test)} Split by lesion to see the difference.", icon=":material/content_copy:")
+        st.warning(
+            f"{literal(leak_in_words(samples.leaking, n_test))} Split by lesion to see the difference.", icon=":material/content_copy:"
+        )
     elif samples.leaking == 0:
         st.success("No lesion is both in training and in the test.", icon=":material/check:")
     else:
         st.info("The dataset names no lesions, so test images may show lesions of the training images. An audit can find some of them.")
     if samples.left_out:
-        st.caption("Left out: " + ", ".join(f"{n:,} {reason}" for reason, n in samples.left_out.items()) + ".")
-    rare = [f"{full_name(c)}: {n}" for c, n in counts["test"].items() if n < 30]
+        st.caption("Left out: " + ", ".join(f"{n:,} {literal(reason)}" for reason, n in samples.left_out.items()) + ".")
+    rare = [f"{literal(full_name(c))}: {n:d}" for c, n in counts["test"].items() if n < 30]
     if rare:
         st.caption(f"Few test images ({', '.join(rare)}): the intervals of these classes will be wide.")
 
@@ -181,7 +184,7 @@ def _start(preset: Preset, recipe: Recipe, data: Dataset) -> None:
     usual = f"{preset.name}-{data.name}-{recipe.split.by}-{recipe.seed}"[:80]
     name = st.text_input("Name of the classifier", usual, key=f"train-name-{usual}").strip().removesuffix(".keras")
     if going := trainings.under_way():
-        st.info(f"Already under way: {', '.join(going)}. Trainings that run at the same time slow each other down.")
+        st.info(f"Already under way: {literal(', '.join(going))}. Trainings that run at the same time slow each other down.")
     st.caption("It runs in a separate process: you may close this page. If it is interrupted, it continues from the last complete epoch.")
     if not st.button("Start training", type="primary", icon=":material/play_arrow:"):
         return
@@ -190,7 +193,7 @@ def _start(preset: Preset, recipe: Recipe, data: Dataset) -> None:
             raise WorkspaceError(f"a classifier or training {name!r} already exists.", todo="Choose another name.")
         launch(preset.name, recipe, data.name, trainings.network(name), services.workspace().root)
     except LesionLensError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
         return
     st.session_state[CHOSEN] = name
     st.session_state[GO_TO] = TRAININGS

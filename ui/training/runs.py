@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import LesionLensError
 from core.exports import safe_csv
+from core.text import literal
 from core.version import __version__
 from datasets.splits import read_split
 from models.architectures import PRESETS
@@ -46,7 +47,7 @@ def runs() -> None:
     try:
         _one(name)
     except LesionLensError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")
     _compare(names)
 
 
@@ -72,7 +73,7 @@ def _watch(name: str) -> None:
         return
     state = one.state
     share = state.done / state.total if state.total else 0.0
-    st.progress(min(share, 1.0), text=f"{state.doing[:1].upper()}{state.doing[1:]}{_left(one)}")
+    st.progress(min(share, 1.0), text=f"{literal(state.doing[:1].upper() + state.doing[1:])}{_left(one)}")
     if one.folder.stopping:
         st.caption("It stops after the current batch.")
     elif st.button("Stop", icon=":material/stop:", key=f"stop-training-{name}"):
@@ -98,18 +99,18 @@ def _ended(one: TrainingRun) -> None:
         _finished(one)
         return
     if one.status == "failed":
-        st.error(one.message, icon=":material/error:")
+        st.error(literal(one.message), icon=":material/error:")
     else:
-        st.warning(one.message or "It was stopped.", icon=":material/pause:")
+        st.warning(literal(one.message or "It was stopped."), icon=":material/pause:")
     if one.asked is None or one.recipe is None:
         return
     if one.asked.dataset not in services.workspace().dataset_names():
-        st.caption(f"Its dataset {one.asked.dataset} is not in this workspace; it can continue only where it was started.")
+        st.caption(f"Its dataset {literal(one.asked.dataset)} is not in this workspace; it can continue only where it was started.")
     elif st.button("Go on", type="primary", icon=":material/play_arrow:"):
         try:
             launch(one.asked.preset, one.recipe, one.asked.dataset, trainings.network(one.name), services.workspace().root)
         except LesionLensError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(literal(error), icon=":material/error:")
             return
         st.rerun()
 
@@ -122,7 +123,7 @@ def _finished(one: TrainingRun) -> None:
     for name, about in FIGURES.items():
         figure_metric(row, name, trained.test[name.lower()].figure, f"{about} Of {n:,} test images.")
     if trained.leaking:
-        st.warning(leak_in_words(trained.leaking, n), icon=":material/content_copy:")
+        st.warning(literal(leak_in_words(trained.leaking, n)), icon=":material/content_copy:")
     where = split_name(trained.dataset, one.name)
     there = where if where in services.workspace().dataset_names() else trained.dataset
     left, right = st.columns(2)
@@ -136,19 +137,19 @@ def _curves(one: TrainingRun) -> None:
     if not one.history or one.recipe is None:
         return
     chosen = chosen_epoch(one.recipe, one.history) if one.result is not None else None
-    st.markdown(overfitting(one.history))
+    st.markdown(literal(overfitting(one.history)))
     rows = [asdict(e) for e in one.history]
     for curve in CURVES:
         chart, caption = curve_chart(rows, curve, chosen.epoch if chosen else None)
         st.altair_chart(chart, width="stretch", key=f"curve-{one.name}-{curve}", alt=f"{caption[:1].upper()}{caption[1:]}.")
-        st.caption(f"{caption[:1].upper()}{caption[1:]}.")
+        st.caption(literal(f"{caption[:1].upper()}{caption[1:]}."))
     split = read_split(one.folder.split).values() if one.folder.split.exists() else []
     validated = sum(s == "val" for s in split)
     if 0 < validated < FEW:
         st.caption(f"Few images for validation ({validated:,}): the curves vary by chance.")
     if chosen is not None:
         how = "the lowest validation loss" if one.recipe.keep == "best" else "the last"
-        st.caption(f"The dashed line is epoch {chosen.epoch}, whose weights the classifier has: {how} of its phase.")
+        st.caption(f"The dashed line is epoch {chosen.epoch:d}, whose weights the classifier has: {how} of its phase.")
     st.caption("Both curves are measured after each epoch, without augmentation or dropout, on as many training as validation images.")
     about = {"lesionlens_version": __version__, "model": one.name, "dataset": one.asked.dataset if one.asked else ""}
     csv, key = f"{one.name}-curves.csv", f"curves-csv-{one.name}"
