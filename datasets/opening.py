@@ -11,7 +11,7 @@ from core import diagnoses
 from core.errors import DatasetError
 from core.wording import count
 from datasets.dataset import COLUMNS, Dataset, Problem
-from datasets.files import Listing, list_files, stem
+from datasets.files import MAX_DEPTH, Listing, Unusable, list_files, stem
 from datasets.layouts import LAYOUTS
 from datasets.splits import split_problems
 from datasets.tables import Raw, find_columns, missing, read_table, split_name
@@ -32,10 +32,12 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
     except (OSError, ValueError) as error:  # no such path, none that may be read, or none that could be one
         raise DatasetError("does not exist or cannot be read.", str(path)[:200], "Check the path.") from error
     root = path if path.is_dir() else path.parent
+    if root != path and not path.is_file():
+        raise DatasetError("is neither a folder nor a file.", str(path), "Choose the dataset's folder or its table.")
     listing = list_files(root)
-    if path.is_file():
-        frame = read_table(path)
-        raw, found = Raw(frame, find_columns(frame), path.name), "table"
+    if root != path:
+        frame, ragged = read_table(path)
+        raw, found = Raw(frame, find_columns(frame), path.name, problems=ragged), "table"
     else:
         raw, found = _recognise(listing, layout)
     if columns:
@@ -43,7 +45,7 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
     if "image_id" not in raw.columns:
         known = ", ".join(raw.frame.columns[:30])
         raise DatasetError("has no column of image ids.", raw.source, f"Map one: --columns image_id=NAME. Its columns: {known}.")
-    problems: list[Problem] = []
+    problems = list(raw.problems)
     table, order = _canonical(raw, problems)
     table = _find_files(table, listing, problems)
     problems += [*_file_problems(table, listing, raw), *_table_problems(table)]
@@ -60,7 +62,10 @@ def _recognise(listing: Listing, layout: str | None) -> tuple[Raw, str]:
         if raw is not None and len(raw.frame):
             return raw, name
     if not listing.pictures and not listing.tables:
-        raise DatasetError("contains neither images nor tables.", str(listing.root), "Choose the dataset's folder.")
+        why = "".join(f" {p.summary}" for p in _left_out(listing))
+        raise DatasetError(f"contains neither images nor tables.{why}", str(listing.root), "Choose the dataset's folder.")
+    if listing.refused and not listing.pictures:
+        raise DatasetError("holds no table that can be read.", str(listing.root), next(iter(listing.refused.values())))
     raise DatasetError(
         f"matches no layout ({count(len(listing.pictures), 'image')}, {count(len(listing.tables), 'table')}).",
         str(listing.root),
@@ -143,8 +148,30 @@ def _file_problems(table: pd.DataFrame, listing: Listing, raw: Raw) -> list[Prob
         Problem("missing files", f"{count(len(lost), 'row')} without an image file.", tuple(lost)),
         Problem("images no row names", f"{count(len(extra), 'image file')} not in the table.", extra),
         Problem("unreadable images", f"{count(len(listing.empty), 'empty image file')} (0 bytes).", tuple(listing.empty)),
-        Problem("links out of the dataset", f"{count(len(listing.outside), 'outward link')}: not followed.", tuple(listing.outside)),
+        Problem("unreadable tables", f"{count(len(listing.refused), 'table')} left out.", tuple(listing.refused.values())),
+        *_left_out(listing),
         Problem("unreadable metadata", f"{count(len(raw.notes), 'unreadable metadata file')}.", tuple(raw.notes)),
+    ]
+
+
+# why an entry of the folder is left out -> the problem, what it is called, and what becomes of it
+_UNUSABLE: dict[Unusable, tuple[str, str, str]] = {
+    "outside": ("links out of the dataset", "outward link", ": not followed."),
+    "dangling": ("links to nothing", "link", " to files that are not here: fetch them (git annex get, dvc pull), or copy them."),
+    "loop": ("links in a circle", "link", " that lead back to themselves: left out."),
+    "folder link": ("links to folders", "link", " to folders of the dataset: not followed."),
+    "special": ("pipes, sockets and devices", "entry", " that is a pipe, socket or device: left out."),
+    "name": ("names that cannot be shown", "file name", " not in UTF-8, or with control characters: left out. Rename them."),
+    "deep": ("folders too deep", "folder", f" more than {MAX_DEPTH} levels down: left out."),
+    "closed": ("folders that cannot be listed", "folder", " that cannot be listed: left out."),
+}
+
+
+def _left_out(listing: Listing) -> list[Problem]:
+    return [
+        Problem(kind, f"{count(len(rows), noun)}{rest}", tuple(rows))
+        for why, (kind, noun, rest) in _UNUSABLE.items()
+        if (rows := listing.unusable.get(why))
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import DatasetError
+from core.tables import read_text_table
 from core.wording import count
 from datasets.dataset import Dataset, Problem
 
@@ -23,10 +24,9 @@ def with_splits(dataset: Dataset, splits: Mapping[str, str]) -> Dataset:
 
 def read_split(path: Path) -> dict[str, str]:
     """image_id → split of a CSV with these columns; raises DatasetError."""
-    try:
-        frame = pd.read_csv(path, dtype=str, usecols=["image_id", "split"])
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot be read as a split ({str(error).splitlines()[0]}).", str(path)) from error
+    frame = read_text_table(path, DatasetError).frame
+    if not {"image_id", "split"} <= set(frame.columns):
+        raise DatasetError("cannot be read as a split (it lacks a column image_id or split).", str(path))
     return dict(zip(frame["image_id"], frame["split"], strict=True))
 
 

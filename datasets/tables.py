@@ -1,18 +1,18 @@
 """Any CSV, TSV or Parquet file -> a frame of text, and the meaning of its columns."""
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
+from core.tables import read_header, read_text_table
+from core.wording import count
+from datasets.dataset import Problem
+from datasets.files import Listing
 
-MAX_TABLE_BYTES = 500 * 1024**2
 MISSING = ("", "unknown", "nan", "none", "null", "n/a", "na", "not specified", "unspecified", "-", "?")
 
 # what a column may be called, the likeliest first
@@ -37,12 +37,13 @@ _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation",
 @dataclass
 class Raw:
     """What a layout reads: a frame of text and the meaning of its columns; `file` may name each row's image. notes: unreadable metadata
-    files."""
+    files; problems: of its tables."""
 
     frame: pd.DataFrame
     columns: dict[str, str]
     source: str = ""
     notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def split_name(text: str) -> str | None:
@@ -50,26 +51,41 @@ def split_name(text: str) -> str | None:
     return next((name for name, spellings in _SPLITS.items() if text.strip().lower() in spellings), None)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """All values as text, missing ones NaN, column names trimmed.
+def read_table(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """All values as text, missing ones NaN, column names trimmed and unique; and what is wrong with its rows. Raises DatasetError."""
+    table, name = read_text_table(path, DatasetError), path.name
+    long, short = (tuple(f"{name}, line {n}" for n in lines) for lines in (table.long, table.short))
+    twice = ", ".join(table.doubled[:8])
+    problems = [
+        Problem("rows with too many cells", f"{count(len(long), 'row')} with more cells than the header: left out.", long),
+        Problem("rows with too few cells", f"{count(len(short), 'row')} with fewer cells than the header: the last ones are empty.", short),
+        Problem(
+            "columns of one name",
+            f"{count(len(table.doubled), 'name')} shared by several columns, apart from spaces ({twice}): the first is used, "
+            "the others are numbered.",
+            table.doubled,
+        ),
+    ]
+    return table.frame, [p for p in problems if p.rows]
 
-    Separated by comma, semicolon, tab or bar; UTF-8 with or without BOM, UTF-16 with BOM, else Latin-1. Raises DatasetError.
-    """
-    if path.stat().st_size > MAX_TABLE_BYTES:
-        raise DatasetError(f"is larger than {MAX_TABLE_BYTES // 2**20} MB.", path.name, "Split the table.")
+
+def header(listing: Listing, table: str) -> list[str]:
+    """The column names of a folder's table; none, and the reason noted, where they cannot be read."""
     try:
-        if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
-            frame = frame.astype(object).where(frame.notna(), np.nan).map(_as_text)
-        else:
-            text = _read_text(path)
-            frame = pd.read_csv(io.StringIO(text), sep=_separator(text), dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DatasetError(f"cannot be read as a table ({reason}).", path.name) from error
-    frame.columns = pd.Index([str(c).strip() for c in frame.columns])
-    frame = frame.astype(object).apply(lambda column: column.str.strip())
-    return frame.replace("", np.nan)
+        return read_header(listing.root / table, DatasetError)
+    except DatasetError as error:
+        listing.refused[table] = f"{table}: {error.what}"
+        return []
+
+
+def raw_table(listing: Listing, table: str) -> Raw | None:
+    """A folder's table; None, and the reason noted, where it cannot be read."""
+    try:
+        frame, problems = read_table(listing.root / table)
+    except DatasetError as error:
+        listing.refused[table] = f"{table}: {error.what}"
+        return None
+    return Raw(frame, find_columns(frame), table, problems=problems)
 
 
 def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -99,24 +115,3 @@ def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -
 def missing(values: pd.Series) -> pd.Series:
     """Where a text column has no value: empty, "unknown", "n/a"…"""
     return values.isna() | values.astype(str).str.strip().str.lower().isin(MISSING)
-
-
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, (str, int, float, bool, np.generic)) and bool(pd.notna(np.asarray(value))) else np.nan
-
-
-def _read_text(path: Path) -> str:
-    raw = path.read_bytes()
-    if b"\x00" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError("it is not a text file")
-    for encoding in ("utf-16",) if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "latin-1"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ValueError("its encoding is unknown")
-
-
-def _separator(text: str) -> str:
-    head = text.split("\n", 1)[0]
-    return max((",", ";", "\t", "|"), key=head.count)

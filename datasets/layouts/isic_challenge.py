@@ -1,12 +1,10 @@
 """ISIC challenges 2016–2020: `…GroundTruth.csv`, one-hot or with a label column, and `…Metadata.csv`."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from datasets.files import Listing
-from datasets.tables import Raw, find_columns, read_table
+from datasets.tables import Raw, find_columns, raw_table
 
 _SPLITS = {"train": "train", "valid": "val", "test": "test"}
 
@@ -15,23 +13,23 @@ def read(listing: Listing) -> Raw | None:
     truths = [t for t in listing.tables if "groundtruth" in t.lower().replace("_", "") and t.lower().endswith(".csv")]
     if not truths:
         return None
-    frame = pd.concat([_read_truth(listing.root / t, t) for t in truths], ignore_index=True)
+    read = [raw for t in truths if (raw := raw_table(listing, t)) is not None]
+    if not read:
+        return None
+    frame = pd.concat([_truth(raw.frame, raw.source) for raw in read], ignore_index=True)
     columns = find_columns(frame)
     if "image_id" not in columns:
         return None
     image = columns["image_id"]
     for table in listing.tables:
-        if "metadata" in table.lower() and table.lower().endswith(".csv"):
-            extra = read_table(listing.root / table)
-            key = find_columns(extra).get("image_id")
-            if key is not None:
-                extra = extra.drop_duplicates(key).rename(columns={key: image})
-                frame = _fill(frame, extra, image)
-    return Raw(frame, find_columns(frame), truths[0])
+        if "metadata" in table.lower() and table.lower().endswith(".csv") and (extra := raw_table(listing, table)) is not None:
+            read.append(extra)
+            if (key := extra.columns.get("image_id")) is not None:
+                frame = _fill(frame, extra.frame.drop_duplicates(key).rename(columns={key: image}), image)
+    return Raw(frame, find_columns(frame), read[0].source, problems=[p for raw in read for p in raw.problems])
 
 
-def _read_truth(path: Path, name: str) -> pd.DataFrame:
-    frame = read_table(path)
+def _truth(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if frame.shape[1] == 2 and str(frame.columns[0]).upper().startswith("ISIC_"):  # 2016 has no header row
         first = pd.DataFrame([list(frame.columns)])
         frame = pd.concat([first, frame.set_axis([0, 1], axis=1)], ignore_index=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.regular import read_regular
 from datasets.files import Listing, stem
 from datasets.tables import Raw, find_columns
 
@@ -20,9 +21,7 @@ def read(listing: Listing) -> Raw | None:
     for file in beside:
         path = listing.root / file
         try:
-            if path.stat().st_size > MAX_JSON_BYTES:
-                raise ValueError("too large")
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = json.loads(read_regular(path, MAX_JSON_BYTES).decode("utf-8-sig"))
             rows.append({"image_id": stem(file), **_leaves(content)})
         except (OSError, ValueError, RecursionError):
             notes.append(file)
