@@ -543,6 +543,14 @@ def test_uploads_are_rationed(serve: Callable[..., Served]) -> None:
     assert [put(k) for k in range(2)] == [200, 429]
 
 
+def test_who_is_signed_in_has_a_ration_of_their_own(serve: Callable[..., Served]) -> None:
+    """Behind a proxy all come from one address."""
+    client = serve(limits=LIMITS).client
+    for who in ("a", "b"):
+        client.get(f"/oauth2callback?who={who}", follow_redirects=False)
+        assert [client.put("/_stcore/upload_file/x/f", content=b"x").status_code for _ in range(5)] == [200] * 4 + [429]
+
+
 def test_limits_of_uploads_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert upload_limits().file == 200 * 2**20 and upload_limits().session == 400 * 2**20
     monkeypatch.setenv("LESIONLENS_ALL_UPLOADS_MB", "100")

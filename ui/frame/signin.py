@@ -27,6 +27,7 @@ from ui.frame.sessions import Session, Sessions, session_seconds
 CALLBACK, LOGOUT, HEALTH = "/oauth2callback", "/auth/logout", "/_stcore/health"
 OPEN_PATHS = ("/auth/login", LOGOUT, CALLBACK, HEALTH)
 WANTED, SESSION, USER, XSRF = "lesionlens_wanted", "lesionlens_session", "_streamlit_user", "_streamlit_xsrf"
+SENDER = "lesionlens.sender"  # in the scope of a request: who is signed in
 SIGN_IN_FIRST = 4401  # a websocket's closing code
 _PAGE = (Path(__file__).parent / "signin.html").read_text(encoding="utf-8")
 
@@ -68,7 +69,7 @@ class SignInGate:
             response.delete_cookie(WANTED, path=base_path() or "/")
             await response(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            await self.app({**scope, SENDER: session.user.decode()}, receive, send)
 
     def _tell(self, error: AccessError) -> None:
         """Write into the log why the server is shut, once."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import AccessError
 from ui.frame.access import base_path
-from ui.frame.signin import refuse
+from ui.frame.signin import SENDER, refuse
 
 ROUTE = "/_stcore/upload_file/"
 SESSION_VARIABLE, ALL_VARIABLE = "LESIONLENS_SESSION_UPLOADS_MB", "LESIONLENS_ALL_UPLOADS_MB"
@@ -93,7 +93,7 @@ class BoundedUploads:
         if not place.startswith(ROUTE) or scope["method"] != "PUT":
             return await self.app(scope, receive, send)
         session, length = place.removeprefix(ROUTE).partition("/")[0], Headers(scope=scope).get("content-length", "")
-        refusal = self._refusal(session, length, scope["client"][0] if scope.get("client") else "")
+        refusal = self._refusal(session, length, scope.get(SENDER) or (scope["client"][0] if scope.get("client") else ""))
         if refusal is not None:
             return await refuse(scope, receive, send, *refusal)
         self._coming[session] += int(length)
