@@ -62,6 +62,10 @@ class WorkspaceError(LesionLensError):
     """A name that is not in the workspace, or a folder that cannot be one."""
 
 
+class AccessError(LesionLensError):
+    """Sign-in settings that cannot be relied on, or a server open to more people than anybody said."""
+
+
 class WorkerError(LesionLensError):
     """The process that runs networks died or exceeded its limits."""
 

@@ -35,17 +35,18 @@ class Server:
 
 
 @contextmanager
-def serving(workspace: Path, secrets: Path | None = None, port: int | None = None) -> Iterator[Server]:
+def serving(workspace: Path, secrets: Path | None = None, port: int | None = None, base: str = "") -> Iterator[Server]:
     """`streamlit run app.py` on a free port of this machine, ended by its process id."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     command += [f"--secrets.files={secrets}"] if secrets else []
+    command += [f"--server.baseUrlPath={base}"] if base else []
     environment = {**os.environ, "LESIONLENS_WORKSPACE": str(workspace)}
     log = workspace.parent / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}" + (f"/{base}" if base else "")
         end = time.monotonic() + PATIENCE / 1000
         while not _answers(url):
             assert process.poll() is None and time.monotonic() < end, log.read_text()

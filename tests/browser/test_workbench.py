@@ -256,14 +256,17 @@ def test_the_first_request_to_a_fresh_server_may_be_a_deep_link(page: Page, tiny
         expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
 
 
-def test_no_page_asks_another_machine_for_anything(page: Page, server: Server) -> None:
+def test_no_page_asks_another_machine_for_anything_or_breaks_its_own_rules(page: Page, server: Server) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for name in ("", "inspect", "dataset", "evaluate", "classifier", "learn"):
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    for name in ("", "inspect", "dataset", "review", "evaluate", "shortcuts", "training", "classifier", "learn", "about"):
         page.goto(f"{server.url}/{name}")
         page.get_by_role("heading").first.wait_for()
         ready(page)
     assert {u for u in asked if not u.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws")))} == set()
+    assert not [text for text in said if "Content Security Policy" in text or "Permissions" in text]
 
 
 def test_an_uploaded_classifier_is_checked_kept_and_chosen(

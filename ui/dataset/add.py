@@ -9,7 +9,7 @@ from core.text import literal
 from core.wording import count
 from datasets.layouts import NAMES
 from ui.parts import choice
-from ui.services import services
+from ui.services import reach, services
 
 PATH, NAME, ADDED = "add-path", "add-name", "dataset-added"
 
@@ -20,7 +20,7 @@ def add_dataset() -> None:
     if added is not None:
         st.success(literal(added), icon=":material/check:")
     with st.expander("Add a dataset", key="fold-add", icon=":material/add:"):
-        if not services.is_local():
+        if not reach.is_local():
             st.info(
                 "This server can be reached from other machines, so a browser may not name folders on it. Its operator can add a dataset "
                 "with `python cli.py dataset add PATH --name NAME`."

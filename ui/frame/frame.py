@@ -20,4 +20,6 @@ st.set_page_config(page_title="LesionLens", page_icon=str(PROJECT / "ui" / "icon
 page = st.navigation([navigation.page(name) for name in navigation.PAGES])
 with show_errors():
     choice.sidebar()
+    if st.user.get("is_logged_in"):
+        st.sidebar.button("Sign out", on_click=st.logout, icon=":material/logout:")
     page.run()

@@ -234,8 +234,3 @@ def policy(opened: OpenModel) -> Policy | None:
     """The operator's policy that is switched on for this very network file, or None."""
     path = workspace().policy_path(opened.facts.sha256)
     return read_policy(path) if path.exists() else None
-
-
-def is_local() -> bool:
-    """Whether the server can be reached from this machine only; only then may a browser name folders on it."""
-    return st.get_option("server.address") in ("127.0.0.1", "localhost", "::1")
