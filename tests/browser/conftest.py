@@ -159,6 +159,7 @@ def press(button: Locator) -> None:
             button.wait_for(state="hidden", timeout=6_000)
             return
         except TimeoutError:
+            ready(button.page)  # a second click would begin the slow page's run anew
             if not button.is_visible():
                 return
     raise AssertionError(f"no answer to clicks: {button}")
