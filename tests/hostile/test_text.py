@@ -15,10 +15,13 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from markupsafe import escape
 
 from commands.console import Literal, headed, results, table
 from core.exports import safe_csv
 from core.text import MOST, cell, code, literal, visible
+from reports.audit_charts import class_counts
+from reports.pictures import page, svg
 
 JOINER = "\u2060"
 URL = "http://evil.example/a.png"
@@ -409,3 +412,16 @@ def test_a_csv_can_be_written_whatever_the_text() -> None:
         b"+3e4",
         b"x",
     ]
+
+
+def test_a_report_shows_the_text_itself(tmp_path: Path) -> None:
+    """Control characters in a chart would end the process."""
+    for text in ("<img src=http://evil.example onerror=x>", "a\x00b", "\x1b[31m", "a\uffffb", "\u202ea", "</text></svg><script>"):
+        drawn = str(svg(class_counts([{"diagnosis": text, "images": 3, "share": 0.5}])))
+        assert drawn.isprintable() or drawn.replace("\n", "").isprintable()
+        assert not re.search(r"<(img|script|image|a|foreignObject)\b", drawn)
+        written = page(
+            "tuning.html.j2", content={"preset": text, "dataset": text, "dataset_sha256": text, "trials": [], "best": None}, complete=0
+        )
+        assert not re.search(r"<(img|script|image|a)\b|[\x00\x1b\u202e]", written)
+        assert escape(visible(text)) in written
