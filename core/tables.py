@@ -150,9 +150,6 @@ def _todo(error: Exception) -> str:
     return "Split the table, or keep only the columns needed." if isinstance(error, _Beyond | TooLarge) else ""
 
 
-# --- Parquet
-
-
 def _opened(path: Path, limits: Limits, columns: Sequence[str] | None = None, flat: bool = False) -> pq.ParquetFile:
     """The open file, checked by its footer alone. Texts are read as dictionaries, so that a long one repeated a million times stays
     small until `_decoded` has looked at it."""
@@ -200,13 +197,8 @@ def _as_text(column: pa.ChunkedArray) -> pd.Series:
     """Texts as they are, numbers as Python writes them, dates and anything else as missing."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.to_pandas().astype("str")
-    values = column.to_pandas().astype(object)
-    return values.map(lambda v: str(v) if isinstance(v, int | float | np.generic) and bool(pd.notna(np.asarray(v))) else np.nan).astype(
-        "str"
-    )
-
-
-# --- CSV
+    known = column.to_pandas().astype(object).dropna()
+    return known[known.map(lambda v: isinstance(v, int | float | np.generic))].map(str).reindex(range(len(column))).astype("str")
 
 
 def _as_utf8(raw: bytes, cut: bool = False) -> bytes:
