@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import comma_separated, command, results, table, with_progress
+from commands.console import comma_separated, command, results, results_folder, table, with_progress
 from commands.options import AsJson, Classes, DatasetPath, InWorkspace, Out, Rename, RowOrder, Seed
-from core.atomic import make_folder
 from core.wording import count
 from data_audit.audit import Asked, audit_dataset
 from models.predictions import read_predictions, read_rename
@@ -38,7 +37,7 @@ def audit(
         given = read_predictions(predictions, comma_separated(classes) or None, labels, data.order if row_order else None)
         scores = assess(given, data, labels, how=QUICK).rows
     second = space.open_dataset(against) if against else None
-    folder = make_folder(out)
+    folder = results_folder(out)
     found = with_progress("auditing", audit_dataset(data, folder, Asked(scores, second, resplit, seed, space.verdicts)))
     from reports.audit_report import audit_html
     from reports.pictures import write_page

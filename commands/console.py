@@ -1,10 +1,13 @@
 """What all commands share: progress, what is printed where, and how a user's mistake ends."""
 
-import functools
 import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from contextvars import ContextVar
+from functools import partial, wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -13,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from core.claim import claimed
 from core.errors import LesionLensError
 from core.exports import plain
 from core.runs import Run, finish
@@ -40,14 +44,24 @@ def on_any_terminal() -> None:
             stream.reconfigure(errors=IN_ASCII)
 
 
+_CLAIMS: ContextVar[ExitStack] = ContextVar("claims")  # of the command that runs, given back when it ends
+
+
+def results_folder(out: Path) -> Path:
+    """The folder of `--out`, created if needed, for this command alone until it ends; waits for another command that writes there."""
+    return _CLAIMS.get().enter_context(claimed(out, partial(stderr.print, soft_wrap=True)))
+
+
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
     """What the function returns is printed as the one JSON object (NaN becomes null); a user's mistake exits with 2, Ctrl-C with 130."""
 
-    @functools.wraps(function)
+    @wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         on_any_terminal()
         try:
-            content = function(*args, **kwargs)
+            with ExitStack() as claims:
+                _CLAIMS.set(claims)
+                content = function(*args, **kwargs)
         except LesionLensError as error:
             stderr.print(f"Error: {error}", style="bold red", soft_wrap=True)
             raise typer.Exit(2) from error

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from commands.console import check_choice, command, results
+from commands.console import check_choice, command, results, results_folder
 from commands.options import AsJson, InWorkspace, Out, Rename
-from core.atomic import make_folder
 from core.errors import LesionLensError
 from core.wording import count
 from models.combine import WAYS, aligned, correct_prior, fit_weights, put_together
@@ -45,7 +44,7 @@ def ensemble(
     joined = put_together(tables, way, weights) if len(tables) > 1 else tables[0]
     if prior and data is not None:
         joined = correct_prior(joined, shares(joined, data, split, labels))
-    target = make_folder(out) / "predictions.parquet"
+    target = results_folder(out) / "predictions.parquet"
     write_predictions(joined, target)
     if as_json:
         return {"file": target, "images": len(joined.image_ids), "left_out": len(joined.errors), "about": joined.about}

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from commands.console import check_choice, comma_separated, command, results, table
+from commands.console import check_choice, comma_separated, command, results, results_folder, table
 from commands.options import AsJson, Classes, DatasetName, InWorkspace, Out, Rename, RowOrder, Split
-from core.atomic import make_folder, write_bytes
+from core.atomic import write_bytes
 from core.errors import LesionLensError
 from core.exports import interval as interval_text
 from core.exports import plain, safe_csv
@@ -63,7 +63,7 @@ def evaluate(
     how = How(_rule(rule, _pairs(threshold, "--threshold")), beta, resamples, seed, _pairs(prevalence, "--prevalence"), interval)
     tables = [read_predictions(file, comma_separated(classes) or None, labels, order) for file in predictions]
     judged, *others = (assess(t, data, labels, split, how) for t in tables)
-    folder = make_folder(out)
+    folder = results_folder(out)
     content = plain(assessment_json(judged))
     if others:
         content["compared"] = [

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.console import check_choice, comma_separated, command, results, stderr, table, with_progress
+from commands.console import check_choice, comma_separated, command, results, results_folder, stderr, table, with_progress
 from commands.options import AsJson, InWorkspace, ModelName, Out, Seed
-from core.atomic import make_folder, write_bytes
+from core.atomic import write_bytes
 from core.errors import LesionLensError
 from core.records import write_record
 from core.wording import count
@@ -67,7 +67,7 @@ def explain(
     subjects, data = _subjects(space, dataset, image, sample or (SAMPLE if compare else None), seed)
     if baseline == "mean" and data is not None:
         settings = replace(settings, colour=mean_colour([s.path for s in subjects]))
-    make_folder(out)
+    results_folder(out)
     request = Request(chosen, target, layer, settings, engine)
     about = {
         **about_run(classifier, subjects[0].path.name if data is None else data.name, "" if data is None else data.sha256),

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.console import command, results, table, with_progress
+from commands.console import command, results, results_folder, table, with_progress
 from commands.options import AsJson, InWorkspace, ModelName, Out, Seed, Split
-from core.atomic import make_folder
 from core.records import write_record
 from core.wording import count
 from workspace import Workspace
@@ -42,7 +41,7 @@ def ood(
     others = [space.open_dataset(name) for name in against or []]
     picture = read_image(image) if image is not None else None
     classifier = open_named(space, model)
-    folder = make_folder(out)
+    folder = results_folder(out)
     reference = with_progress("fitting", kept_reference(classifier, data, split, folder / "reference.npz", seed))
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all", "seed": str(seed)}
     if picture is not None:

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import command, results, with_progress
+from commands.console import command, results, results_folder, with_progress
 from commands.options import AsJson, DatasetName, InWorkspace, ModelName, Out
-from core.atomic import make_folder
 from core.wording import count
 from workspace import Workspace
 
@@ -31,7 +30,7 @@ def predict(
 
     space = Workspace(workspace_root)
     data = space.open_dataset(dataset)
-    target = make_folder(out) / "predictions.parquet"
+    target = results_folder(out) / "predictions.parquet"
     classifier = open_named(space, model)
     about = about_run(classifier, data.name, data.sha256) | (about_views(turns) if tta else {})
     files = {i: data.path(i) for i in data.table["image_id"]}

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from commands.console import check_choice, command, first_of, results, table, with_progress
+from commands.console import check_choice, command, first_of, results, results_folder, table, with_progress
 from commands.options import AsJson, DatasetPath, Filling, InWorkspace, Out, Seed
-from core.atomic import make_folder, write_bytes
+from core.atomic import write_bytes
 from core.errors import LesionLensError
 from core.exports import safe_csv
 from core.markers import marker_name
@@ -120,7 +120,7 @@ def _opened(root: Path | None, dataset: str, out: Path, audit: Path | None) -> t
     data = space.open_dataset(dataset)
     if audit is not None and not audit.is_dir():
         raise LesionLensError("is not a folder.", str(audit), "Give the --out of an audit.")
-    return space, data, make_folder(out), audit or out
+    return space, data, results_folder(out), audit or out
 
 
 def _borne(space: Workspace, data: Dataset, markers: list[str], seen: Path) -> Bearing:

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.console import check_choice, command, results, table, with_progress
+from commands.console import check_choice, command, results, results_folder, table, with_progress
 from commands.options import AsJson, DatasetName, Filling, InWorkspace, ModelName, Out, Seed, Split
-from core.atomic import make_folder
 from core.markers import EVERYWHERE, marker_name
 from core.wording import count
 from data_audit.audit_file import read_audit
@@ -53,7 +52,7 @@ def shortcuts(
     findings = None if audit is None else read_audit(audit, data).findings
     classifier = open_named(space, model)
     plan = Plan(tuple(marker or INSERTED), images, filling, seed, doses, false_alarms)
-    folder = make_folder(out)
+    folder = results_folder(out)
     about = about_run(classifier, data.name, data.sha256) | {"split": split or "all"}
     study = with_progress("testing", try_dataset(classifier, data, split, plan, about, folder))
     report = write_page(folder, shortcut_html(study, findings, folder))

@@ -12,11 +12,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.atomic import write_bytes
-from core.errors import LesionLensError, RecordError
+from core.errors import LesionLensError, RecordError, first_line
 from core.exports import json_name, plain
+from core.regular import read_regular
 
 R = TypeVar("R")
 MAX_YAML_BYTES = 1 << 20
+MAX_JSON_BYTES = 64 << 20
 
 
 class Checked(BaseModel):
@@ -63,10 +65,10 @@ def write_record(path: Path, record: object, indent: int | None = 1) -> None:
 def read_record(path: Path, kind: type[R], what: str, todo: str) -> R:
     """What `write_record` wrote. Raises RecordError, worded with `what` and `todo`, for a broken or missing file or another version."""
     try:
-        found: R = parse(kind, json.loads(path.read_bytes()))
+        found: R = parse(kind, json.loads(read_regular(path, MAX_JSON_BYTES)))
         return found
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) else first_line(error)
         raise RecordError(f"cannot be read as {what} ({reason}).", str(path), todo) from error
 
 

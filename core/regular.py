@@ -24,6 +24,26 @@ class TooLarge(OSError):
 
 def open_regular(path: Path) -> BinaryIO:
     """The open file; raises OSError, which is NotRegular for a pipe, socket, device or folder. Never blocks."""
+    return os.fdopen(_descriptor(path), "rb")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """A regular file's content of at most `most` bytes; raises OSError, TooLarge above that (also if it grows meanwhile)."""
+    file = _descriptor(path)
+    try:
+        size = os.fstat(file).st_size
+        parts = [os.read(file, min(size, most) + 1)] if size <= most else []
+        while parts and parts[-1] and len(parts[0]) != size and sum(map(len, parts)) <= most:  # very long, or growing
+            parts.append(os.read(file, 1 << 24))
+    finally:
+        os.close(file)
+    content = parts[0] if len(parts) == 1 else b"".join(parts)
+    if max(size, len(content)) > most:
+        raise TooLarge(errno.EFBIG, f"it is over {most / 2**20:.0f} MB")
+    return content
+
+
+def _descriptor(path: Path) -> int:
     try:
         file = os.open(path, _FLAGS)
     except ValueError as error:  # a NUL in the path
@@ -31,15 +51,7 @@ def open_regular(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise NotRegular(errno.EINVAL, "not a regular file")
-    return os.fdopen(file, "rb")
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """A regular file's content of at most `most` bytes; raises OSError, TooLarge above that (also if it grows meanwhile)."""
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size <= most and len(content := file.read(most + 1)) <= most:
-            return content
-    raise TooLarge(errno.EFBIG, f"it is over {most / 2**20:.0f} MB")
+    return file
 
 
 def showable(name: str) -> bool:

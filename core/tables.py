@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from core.errors import LesionLensError, first_line
 from core.regular import TooLarge, open_regular, read_regular
 
 BATCH = 16_384  # rows decoded at a time
+MISSING = ("", "unknown", "nan", "none", "null", "n/a", "na", "not specified", "unspecified", "-", "?")
 MAX_RAGGED = 50_000  # rows that are left out one by one; with more, the header is wrong
 ABOUT = b"lesionlens"  # the schema metadata in which our own files say what they were made from
 MAX_ABOUT = 64 * 2**20  # bytes of it
@@ -42,7 +44,7 @@ class Limits:
 
 TABLE = Limits()
 # what LesionLens writes itself: many figures an image, or an array in a cell
-RESULT = Limits(size=4 * 2**30, rows=20_000_000, cells=300_000_000, cell=64 * 2**20, text=4 * 2**30)
+RESULT = Limits(size=4 * 2**30, rows=20_000_000, cells=100_000_000, cell=64 * 2**20)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def read_header(path: Path, refusal: type[LesionLensError]) -> list[str]:
     """The trimmed column names of a table, without reading it."""
     try:
         if path.suffix.lower() == ".parquet":
-            return [name.strip() for name in _opened(path, TABLE).schema_arrow.names]
+            with _opened(path, TABLE, flat=True) as file:
+                return [name.strip() for name in file.schema_arrow.names]
         with open_regular(path) as file:
             text = _as_utf8(file.read(TABLE.line), cut=True)
         return [name.strip() for name in _header(text)]
@@ -89,15 +92,15 @@ def read_arrow(
 ) -> pa.Table:
     """A Parquet file, decoded in bounded batches; columns: only those named; flat: without lists and records."""
     try:
-        file = _opened(path, limits, columns, flat)
-        names = [f.name for f in _wanted(file.schema_arrow, columns, flat)]
-        batches, size = [], 0
-        for part in file.iter_batches(BATCH, columns=names):
-            batches.append(_decoded(part, limits))
-            size += batches[-1].nbytes
-            _check(size, limits.text, "bytes of content")
-        plain = pa.schema([_plain(f) for f in _wanted(file.schema_arrow, columns, flat)])
-        return pa.Table.from_batches(batches, plain).replace_schema_metadata(file.schema_arrow.metadata)
+        with _opened(path, limits, columns, flat) as file:
+            names = [f.name for f in _wanted(file.schema_arrow, columns, flat)]
+            batches, size = [], 0
+            for part in file.iter_batches(BATCH, columns=names):
+                batches.append(_decoded(part, limits))
+                size += batches[-1].nbytes
+                _check(size, limits.text, "bytes of content")
+            plain = pa.schema([_plain(f) for f in _wanted(file.schema_arrow, columns, flat)])
+            return pa.Table.from_batches(batches, plain).replace_schema_metadata(file.schema_arrow.metadata)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise refusal(f"cannot be read as a table ({_reason(error)}).", path.name, _todo(error)) from error
 
@@ -105,12 +108,18 @@ def read_arrow(
 def arrow_rows(path: Path, refusal: type[LesionLensError], batch: int = 1024, limits: Limits = RESULT) -> Iterator[pa.RecordBatch]:
     """A Parquet file batch by batch, for those too long to hold; `limits.text` is that of one batch."""
     try:
-        for part in _opened(path, replace(limits, size=2**62, text=2**62, cells=2**62, rows=2**62)).iter_batches(batch):
-            found = _decoded(part, limits)
-            _check(found.nbytes, limits.text, "bytes of content")
-            yield found
+        with _opened(path, replace(limits, size=2**62, text=2**62, cells=2**62, rows=2**62)) as file:
+            for part in file.iter_batches(batch):
+                found = _decoded(part, limits)
+                _check(found.nbytes, limits.text, "bytes of content")
+                yield found
     except (OSError, ValueError, pa.ArrowException) as error:
         raise refusal(f"cannot be read as a table ({_reason(error)}).", path.name, _todo(error)) from error
+
+
+def missing(values: pd.Series) -> pd.Series:
+    """Where a text column has no value: empty, "unknown", "n/a"…"""
+    return values.isna() | values.astype(str).str.strip().str.lower().isin(MISSING)
 
 
 def about_of(arrow: pa.Table) -> dict[str, Any]:
@@ -150,29 +159,27 @@ def _todo(error: Exception) -> str:
     return "Split the table, or keep only the columns needed." if isinstance(error, _Beyond | TooLarge) else ""
 
 
-# --- Parquet
-
-
-def _opened(path: Path, limits: Limits, columns: Sequence[str] | None = None, flat: bool = False) -> pq.ParquetFile:
+@contextmanager
+def _opened(path: Path, limits: Limits, columns: Sequence[str] | None = None, flat: bool = False) -> Iterator[pq.ParquetFile]:
     """The open file, checked by its footer alone. Texts are read as dictionaries, so that a long one repeated a million times stays
     small until `_decoded` has looked at it."""
-    handle = open_regular(path)
-    _check(os.fstat(handle.fileno()).st_size, limits.size, "bytes")
-    limited = {"thrift_string_size_limit": MAX_ABOUT, "thrift_container_size_limit": 1_000_000}
-    file = pq.ParquetFile(handle, **limited)
-    about = file.metadata
-    _check(about.num_rows, limits.rows, "rows")
-    _check(about.num_columns, limits.columns, "columns")
-    _check(about.num_row_groups * about.num_columns, 1_000_000, "parts")
-    names = {f.name for f in _wanted(file.schema_arrow, columns, flat)}
-    leaves = [k for k in range(about.num_columns) if about.schema.column(k).path.split(".")[0] in names]
-    parts = [about.row_group(g).column(k) for g in range(about.num_row_groups) for k in leaves]
-    _check(max(about.num_rows * len(leaves), sum(part.num_values for part in parts)), limits.cells, "cells")
-    _check(sum(part.total_uncompressed_size for part in parts), limits.text, "bytes of content")
-    texts = [about.schema.column(k) for k in leaves if about.schema.column(k).physical_type == "BYTE_ARRAY"]
-    if nested := [c.path for c in texts if "." in c.path]:
-        raise ValueError(f"column {nested[0]!r} holds lists of text")
-    return pq.ParquetFile(handle, metadata=about, read_dictionary=[c.path for c in texts], **limited)
+    with open_regular(path) as handle:
+        _check(os.fstat(handle.fileno()).st_size, limits.size, "bytes")
+        limited = {"thrift_string_size_limit": MAX_ABOUT, "thrift_container_size_limit": 1_000_000}
+        file = pq.ParquetFile(handle, **limited)
+        about = file.metadata
+        _check(about.num_rows, limits.rows, "rows")
+        _check(about.num_columns, limits.columns, "columns")
+        _check(about.num_row_groups * about.num_columns, 1_000_000, "parts")
+        names = {f.name for f in _wanted(file.schema_arrow, columns, flat)}
+        leaves = [k for k in range(about.num_columns) if about.schema.column(k).path.split(".")[0] in names]
+        parts = [about.row_group(g).column(k) for g in range(about.num_row_groups) for k in leaves]
+        _check(max(about.num_rows * len(leaves), sum(part.num_values for part in parts)), limits.cells, "cells")
+        _check(sum(part.total_uncompressed_size for part in parts), limits.text, "bytes of content")
+        texts = [about.schema.column(k) for k in leaves if about.schema.column(k).physical_type == "BYTE_ARRAY"]
+        if nested := [c.path for c in texts if "." in c.path]:
+            raise ValueError(f"column {nested[0]!r} holds lists of text")
+        yield pq.ParquetFile(handle, metadata=about, read_dictionary=[c.path for c in texts], **limited)
 
 
 def _wanted(schema: pa.Schema, columns: Sequence[str] | None, flat: bool) -> list[pa.Field]:
@@ -200,13 +207,8 @@ def _as_text(column: pa.ChunkedArray) -> pd.Series:
     """Texts as they are, numbers as Python writes them, dates and anything else as missing."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.to_pandas().astype("str")
-    values = column.to_pandas().astype(object)
-    return values.map(lambda v: str(v) if isinstance(v, int | float | np.generic) and bool(pd.notna(np.asarray(v))) else np.nan).astype(
-        "str"
-    )
-
-
-# --- CSV
+    known = column.to_pandas().astype(object).dropna()
+    return known[known.map(lambda v: isinstance(v, int | float | np.generic))].map(str).reindex(range(len(column))).astype("str")
 
 
 def _as_utf8(raw: bytes, cut: bool = False) -> bytes:

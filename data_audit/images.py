@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from core.atomic import whole
 from core.errors import DatasetError
 from core.markers import DETECTED
+from core.tables import read_arrow
 from data_audit.quality import QUALITY
 from data_audit.scan import Scan
 from data_audit.skin import tone_group
@@ -29,13 +30,14 @@ def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
     path = folder / "images.parquet"
     if not path.is_file():
         raise DatasetError("holds no images.parquet.", str(folder), "Name the folder an audit was written to.")
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DatasetError("cannot be read as a table.", str(path), "Audit the dataset again.") from error
+    frame = read_arrow(path, DatasetError).to_pandas(ignore_metadata=True)
     missing = [c for c in ("image_id", "skin_tone", *QUALITY, *(f"{m}_flag" for m in DETECTED)) if c not in frame]
     if missing:
         raise DatasetError(f"has no column {missing[0]!r}.", str(path), "Audit the dataset again.")
+    wrong = [c for c in QUALITY if frame[c].dtype.kind != "f"]
+    wrong += [f"{m}_flag" for m in DETECTED if not set(frame[f"{m}_flag"].dropna().unique()) <= {True, False}]
+    if wrong:
+        raise DatasetError(f"has other values in column {wrong[0]!r} than an audit writes.", str(path), "Audit the dataset again.")
     if list(frame["image_id"]) != list(dataset.table["image_id"]):
         raise DatasetError("is of other images than the dataset.", str(path), "Audit this dataset again.")
     return frame

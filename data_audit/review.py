@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.errors import RecordError
+from core.errors import RecordError, WriteError
 from core.markers import DETECTED
 from evaluation.intervals import Figure, undefined, wilson
 
@@ -72,6 +72,8 @@ class Verdicts:
             with connection:
                 yield connection
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise WriteError("cannot be written (the disk is full).", str(self.path), "Free some space, then try again.") from error
             raise RecordError(f"cannot be read as verdicts ({error}).", str(self.path), "Move it elsewhere, or restore a copy.") from error
         finally:
             connection.close()
@@ -93,7 +95,8 @@ class Verdicts:
         if not self.path.exists():
             return pd.DataFrame({"content": pd.Series(dtype=object), "present": pd.Series(dtype=float)})
         with self._open() as connection:
-            rows = connection.execute("SELECT content, present FROM verdicts WHERE marker = ? ORDER BY number", (marker,)).fetchall()
+            asked = "SELECT content, present FROM verdicts WHERE marker = ? AND typeof(content) = 'text' AND coalesce(present, 0) IN (0, 1)"
+            rows = connection.execute(f"{asked} ORDER BY number", (marker,)).fetchall()
         return pd.DataFrame(rows, columns=["content", "present"]).astype({"present": float})
 
 

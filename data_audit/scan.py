@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,9 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.atomic import whole, write_bytes
-from core.errors import ImageError
+from core.errors import ImageError, RecordError
 from core.markers import DETECTED, MARKERS
 from core.runs import Run
+from core.tables import RESULT, about_of, read_arrow
 from data_audit.likeness import SIDE as SMALL
 from data_audit.likeness import small_picture
 from data_audit.markers.detector import NETWORK, find_markers
@@ -196,8 +197,8 @@ def _read(kept: Path) -> dict[str, dict[str, Any]]:
     if not kept.exists():
         return {}
     try:
-        table = pq.read_table(kept)
-        about = json.loads((table.schema.metadata or {}).get(b"lesionlens", b"{}"))
-    except (OSError, ValueError, pa.ArrowException):  # torn: everything is measured again
+        table = read_arrow(kept, RecordError, limits=replace(RESULT, text=2**36))  # 12 kB an image
+        about = about_of(table)
+    except (RecordError, ValueError):  # torn: everything is measured again
         return {}
     return {row["image_id"]: row for row in table.to_pylist()} if about.get("scan") == _version() else {}

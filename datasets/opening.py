@@ -9,12 +9,13 @@ import pandas as pd
 
 from core import diagnoses
 from core.errors import DatasetError
+from core.tables import missing
 from core.wording import count
 from datasets.dataset import COLUMNS, Dataset, Problem
 from datasets.files import MAX_DEPTH, Listing, Unusable, list_files, stem
 from datasets.layouts import LAYOUTS
 from datasets.splits import split_problems
-from datasets.tables import Raw, find_columns, missing, read_table, split_name
+from datasets.tables import Raw, find_columns, read_table, split_name
 
 MAX_AGE = 120
 _SEXES = {"m": "male", "male": "male", "f": "female", "female": "female", "man": "male", "woman": "female"}

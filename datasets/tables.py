@@ -8,12 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tables import read_header, read_text_table
+from core.tables import missing, read_header, read_text_table
 from core.wording import count
 from datasets.dataset import Problem
 from datasets.files import Listing
-
-MISSING = ("", "unknown", "nan", "none", "null", "n/a", "na", "not specified", "unspecified", "-", "?")
 
 # what a column may be called, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -110,8 +108,3 @@ def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -
             raise DatasetError(f"{name!r} is not a column of a dataset.", todo=f"Choose one of: {', '.join(ALIASES)}.")
         found = {k: c for k, c in found.items() if c != column} | {name: column}
     return found
-
-
-def missing(values: pd.Series) -> pd.Series:
-    """Where a text column has no value: empty, "unknown", "n/a"…"""
-    return values.isna() | values.astype(str).str.strip().str.lower().isin(MISSING)

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.atomic import part_name, writing
+from core.errors import RecordError
+from core.tables import arrow_rows
 
 MAPS = pa.schema(
     [
@@ -58,9 +60,16 @@ class MapWriter:
 
 
 def read_maps(path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in file order."""
-    for batch in pq.ParquetFile(path).iter_batches(1024):
+    """(image_id, target, float32 (h, w) signed map in the method's own units) of `explanations.parquet`, in file order.
+
+    Raises RecordError for any other file.
+    """
+    for batch in arrow_rows(path, RecordError, 64):
+        if not batch.schema.equals(MAPS, check_metadata=False) or any(column.null_count for column in batch.columns):
+            raise RecordError("does not hold explanations.", str(path), "Explain the images again.")
         for row in batch.to_pylist():
+            if len(row["map"]) != 2 * row["height"] * row["width"] or row["height"] < 1:
+                raise RecordError(f"holds a broken map of {row['image_id']!r}.", str(path), "Explain the images again.")
             unit = np.frombuffer(row["map"], np.float16).reshape(row["height"], row["width"])
             yield row["image_id"], row["target"], unit.astype(np.float32) * row["scale"]
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,17 +11,25 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from core.errors import ImageError
+from core.regular import TooLarge, read_regular
+from imaging.budget import Budget
+from imaging.headers import TooMuch, png_chunks, read_stored
+from imaging.jpeg import MAX_SCANS, Jpeg, is_whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif")
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000  # more than any dermatoscope's camera has
 MAX_SIDE = 30_000
+BAND = 64  # rows converted at a time
+MAX_SCANNED = 1_500_000_000  # scans of a JPEG × its pixels: some seconds
+BUDGET = Budget(800 * 10**6)  # bytes for all decoding threads together; a picture that needs more alone is refused
 
 # Pillow's own limit would warn at a smaller size; ours is checked before any pixel is decoded
 Image.MAX_IMAGE_PIXELS = None
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with a file is said in our own message
 
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), kind)
@@ -37,12 +46,14 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Format and size. Width and height in pixels, after EXIF orientation."""
+    """Format and size. Width and height in pixels, after EXIF orientation. cost: bytes that decoding takes; jpeg: its segments."""
 
     kind: str
     width: int
     height: int
     orientation: int
+    cost: int
+    jpeg: Jpeg | None = None
 
 
 def sniff(data: bytes) -> str:
@@ -61,23 +72,24 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     if len(data) > MAX_BYTES:
         raise ImageError(f"is {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB.", todo="Reduce its size.")
     kind = sniff(data)
-    if kind == "HEIF":
-        from pi_heif import register_heif_opener
-
-        register_heif_opener()
-    orientation = 1
     try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
-            width, height = picture.size
-            if width * height <= max_pixels:
-                orientation = _orientation(picture, kind)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
+        stored = read_stored(data, kind)
+    except TooMuch as error:
+        raise ImageError(f"{error}, more than a picture has.", todo="Export the image again.") from error
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, struct.error) as error:
         raise ImageError(f"has a corrupt {kind} header.", todo="Export the image again.") from error
+    width, height = stored.width, stored.height
+    if width < 1 or height < 1:
+        raise ImageError(f"is {width} × {height} pixels: there is nothing to see.", todo="Export the image again.")
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageError(f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.", todo="Reduce its size.")
-    if orientation in (5, 6, 7, 8):
+    cost = width * height * (stored.held + 3)
+    if cost > BUDGET.most:
+        what = f"is {width} × {height} pixels of {stored.held} bytes; decoding takes {cost / 1e6:.0f} MB of {BUDGET.most / 1e6:.0f}."
+        raise ImageError(what, todo="Reduce its size, or save it with 8 bits a channel.")
+    if stored.orientation in (5, 6, 7, 8):
         width, height = height, width
-    return ImageHeader(kind, width, height, orientation)
+    return ImageHeader(kind, width, height, stored.orientation, cost, stored.jpeg)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None = None) -> np.ndarray:
@@ -87,11 +99,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None
     Raises ImageError for anything but a complete image within the limits.
     """
     header = header or read_header(data, max_pixels)
-    if header.kind == "JPEG":
-        _whole_jpeg(data)
-    if header.kind == "HEIF":
-        return _decode_with_pillow(data)
-    return _upright(_to_rgb8(_imdecode(data, cv2.IMREAD_UNCHANGED, header.kind)), header.orientation)
+    with BUDGET.taken(header.cost):
+        if header.kind == "HEIF":
+            return _decode_with_pillow(data)
+        return _upright(_to_rgb8(_pixels(data, cv2.IMREAD_UNCHANGED, header)), header.orientation)
 
 
 def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -> np.ndarray:
@@ -103,18 +114,18 @@ def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -
     factor = next((f for f in (8, 4, 2) if max(header.width, header.height) >= f * side), 1)
     if header.kind != "JPEG" or factor == 1:
         return decode(data, header=header)
-    _whole_jpeg(data)
     flag = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[factor]
-    pixels = _imdecode(data, flag | cv2.IMREAD_IGNORE_ORIENTATION, header.kind)
-    return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), header.orientation)
+    with BUDGET.taken(header.cost):
+        pixels = _pixels(data, flag | cv2.IMREAD_IGNORE_ORIENTATION, header, factor)
+        return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), header.orientation)
 
 
 def read_bytes(path: Path) -> bytes:
     """An image file's content within the limits; errors name the file."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", path.name, "Reduce its size.")
-        return path.read_bytes()
+        return read_regular(path, MAX_BYTES)
+    except TooLarge as error:
+        raise ImageError(f"is larger than {MAX_BYTES // 2**20} MB.", path.name, "Reduce its size.") from error
     except OSError as error:
         raise ImageError(f"cannot be read ({error.strerror}).", path.name) from error
 
@@ -135,8 +146,11 @@ def read_bits(path: Path) -> np.ndarray:
     with _naming(path):
         data = read_bytes(path)
         header = read_header(data)
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if header.kind != "PNG" or pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        if header.kind != "PNG":
+            raise ImageError("is not a PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
+        with BUDGET.taken(header.cost):
+            pixels = _pixels(data, cv2.IMREAD_UNCHANGED, header)
+        if pixels.dtype not in (np.uint8, np.uint16):
             raise ImageError("is not a PNG mask of 8 or 16 bits.", todo="Save the mask as PNG again.")
         bits = pixels if pixels.ndim == 2 else pixels[..., min(2, pixels.shape[2] - 1)]
         if (white := bits == np.iinfo(bits.dtype).max).any() and (white | (bits == 0)).all():
@@ -152,8 +166,44 @@ def _naming(path: Path) -> Iterator[None]:
         raise ImageError(error.what, path.name, error.todo) from error
 
 
+def _pixels(data: bytes, flags: int, header: ImageHeader, factor: int = 1) -> np.ndarray:
+    """As OpenCV decodes them, of a picture that is whole; factor: by which a JPEG is reduced."""
+    if (jpeg := header.jpeg) is not None:
+        if jpeg.scans > MAX_SCANS or jpeg.scans * jpeg.width * jpeg.height > MAX_SCANNED:
+            raise ImageError(f"is a JPEG of {jpeg.scans} or more scans, which take too long.", todo="Export it as a plain JPEG.")
+        several = jpeg.scans > 1
+        if jpeg.end < 0 or (several and not is_whole(data, jpeg, flat=False)):
+            raise _cut_off()
+        pixels = _imdecode(data, flags, header.kind)
+        tail = pixels[-1, -max(2, 32 // factor) :]
+        if not several and not is_whole(data, jpeg, flat=bool((tail == tail[-1]).all())):
+            raise _cut_off()
+        return pixels
+    return _imdecode(_bare_png(data) if header.kind == "PNG" else data, flags, header.kind)
+
+
+def _cut_off() -> ImageError:
+    return ImageError("is truncated: its end is missing.", todo="Copy the file again.")
+
+
+def _bare_png(data: bytes) -> bytes:
+    """Without the chunks that say nothing of the pixels: a profile or a text may unpack to anything, and further frames are not shown."""
+    chunks = list(png_chunks(data))
+    if not chunks or chunks[-1][0] != b"IEND":
+        raise _cut_off()
+    if all(kind in _PNG_PIXELS for kind, _, _ in chunks):
+        return data
+    return data[:8] + b"".join(data[at - 8 : at + size + 4] for kind, at, size in chunks if kind in _PNG_PIXELS)
+
+
+_PNG_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+
+
 def _imdecode(data: bytes, flags: int, kind: str) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
     if pixels is None or pixels.size == 0:
         raise ImageError(f"cannot be decoded as {kind}.", todo="Export the image again.")
     return pixels
@@ -186,8 +236,6 @@ def _encode(suffix: str, image: np.ndarray, options: list[int]) -> bytes:
     return buffer.tobytes()
 
 
-_ORIENTATION = ExifTags.Base.Orientation
-
 # EXIF orientation -> the turn that makes the image upright
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: partial(np.flip, axis=1),
@@ -200,33 +248,26 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _whole_jpeg(data: bytes) -> None:
-    """Raises ImageError for a truncated JPEG, which decoders silently complete with grey."""
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise ImageError("is truncated: its end is missing.", todo="Copy the file again.")
-
-
-def _orientation(picture: Image.Image, kind: str) -> int:
-    """EXIF orientation without decoding; Pillow turns HEIC upright itself, and would decode a PNG to find out."""
-    if kind == "HEIF":
-        return 1
-    exif = Image.Exif()
-    if kind == "PNG":
-        exif.load(picture.info.get("exif", b""))
-    else:
-        exif = picture.getexif()
-    return int(exif.get(_ORIENTATION, 1) or 1)
-
-
 def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
     turn = _TURNS.get(orientation)
     return image if turn is None else np.ascontiguousarray(turn(image))
 
 
 def _to_rgb8(pixels: np.ndarray) -> np.ndarray:
+    top = 1.0 if pixels.dtype == np.uint8 or pixels.dtype.kind == "u" else max(float(np.nan_to_num(pixels.max())), 1.0)
+    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] < 4):
+        return _band_to_rgb8(pixels, top)
+    image = np.empty((*pixels.shape[:2], 3), np.uint8)  # band by band: the numbers in between are many times as large
+    for start in range(0, len(pixels), BAND):
+        image[start : start + BAND] = _band_to_rgb8(pixels[start : start + BAND], top)
+    return image
+
+
+def _band_to_rgb8(pixels: np.ndarray, top: float) -> np.ndarray:
+    """top: what becomes 255 where pixels are not whole numbers without sign."""
     if pixels.dtype != np.uint8:
-        top = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else max(float(pixels.max()), 1.0)
-        pixels = np.clip(pixels.astype(np.float32) * (255.0 / top), 0, 255).round().astype(np.uint8)
+        largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else top
+        pixels = np.clip(np.nan_to_num(pixels.astype(np.float32)) * (255.0 / largest), 0, 255).round().astype(np.uint8)
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     if pixels.shape[2] == 4:

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from core import diagnoses
 from core.atomic import whole
 from core.errors import PredictionsError, first_line
+from core.records import parse, read_yaml
+from core.tables import ABOUT, Limits, about_of, missing, read_arrow, read_text_table
 from models.card import ModelCard
 
-MAX_BYTES = 2 * 1024**3
-KEY = b"lesionlens"
+LIMITS = Limits(size=2 * 2**30, rows=5_000_000, columns=5_000, cells=50_000_000)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
     """Parquet with `about` and `errors` as schema metadata, written atomically."""
     arrow = pa.Table.from_pandas(table.frame(), preserve_index=False)
     about = json.dumps({"about": dict(table.about), "errors": dict(table.errors), "classes": table.classes}).encode()
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: about})
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), ABOUT: about})
     with whole(path) as part:
         pq.write_table(arrow, part, compression="zstd")
 
@@ -89,13 +89,17 @@ def read_predictions(
     row_order: image ids for a file without ids, which must have as many rows.
     Raises PredictionsError naming the column or row.
     """
-    frame, metadata = _read(path)
-    about, errors = dict(metadata.get("about", {})), dict(metadata.get("errors", {}))
-    ours = "classes" in metadata and classes is None and not rename  # then the columns are named by class
-    columns = {str(c): str(c) for c in metadata["classes"]} if ours else _score_columns(frame, classes, rename or {}, path.name)
+    frame, written = _read(path)
+    about, errors = dict(written.about), dict(written.errors)
+    ours = bool(written.classes) and classes is None and not rename  # then the columns are named by class
+    columns = {c: c for c in written.classes} if ours else _score_columns(frame, classes, rename or {}, path.name)
+    if lacking := [c for c in columns if c not in frame.columns]:
+        raise PredictionsError(f"has no column for its class {lacking[0]!r}.", path.name, "Predict again.")
     ids = _image_ids(frame, row_order, path.name)
+    logit_names = [f"{c}_logit" for c in columns]
     try:
         scores = frame[list(columns)].to_numpy(dtype=float)
+        logits = frame[logit_names].to_numpy(dtype=float) if set(logit_names) <= set(frame.columns) else None
     except (ValueError, TypeError) as error:
         raise PredictionsError(f"has scores that are not numbers ({error}).", path.name) from error
     wrong = ~np.isfinite(scores).all(axis=1)
@@ -116,41 +120,56 @@ def read_predictions(
         raise PredictionsError(f"lists {repeated[0]!r} more than once.", path.name, "Keep one row per image.")
     names = tuple(columns.values())
     codes, merged = (names, scores) if ours else merge_classes(names, scores)
-    logit_names = [f"{c}_logit" for c in columns]
-    logits = None
-    if len(codes) == len(columns) and set(logit_names) <= set(frame.columns):
-        logits = frame.loc[~wrong, logit_names].to_numpy(dtype=float)
-    return PredictionTable(tuple(ids), codes, merged, logits, errors, about)
+    known = logits[~wrong] if logits is not None and len(codes) == len(columns) else None
+    return PredictionTable(tuple(ids), codes, merged, known, errors, about)
 
 
 def read_rename(path: Path) -> dict[str, str]:
-    """label -> code from a YAML or JSON mapping, or a table of two columns."""
-    try:
-        if path.suffix.lower() in (".yaml", ".yml", ".json"):
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-            if not isinstance(content, dict):
-                raise ValueError("it is not a mapping from labels to codes")
-            return {str(k): str(v) for k, v in content.items()}
-        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None)
-        return dict(zip(frame[0].str.strip(), frame[1].str.strip(), strict=True))
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise PredictionsError(f"cannot be read as labels and codes ({error}).", path.name) from error
+    """label -> code from a YAML or JSON mapping, or a table of two columns without a header."""
+    if path.suffix.lower() in (".yaml", ".yml", ".json"):
+        return {label: str(code) for label, code in read_yaml(path, "mapping of labels to codes", PredictionsError).items()}
+    table = read_text_table(path, PredictionsError)
+    if table.frame.shape[1] != 2 or table.long:
+        raise PredictionsError("cannot be read as labels and codes: it needs two columns.", path.name)
+    pairs = [tuple(table.frame.columns), *table.frame.itertuples(index=False, name=None)]
+    return {str(label): str(code) for label, code in pairs}
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Written:
+    """What a file of ours says of itself."""
+
+    about: Mapping[str, Any] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, _Written]:
+    """Numbers as numbers, text as text."""
     if not path.is_file():
         raise PredictionsError("does not exist, or is no file.", str(path), "Check the path.")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PredictionsError(f"is over {MAX_BYTES // 2**30} GB.", path.name)
-        if path.suffix.lower() == ".parquet":
-            arrow = pq.read_table(path)
-            return arrow.to_pandas(), json.loads((arrow.schema.metadata or {}).get(KEY, b"{}"))
-        frame = pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig", skipinitialspace=True)
-        frame.columns = pd.Index([str(c).strip() for c in frame.columns])
-        return frame, {}
-    except (OSError, ValueError, pd.errors.ParserError, pa.ArrowException) as error:
-        raise PredictionsError(f"cannot be read as a table ({first_line(error)}).", path.name) from error
+    if path.suffix.lower() == ".parquet":
+        arrow = read_arrow(path, PredictionsError, limits=LIMITS, flat=True)
+        try:
+            written = parse(_Written, about_of(arrow))
+        except ValueError as error:
+            raise PredictionsError(f"cannot be read as predictions ({first_line(error)}).", path.name) from error
+        if len({*arrow.column_names}) < arrow.num_columns or len({*written.classes}) < len(written.classes):
+            raise PredictionsError("has several columns of one name.", path.name, "Correct the file.")
+        return arrow.to_pandas(ignore_metadata=True), written
+    table = read_text_table(path, PredictionsError, LIMITS)
+    if table.long or table.doubled:
+        lines = ", ".join(map(str, table.long[:5]))
+        what = f"has more cells than the header in line {lines}." if lines else f"has several columns named {table.doubled[0]!r}."
+        raise PredictionsError(what, path.name, "Correct the file.")
+    return table.frame.apply(_as_numbers), _Written()
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """The column as numbers where everything in it is one, or says that there is none."""
+    text = column.where(~missing(column))
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers if len(numbers) and numbers.notna().sum() == text.notna().sum() else column
 
 
 _PREFIX = re.compile(r"^(prob(ability)?|p|pred|score|class)[ _.:-]+|[ _.:-]+(prob(ability)?|score)$", re.IGNORECASE)

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.atomic import whole
+from core.errors import RecordError
+from core.tables import about_of, read_arrow
 
 COLUMNS = (
     "image_id",
@@ -60,9 +62,8 @@ def write_trials(frame: pd.DataFrame, about: Mapping[str, str], path: Path) -> N
 def read_trials(path: Path, about: Mapping[str, str]) -> pd.DataFrame | None:
     """What was written under the same `about`; None for anything else, torn files included."""
     try:
-        arrow = pq.read_table(path)
-        if json.loads((arrow.schema.metadata or {})[b"lesionlens"]) != dict(about):
-            return None
-        return arrow.to_pandas()
-    except (OSError, KeyError, ValueError, pa.ArrowException):
+        arrow = read_arrow(path, RecordError)
+        same = about_of(arrow) == dict(about)
+    except (RecordError, ValueError):
         return None
+    return arrow.to_pandas(ignore_metadata=True) if same else None

@@ -10,13 +10,13 @@ import pandas as pd
 
 from core.errors import ImageError
 from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, unknown_bits, unpack
+from core.tables import missing
 from core.wording import count
 from data_audit.evidence import MarkerShare
 from data_audit.findings import Finding
 from data_audit.markers.detector import card
 from data_audit.review import Verdicts
 from datasets.dataset import Dataset, Problem
-from datasets.tables import missing
 
 Source = Literal["mask", "table", "detector", "hand"]
 SOURCES: dict[Source, str] = {

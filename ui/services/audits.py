@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import RecordError
+from core.tables import read_arrow
 from data_audit.audit import CHECKS, Asked
 from data_audit.audit_file import NAME, Audit, read_audit
 from data_audit.findings import Finding
@@ -79,4 +80,4 @@ def _audit(folder: Path, data: Dataset, stamp: int) -> Audit:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _images(path: Path, stamp: int) -> pd.DataFrame:
-    return pd.read_parquet(path)
+    return read_arrow(path, RecordError).to_pandas(ignore_metadata=True)

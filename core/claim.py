@@ -1,0 +1,61 @@
+"""One run at a time in a folder of results: a lock of the operating system, free at once when its holder ends or is killed."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.atomic import make_folder, writing
+
+NAME = ".claimed"
+EVERY = 0.2  # seconds between two tries
+
+
+@contextmanager
+def claimed(folder: Path, waiting: Callable[[str], None]) -> Iterator[Path]:
+    """The folder, created if needed, for this run alone; a second run waits until the first has ended, and then finds what it left.
+
+    waiting: told once, in a sentence, who holds it. Raises WriteError where no file can be written there.
+    """
+    place = make_folder(folder) / NAME
+    told = False
+    while True:
+        with writing(place):
+            lock = os.open(place, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        if _locked(lock) and _is_at(lock, place):
+            break
+        holder = os.read(lock, 20).decode("ascii", "replace").strip()
+        os.close(lock)
+        if not told:
+            waiting(f"{folder}: another run (process {holder or 'unknown'}) writes here; this one waits for it. Ctrl-C to give up.")
+            told = True
+        time.sleep(EVERY)
+    try:
+        with writing(place):
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+        yield folder
+    finally:
+        place.unlink(missing_ok=True)  # while it is locked: whoever waits finds another file here, or none
+        os.close(lock)
+
+
+def _is_at(file: int, place: Path) -> bool:
+    """Whether the open file is still the one of that name, which an earlier holder removes."""
+    try:
+        return os.path.samestat(os.fstat(file), place.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _locked(file: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs are not kept apart there
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
