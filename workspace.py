@@ -5,14 +5,15 @@ workspace/datasets/    dataset folders, and `datasets.yaml` with the paths of fo
 workspace/results/     predictions, found again by the hashes of what they were made from
 workspace/review.sqlite  people's verdicts on the marker detectors' flags
 workspace/trusted.json sha256 of network files somebody vouched for, on the command line only
+workspace/trials/      what the first opening of each network file found, and the clean copy that is opened since
 """
 
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,16 @@ from datasets.dataset import Dataset
 from datasets.opening import open_dataset
 from datasets.splits import read_split, with_splits
 from imaging.decode import encode_png
-from models.files import FileFacts, file_sha256, inspect_file
+from models.card import ModelCard, card_path, read_card
+from models.files import FileFacts, file_sha256
+from models.trial import Tried, try_model
 
 KEPT_IMAGES = "kept-images"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 MADE_BY_DEMO = ("demo", "demo-faulty", "demo-honest", "demo-shortcut")
 _NAME = re.compile(r"[\w][\w .()+-]{0,99}")
+_MAX_REMEMBERED = 64
+_remembered: OrderedDict[tuple[Path, int, int, bool], Tried] = OrderedDict()
 
 
 def default_root() -> Path:
@@ -150,10 +155,33 @@ class Workspace:
         write_bytes(folder / "metadata.csv", ("image_id\n" + "".join(f"{i}\n" for i in ids)).encode())
         return image_id
 
+    @property
+    def trials(self) -> Path:
+        """Where trials are kept: LESIONLENS_TRIALS, else in the workspace, else, where there is none yet, in the user's cache."""
+        if given := os.environ.get("LESIONLENS_TRIALS"):
+            return Path(given).resolve()
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lesionlens"
+        return (self.root if self.root.is_dir() else cache) / "trials"
+
     def facts(self, path: Path) -> FileFacts:
-        """`inspect_file`, accepting trusted files; repeated calls on an unchanged file are cheap."""
-        stamp, trusted = path.stat(), self.trusted()
-        return _facts(path, stamp.st_mtime_ns, stamp.st_size, bool(trusted) and file_sha256(path) in trusted)
+        """What the trial of a network file found; raises as `tried`."""
+        return self.tried(path).facts
+
+    def tried(self, path: Path, card: ModelCard | None = None, meanwhile: Callable[[], object] | None = None) -> Tried:
+        """A network file's trial, accepting trusted files; repeated calls on an unchanged file are cheap.
+
+        card: in place of the one beside the file; meanwhile: as in `try_model`. Raises ModelFileError, UnsafeModel or CardError.
+        """
+        stamp, vouched, beside = path.stat(), self.trusted(), card_path(path)
+        trusted = bool(vouched) and file_sha256(path) in vouched
+        key = path.resolve(), stamp.st_mtime_ns, stamp.st_size, trusted
+        known = _remembered.get(key)
+        if known is None or (known.facts.clean is not None and not known.facts.clean.exists()):
+            used = card or (read_card(beside) if beside.exists() else None)
+            known = _remembered[key] = try_model(path, self.trials, trusted, used, meanwhile)
+            while len(_remembered) > _MAX_REMEMBERED:
+                _remembered.popitem(last=False)
+        return known
 
     def trusted(self) -> set[str]:
         file = self.root / "trusted.json"
@@ -195,11 +223,6 @@ class Workspace:
         if not isinstance(content, dict):
             return {}
         return {str(k): v if isinstance(v, dict) else {"path": str(v)} for k, v in content.items()}
-
-
-@lru_cache(maxsize=64)
-def _facts(path: Path, mtime: int, size: int, trusted: bool) -> FileFacts:
-    return inspect_file(path, trusted)
 
 
 def _is_model(path: Path) -> bool:

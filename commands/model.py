@@ -27,8 +27,10 @@ def show(
     """What the file contains: format, input, outputs, layers that can be explained, guesses for the card."""
     from explain.methods import METHODS, default_method, unsupported
 
-    classifier = open_named(Workspace(workspace_root), file, card)
+    space = Workspace(workspace_root)
+    classifier = open_named(space, file, card)
     facts, used = classifier.facts, classifier.card
+    kept_in = space.tried(facts.path).kept_in
     layer = classifier.layer() if classifier.explainable else None
     method, reason = default_method(classifier)
     why = {m: unsupported(classifier, m) for m in METHODS}
@@ -41,6 +43,7 @@ def show(
             "bytes": facts.n_bytes,
             "keras_version": facts.keras_version,
             "class_name": facts.class_name,
+            "tried_with": kept_in,
             "input": {"height": used.height, "width": used.width, "channels": 3, "in_file": facts.input_shape},
             "outputs": len(used.classes) if used.output != "sigmoid" else 1,
             "activation": classifier.head.activation,
@@ -56,6 +59,7 @@ def show(
     headed(facts.path.name, f"  {facts.format}, Keras {facts.keras_version or '–'}, {facts.n_bytes / 1e6:.1f} MB")
     results.print(f"sha256 {facts.sha256}")
     results.print(f"Ends with {classifier.head.activation}; {count(len(classifier.layers), 'layer')}.")
+    results.print(f"Opened for the first time in a process of its own, with {', '.join(kept_in)}.")
     fields = used.model_dump(mode="json", exclude={"guessed", "training"})
     rows = [[k, _shown(v), "guess" if k in used.guessed else "card"] for k, v in fields.items()]
     results.print(table("Model card", ["field", "value", "from"], rows))
@@ -128,15 +132,15 @@ def trust(file: File, workspace_root: InWorkspace = None) -> None:
 
 
 def open_named(space: Any, file: str, card: Path | None = None) -> Any:
-    """A classifier by path or workspace name, opened in this process."""
+    """A classifier by path or workspace name, opened in this process after its trial in another."""
     from models.classifier import Classifier, guess_card_for
-    from models.network import open_network
+    from models.network import import_tensorflow, open_network
 
     path = space.model_path(file)
-    facts = space.facts(path)
     used = read_card(card) if card else read_card(card_path(path)) if card_path(path).exists() else None
-    network = open_network(facts)
-    return Classifier(network, used or guess_card_for(network, facts), facts)
+    tried = space.tried(path, used, meanwhile=import_tensorflow)
+    network = open_network(tried.facts)
+    return Classifier(network, used or tried.guessed or guess_card_for(network, tried.facts), tried.facts)
 
 
 def _shown(value: Any) -> str:

@@ -18,7 +18,12 @@ from core.regular import read_regular
 
 R = TypeVar("R")
 MAX_YAML_BYTES = 1 << 20
+MAX_YAML_VALUES = 100_000
+MAX_YAML_DEPTH = 20
 MAX_JSON_BYTES = 64 << 20
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it is built
 
 
 class Checked(BaseModel):
@@ -41,20 +46,45 @@ def in_words(error: ValidationError | TypeError, what: str) -> str:
 
 
 def read_yaml(path: Path, what: str, refusal: type[LesionLensError], todo: str = "") -> dict[str, Any]:
-    """The `field: value` lines of a YAML file, 1 MB at most; refusal: the error raised for any other file."""
+    """The `field: value` lines of a YAML file, 1 MB at most; refusal: the error raised for any other file.
+
+    Aliases, anchors and tags are refused as well: a few lines of them stand for millions of values.
+    """
     try:
+        if not path.is_file():
+            raise refusal("is not a file.", str(path), "Check the path.")
         if path.stat().st_size > MAX_YAML_BYTES:
             raise refusal(f"is over 1 MB, too large for a {what}.", path.name)
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        if problem := _beyond_plain(text):
+            raise refusal(f"{problem}, which no {what} needs.", path.name, "Write every value where it belongs.")
+        content = _LOADER(text).get_single_data()
     except OSError as error:
         raise refusal(f"cannot be read ({error.strerror}).", str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, a date or number that is none
         mark = getattr(error, "problem_mark", None)
         line = f" near line {mark.line + 1}" if mark else ""
         raise refusal(f"is not valid YAML{line}.", path.name, "Correct or delete it.") from error
     if not isinstance(content, dict) or not content:
         raise refusal(f"is not a {what}: it should consist of `field: value` lines.", path.name, todo)
     return {str(k): v for k, v in content.items()}
+
+
+def _beyond_plain(text: str) -> str:
+    """What a YAML text contains beside nested plain values, in words; read event by event, so that nothing is built yet."""
+    depth = values = 0
+    for event in yaml.parse(text, _LOADER):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            return "contains aliases"
+        if getattr(event, "tag", None):
+            return "contains tags"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        values += isinstance(event, yaml.NodeEvent)
+        if depth > MAX_YAML_DEPTH:
+            return "is nested too deeply"
+        if values > MAX_YAML_VALUES:
+            return "contains too many values"
+    return ""
 
 
 def write_record(path: Path, record: object, indent: int | None = 1) -> None:

@@ -91,7 +91,7 @@ class ModelCard(Checked):
     """Everything a prediction depends on that the network's file does not contain."""
 
     name: str = Field(min_length=1, max_length=120)
-    classes: tuple[str, ...] = Field(min_length=2, max_length=200, description="in the network's output order")
+    classes: tuple[str, ...] = Field(min_length=2, max_length=1_000, description="in the network's output order")
     height: int = Field(gt=0, le=MAX_SIDE)
     width: int = Field(gt=0, le=MAX_SIDE)
     resize: Resize = Resize()
@@ -219,17 +219,18 @@ def guess_card(facts: FileFacts) -> ModelCard:
     if facts.format == "savedmodel":
         guessed.append("output")
     classes = _guess_classes(2 if single else n)
-    return ModelCard(
-        name=facts.path.stem,
-        classes=classes,
-        height=shape[0] or side,
-        width=shape[1] or side,
-        scaling="0..255" if own_scaling else "0..1",
-        output="sigmoid" if single else by_activation.get(facts.activation, "softmax"),
-        positive=classes[1] if single else None,
-        malignant=tuple(c for c in classes if diagnoses.malignancy(diagnoses.code_or_name(c)) == "malignant"),
-        guessed=tuple(guessed + (["positive"] if single else []) + ["malignant"]),
-    )
+    fields = {
+        "name": facts.path.stem[:120],
+        "classes": classes,
+        "height": shape[0] or side,
+        "width": shape[1] or side,
+        "scaling": "0..255" if own_scaling else "0..1",
+        "output": "sigmoid" if single else by_activation.get(facts.activation, "softmax"),
+        "positive": classes[1] if single else None,
+        "malignant": tuple(c for c in classes if diagnoses.malignancy(diagnoses.code_or_name(c)) == "malignant"),
+        "guessed": tuple(guessed + (["positive"] if single else []) + ["malignant"]),
+    }
+    return make_card(fields, facts.path.name)
 
 
 def _guess_classes(n: int | None) -> tuple[str, ...]:

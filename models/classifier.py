@@ -193,9 +193,9 @@ class Classifier:
             raise CardError(reason, where, f"Set output to {allowed[0]}.")
 
 
-def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = False) -> Classifier:
-    """Check the file, read or guess its card, and open it in this process."""
-    facts = inspect_file(path, trusted)
+def open_classifier(path: Path, card: ModelCard | None = None, trusted: bool = False, facts: FileFacts | None = None) -> Classifier:
+    """Read or guess the card of a file, and open it in this process; without facts of its trial the file is checked here too."""
+    facts = facts or inspect_file(path, trusted)
     network = open_network(facts)
     if card is None:
         beside = card_path(path)

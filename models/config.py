@@ -1,4 +1,8 @@
-"""A network's configuration (the JSON that Keras stores with the weights): is it safe, and what does it describe?"""
+"""A network's configuration (the JSON that Keras stores with the weights): is it safe, and what does it describe?
+
+Keras never gets a stranger's configuration. `rebuild` copies it value by value under a strict schema of Keras' own serialisation; what is
+not in the schema is either an objection or, where Keras does not need it to rebuild the network (compiling, most of building), left out.
+"""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +10,42 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ModelFileError
-from models.allowlist import LAYERS, OPERATION_MODULE, PARTS, TF_FUNCTIONS, VALUES
+from models.allowlist import Allowed, allow_list
 
 MAX_DEPTH = 100
+MAX_VALUES = 2_000_000
+MAX_TEXT = 10_000
+MAX_CALLS = 50_000  # of layers, those of networks inside networks counted at every use
 
 Shape = tuple[int | None, int | None, int | None]
+
+# what stands beside a class's name; the last five are left out of the copy
+_BESIDE = frozenset("class_name config module registered_name name inbound_nodes shared_object_id".split())
+_DROPPED = frozenset("build_config compile_config keras_version backend".split())
+# Keras stores values that JSON has no type for under these names
+_VALUES = {
+    "__keras_tensor__": {"shape", "dtype", "keras_history"},
+    "__tensor__": {"value", "dtype"},
+    "__numpy__": {"value", "dtype"},
+    "__slice__": {"start", "stop", "step"},
+    "__tuple__": set(),
+    "__ellipsis__": set(),
+    "TensorShape": set(),
+}
+_FUNCTION_MODULES = (None, "builtins", *(f"{room}.activations" for room in ("keras", "tf_keras", "keras.src", "keras.src.activations")))
+_DTYPE = re.compile(r"(mixed_)?b?float(8|16|32|64)|u?int(4|8|16|32|64)|bool|string|complex(64|128)|float8_e[45]m[23](fn)?|_infer|infer")
+# the end of a setting's name -> the kind of object it takes
+_ROLES = (
+    ("activation", ("layer", "operation")),
+    ("initializer", ("initializer",)),
+    ("regularizer", ("regularizer",)),
+    ("constraint", ("constraint",)),
+    ("dtype", ("policy",)),
+)
+# settings that are one side of a tensor of weights
+_SIDES = frozenset(
+    "units filters output_dim input_dim num_heads num_query_heads num_key_value_heads key_dim value_dim head_dim rank".split()
+)
 
 
 @dataclass(frozen=True)
@@ -23,14 +58,28 @@ class Outline:
     layers: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Rebuilt:
+    """A copy that holds nothing but what the schema knows, what was not copied for being foreign, and the largest side of a tensor of
+    weights it asks for."""
+
+    config: Any
+    objections: tuple[str, ...]
+    largest_side: int
+
+
+def rebuild(config: Any) -> Rebuilt:
+    """Copy a configuration under the schema. Raises ModelFileError where it is nested, long or repeated beyond all use."""
+    copy = _Copy()
+    made = copy.value(config, "", 0)
+    if _calls(config) > MAX_CALLS:
+        raise ModelFileError("repeats its layers too many times.", todo="Do not open it.")
+    return Rebuilt(made, tuple(copy.objections), copy.largest_side)
+
+
 def check_config(config: Any) -> Iterator[str]:
     """Lists everything in the configuration that is not on the allow list."""
-    seen: set[str] = set()
-    for node in _nodes(config):
-        reason = _objection(node)
-        if reason and reason not in seen:
-            seen.add(reason)
-            yield reason
+    yield from rebuild(config).objections
 
 
 def summarise(config: dict[str, Any]) -> Outline:
@@ -39,68 +88,151 @@ def summarise(config: dict[str, Any]) -> Outline:
     return Outline(_input_shape(config), n_outputs, activation, tuple(_walk(config, "")))
 
 
-def _nodes(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    if depth > MAX_DEPTH:
-        raise ModelFileError("contains a configuration nested too deeply.", todo="Do not open it.")
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for key, item in value.items():
-            if key not in ("compile_config", "build_config"):  # never used: networks are opened uncompiled
-                yield from _nodes(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _nodes(item, depth + 1)
+class _Copy:
+    """One walk through a configuration; `place` is the setting a value belongs to."""
 
+    def __init__(self) -> None:
+        self.objections: dict[str, None] = {}
+        self.largest_side = 0
+        self._n_values = 0
 
-def _objection(node: dict[str, Any]) -> str | None:
-    kind = str(node["class_name"])
-    module = node.get("module")
-    name = _name(node)
-    if kind in ("Lambda", "__lambda__"):
-        return f"a Lambda layer with Python code ({name or 'unnamed'})"
-    if kind in ("TFOpLambda", "SlicingOpLambda"):
-        config = node.get("config") or {}
-        function = str(config.get("function", "")) if isinstance(config, dict) else ""
-        if TF_FUNCTIONS.fullmatch(function):
+    def value(self, value: Any, place: str, depth: int) -> Any:
+        self._n_values += 1
+        if depth > MAX_DEPTH:
+            raise ModelFileError("contains a configuration nested too deeply.", todo="Do not open it.")
+        if self._n_values > MAX_VALUES:
+            raise ModelFileError("contains a configuration of too many values.", todo="Do not open it.")
+        if isinstance(value, dict):
+            return self._object(value, place, depth) if "class_name" in value else self._plain(value, place, depth)
+        if isinstance(value, list):
+            return [self.value(item, place, depth + 1) for item in value]
+        if isinstance(value, str):
+            return self._text(value, place)
+        if isinstance(value, int) and not isinstance(value, bool):
+            if abs(value) >= 2**63:
+                raise ModelFileError("contains a configuration with a number too large.", todo="Do not open it.")
+            self.largest_side = max(self.largest_side, value if place in _SIDES else 0)
+        return value
+
+    def _object_to(self, what: str) -> None:
+        self.objections[what] = None
+
+    def _text(self, text: str, place: str) -> str:
+        if len(text) > MAX_TEXT or "class_name" in text:
+            self._object_to(f"a configuration inside a text ({place or 'network'})")
+        role, kinds = _role(place)
+        listed = allow_list()
+        known = {
+            "": True,
+            "activation": text in listed.activations or any(c.kind == "layer" for c in listed.classes.get(text, ())),
+            "dtype": bool(_DTYPE.fullmatch(text)),
+        }.get(role, any(c.kind in kinds for c in listed.classes.get(text, ())))
+        if not known:
+            self._object_to(f"the custom {role} {text[:80]!r}")
+        return text
+
+    def _plain(self, value: dict[str, Any], place: str, depth: int) -> dict[str, Any]:
+        if {"module", "registered_name"} & set(value):
+            self._object_to(f"an object without a class ({place or 'network'})")
+        return {key: self.value(item, key if key in _SIDES or _role(key)[0] else place, depth + 1) for key, item in value.items()}
+
+    def _object(self, node: dict[str, Any], place: str, depth: int) -> Any:
+        kind, module, registered = node["class_name"], node.get("module"), node.get("registered_name")
+        if not isinstance(kind, str):
+            self._object_to(f"an object whose class is {type(kind).__name__}")
             return None
-        return f"a call to the TensorFlow function {function!r}"
-    if module is not None and not re.fullmatch(r"(tf_)?keras(\.\w+)*", str(module)):
-        if not (module == "builtins" and kind in VALUES | {"function"} and _plain_function(node)):
-            return f"the custom object {kind!r} from {module!r}"
-        return None
-    if kind == "function":
-        return None if _plain_function(node) else f"the custom function {node.get('config')!r}"
-    if kind in LAYERS or kind in PARTS or kind in VALUES:
-        return None
-    if module is not None and OPERATION_MODULE.fullmatch(str(module)) and kind[:1].isupper():
-        return None
-    return f"the custom object {kind!r}" + (f" ({name})" if name else "")
+        if kind in ("Lambda", "__lambda__"):
+            self._object_to(f"a Lambda layer with Python code ({_name(node) or 'unnamed'})")
+            return None
+        if kind in _VALUES:
+            return self._stored_value(node, kind, depth)
+        if kind == "function":
+            return self._function(node)
+        role, kinds = _role(place)
+        found = [
+            one
+            for one in allow_list().classes.get(kind, ())
+            if (one.kind != "operation" if module is None else module in one.modules)
+            and (registered is None or registered in one.registered)
+            and (not role or one.kind in kinds)
+        ]
+        if not found:
+            named = f" ({_name(node)})" if _name(node) and module is None else ""
+            come_from = f" from {module!r}" if module is not None else ""
+            known_as = f" registered as {registered!r}" if registered not in (None, kind) else ""
+            self._object_to(f"the custom object {kind[:80]!r}{come_from}{known_as}{named}")
+            return None
+        return self._allowed(node, found, depth)
+
+    def _allowed(self, node: dict[str, Any], found: list[Allowed], depth: int) -> dict[str, Any]:
+        kind, settings = node["class_name"], node.get("config")
+        for key in set(node) - _BESIDE - _DROPPED:
+            self._object_to(f"the unknown entry {key[:80]!r} beside {kind}")
+        made = {key: self.value(node[key], "", depth + 1) for key in node if key in _BESIDE - {"config"}}
+        if shapes := _shapes(node.get("build_config")):
+            made["build_config"] = shapes
+        if isinstance(settings, dict):
+            known = {key for one in found for key in one.settings}
+            for key in set(settings) - known:
+                self._object_to(f"the unknown setting {key[:80]!r} of {kind}")
+            if kind in ("TFOpLambda", "SlicingOpLambda") and settings.get("function") not in allow_list().functions:
+                self._object_to(f"a call to the TensorFlow function {str(settings.get('function', ''))[:80]!r}")
+            made["config"] = {key: self.value(item, key, depth + 1) for key, item in settings.items() if key in known}
+        elif "config" in node:  # Keras 1 keeps the layers of a Sequential as a list
+            made["config"] = self.value(settings, "", depth + 1)
+        return made
+
+    def _stored_value(self, node: dict[str, Any], kind: str, depth: int) -> dict[str, Any]:
+        inner = node.get("config")
+        unknown = set(node) - {"class_name", "config", "items", "module", "registered_name"}
+        unknown |= (set(inner) - _VALUES[kind]) if isinstance(inner, dict) else set()
+        if unknown or node.get("module") not in (None, "builtins") or node.get("registered_name") not in (None, kind):
+            self._object_to(f"the custom object {kind!r}")
+        return {key: self.value(node[key], "", depth + 1) for key in node if key not in unknown}
+
+    def _function(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Keras 3 writes a built-in activation as {"class_name": "function", "config": "relu"}."""
+        name, module = node.get("config"), node.get("module")
+        if not isinstance(name, str) or name not in allow_list().activations or node.get("registered_name") not in (None, name):
+            self._object_to(f"the custom object 'function' from {module!r}" if module else f"the custom function {str(name)[:80]!r}")
+        elif module not in _FUNCTION_MODULES or set(node) - _BESIDE:
+            self._object_to(f"the custom object 'function' from {module!r}")
+        return {key: node[key] for key in ("module", "class_name", "config", "registered_name") if key in node}
 
 
-def _plain_function(node: dict[str, Any]) -> bool:
-    """Keras 3 writes a built-in activation as {"class_name": "function", "config": "relu"}."""
-    return str(node.get("module")) in ("builtins", "keras.activations", "None") and node.get("config") in (
-        "relu",
-        "softmax",
-        "sigmoid",
-        "tanh",
-        "elu",
-        "selu",
-        "swish",
-        "silu",
-        "gelu",
-        "linear",
-        "relu6",
-        "hard_sigmoid",
-        "hard_silu",
-        "hard_swish",
-        "leaky_relu",
-        "softplus",
-        "softsign",
-        "exponential",
-        "mish",
-    )
+def _role(place: str) -> tuple[str, tuple[str, ...]]:
+    return next(((role, kinds) for role, kinds in _ROLES if place == role or place.endswith(f"_{role}")), ("", ()))
+
+
+def _shapes(build: Any) -> dict[str, Any]:
+    """Of what a layer was built with: shapes, and nothing else."""
+
+    def is_shape(value: Any, depth: int = 0) -> bool:
+        if isinstance(value, list):
+            return depth < 4 and len(value) <= 64 and all(is_shape(v, depth + 1) for v in value)
+        return value is None or (type(value) is int and 0 <= value < 2**31)
+
+    def is_named(value: Any) -> bool:
+        return isinstance(value, dict) and all(k.endswith("shape") and is_shape(v) for k, v in value.items())
+
+    if not isinstance(build, dict):
+        return {}
+    return {
+        k: v for k, v in build.items() if (k.endswith("shape") and is_shape(v)) or (k.endswith(("shape", "shapes_dict")) and is_named(v))
+    }
+
+
+def _calls(node: Any) -> int:
+    """How many layers are called when the network runs once; Bidirectional makes two of what it holds."""
+    inner = node.get("config") if isinstance(node, dict) else None
+    held = [inner[key] for key in ("layer", "forward_layer", "backward_layer", "cell") if isinstance(inner, dict) and key in inner]
+    once = sum(_calls(child) * max(1, _n_uses(child)) for child in _children(node)) if isinstance(node, dict) else 0
+    return 1 + once + sum(map(_calls, held)) * (2 if isinstance(node, dict) and node.get("class_name") == "Bidirectional" else 1)
+
+
+def _n_uses(node: dict[str, Any]) -> int:
+    uses = node.get("inbound_nodes")
+    return len(uses) if isinstance(uses, list) else 1
 
 
 def _name(node: dict[str, Any]) -> str:

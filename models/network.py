@@ -1,13 +1,15 @@
-"""A checked file -> a network in memory. The only place where Keras reads a file."""
+"""A checked file -> a network in memory. The only place where Keras reads a file: a clean copy of ours, unless the file is trusted."""
 
 import importlib
 import os
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 from core.errors import ModelFileError, first_line
-from models.files import FileFacts
+from models.files import FileFacts, clean_copy
 
 
 def open_network(facts: FileFacts) -> Any:
@@ -18,13 +20,24 @@ def open_network(facts: FileFacts) -> Any:
     Raises ModelFileError with the first line of each reader's message.
     """
     import_tensorflow()
+    if facts.unsafe:
+        return _open(facts, facts.path)
+    if facts.clean is not None and facts.clean.exists():
+        return _open(facts, facts.clean)
+    with tempfile.TemporaryDirectory() as folder:
+        copied = clean_copy(facts.path, Path(folder))
+        assert copied.clean is not None
+        return _open(copied, copied.clean)
+
+
+def _open(facts: FileFacts, file: Path) -> Any:
     readers = [_read_saved_model] if facts.format == "savedmodel" else [_read_keras3, _read_keras2] if facts.keras2 else [_read_keras3]
     problems: list[str] = []
     for reader in readers:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                network = reader(facts)
+                network = reader(file, bool(facts.unsafe))
         except Exception as error:  # whatever a reader fails on is a problem of the file
             problems.append(f"{type(error).__name__}: {first_line(error, 200)}")
             continue
@@ -83,18 +96,18 @@ class SavedModelNetwork:
         return self._call(**{self._input: tf.cast(images, self.dtype)})
 
 
-def _read_keras3(facts: FileFacts) -> Any:
+def _read_keras3(file: Path, trusted: bool) -> Any:
     import keras
 
     own = _application_layers("keras.src.applications")
-    return keras.models.load_model(str(facts.path), custom_objects=own, compile=False, safe_mode=not facts.unsafe)
+    return keras.models.load_model(str(file), custom_objects=own, compile=False, safe_mode=not trusted)
 
 
-def _read_keras2(facts: FileFacts) -> Any:
+def _read_keras2(file: Path, trusted: bool) -> Any:
     import tf_keras
 
     own = _application_layers("tf_keras.src.applications")
-    return tf_keras.models.load_model(str(facts.path), custom_objects=own, compile=False)
+    return tf_keras.models.load_model(str(file), custom_objects=own, compile=False, safe_mode=not trusted)
 
 
 def _application_layers(package: str) -> dict[str, Any]:
@@ -106,5 +119,5 @@ def _application_layers(package: str) -> dict[str, Any]:
     return found
 
 
-def _read_saved_model(facts: FileFacts) -> Any:
-    return SavedModelNetwork(str(facts.path))
+def _read_saved_model(file: Path, trusted: bool) -> Any:  # noqa: ARG001 (called like the others)
+    return SavedModelNetwork(str(file))

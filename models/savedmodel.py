@@ -1,85 +1,173 @@
 """Which operations a SavedModel would run, read straight from its protocol buffer.
 
-TensorFlow's own classes are not used, so that nothing has to be imported (4–9 s) before an untrusted
-file has been inspected. The few fields needed: SavedModel.meta_graphs = 2; MetaGraphDef.graph_def = 2;
-GraphDef.node = 1, .library = 2; FunctionDefLibrary.function = 1; FunctionDef.signature = 1 (name = 1),
-.node_def = 3; NodeDef.op = 2.
+TensorFlow's own classes are not used, so that nothing has to be imported (4–9 s) before an untrusted file has been inspected. The few
+fields needed: SavedModel.meta_graphs = 2; MetaGraphDef.graph_def = 2, .collection_def = 4, .asset_file_def = 6, .object_graph_def = 7;
+GraphDef.node = 1, .library = 2; FunctionDefLibrary.function = 1; FunctionDef.signature = 1 (name = 1), .node_def = 3; NodeDef.op = 2,
+.attr = 5 (value = 2); AttrValue.list = 1 (func = 9), .func = 10 (name = 1); SavedObjectGraph.nodes = 1; SavedObject.asset = 5.
+
+Every operation must be on the allow list. What a SavedModel saves and restores its own variables with lies in functions that TensorFlow 2
+does not call when it opens one; `strip_saved_model` leaves them out, and the main graph but for its constants.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ModelFileError
+from models.allowlist import allow_list
 
 MAX_PB_BYTES = 512 * 1024**2
+MAX_CALLS = 2_000_000  # of operations, those of functions counted at every call
 
-# operations that run Python, reach for files or processes, or load libraries
-_FORBIDDEN = """PyFunc EagerPyFunc PyFuncStateless ReadFile WriteFile MatchingFiles WholeFileReader TextLineReader
-    FixedLengthRecordReader TFRecordReader IdentityReader LMDBReader TextLineDataset TFRecordDataset
-    FixedLengthRecordDataset InitializeTableFromTextFile Save SaveSlices Restore RestoreSlice LoadLibrary
-    PrintV2 Print AssetFile DebugIdentity XlaLaunch RemoteCall RpcCall RpcServer SnapshotDataset SaveDataset
-    LoadDataset CacheDataset ExperimentalCSVDataset SqlDataset GeneratorDataset ReadVariableFromFile""".split()
-FORBIDDEN = frozenset(_FORBIDDEN) | {f"{name}V2" for name in _FORBIDDEN} | {f"{name}V3" for name in _FORBIDDEN}
-
-# every SavedModel saves and restores its own variables with these, inside functions of these names
-_CHECKPOINT = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
+_CHECKPOINT = frozenset("SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename StaticRegexFullMatch StringJoin".split())
 _CHECKPOINT_FUNCTIONS = ("__inference__traced_save", "__inference__traced_restore")
 
 
+@dataclass(frozen=True)
+class _Node:
+    op: str
+    calls: tuple[str, ...]  # functions its attributes refer to (calls, branches, loops)
+
+
 def check_saved_model(pb: Path) -> list[str]:
-    """The operations in it that are forbidden in an untrusted SavedModel, in words; empty if there are none."""
+    """What is forbidden in an untrusted SavedModel, in words; empty if there is nothing. Raises ModelFileError for a broken one."""
     if pb.stat().st_size > MAX_PB_BYTES:
         raise ModelFileError(f"contains a graph of over {MAX_PB_BYTES // 2**20} MB.", "saved_model.pb")
-    found: dict[str, None] = {}
     try:
-        for function, op in _operations(pb.read_bytes()):
-            in_checkpoint = op in _CHECKPOINT and function.startswith((*_CHECKPOINT_FUNCTIONS, "<graph>"))
-            if op in FORBIDDEN | _CHECKPOINT and not in_checkpoint:
-                found[f"the operation {op} (files, processes or Python)"] = None
-            if op.startswith(_CHECKPOINT_FUNCTIONS) and function != "<graph>":
-                found["a function that restores variables as part of a prediction"] = None
+        data = pb.read_bytes()
+        metas = [bytes_of for number, _, bytes_of in _messages(data) if number == 2]
+        graphs = [graph for meta in metas for graph in _fields(meta, 2)]
+        if not graphs:
+            raise ModelFileError("contains no graph.", "saved_model.pb", "Save the network again.")
+        if not all(_holds(meta, 7) for meta in metas):
+            raise ModelFileError("was saved by TensorFlow 1.", "saved_model.pb", "Save it with TensorFlow 2: model.export().")
+        found: dict[str, None] = {}
+        assets = any(_holds(node, 5) for meta in metas for objects in _fields(meta, 7) for node in _fields(objects, 1))
+        if assets or any(_holds(meta, 6) for meta in metas):
+            found["files that are read when it is opened (assets)"] = None
+        functions = _functions(graphs)
+        found |= dict.fromkeys(_objections(functions, graphs))
+        _check_calls({name: nodes for name, nodes in functions.items() if not _of_checkpoint(name, nodes)})
     except (IndexError, UnicodeDecodeError) as error:
         raise ModelFileError("is broken or cut off.", "saved_model.pb", "Copy the folder again.") from error
     return list(found)
 
 
-def _operations(data: bytes) -> Iterator[tuple[str, str]]:
-    graphs = [g for meta in _fields(data, 2) for g in _fields(meta, 2)]
-    if not graphs:
-        raise ModelFileError("contains no graph.", "saved_model.pb", "Save the network again.")
+def strip_saved_model(data: bytes) -> bytes:
+    """A checked SavedModel without what only saves and restores its variables."""
+    return b"".join(_tagged(2, _strip_meta(value)) if number == 2 else raw for number, raw, value in _messages(data))
+
+
+def _strip_meta(meta: bytes) -> bytes:
+    kept = ((number, raw, value) for number, raw, value in _messages(meta) if number not in (3, 4, 6))
+    return b"".join(_tagged(2, _strip_graph(value)) if number == 2 else raw for number, raw, value in kept)
+
+
+def _strip_graph(graph: bytes) -> bytes:
+    parts = []
+    for number, raw, value in _messages(graph):
+        if number == 1:
+            parts += [raw] if [node.op for node in _nodes(value)] == ["Const"] else []
+        elif number == 2:
+            inner = [(n, r, v) for n, r, v in _messages(value) if n != 1 or not _of_checkpoint(*_function(v))]
+            parts.append(_tagged(2, b"".join(r for _, r, _ in inner)))
+        else:
+            parts.append(raw)
+    return b"".join(parts)
+
+
+def _objections(functions: dict[str, list[_Node]], graphs: list[bytes]) -> Iterator[str]:
+    allowed = allow_list().operations
+    stripped = {name for name, nodes in functions.items() if _of_checkpoint(name, nodes)}
+    main = [node for graph in graphs for message in _fields(graph, 1) for node in _nodes(message)]
+    for name, nodes in [("", main), *functions.items()]:
+        for node in nodes:
+            own = not name or name in stripped
+            if node.op not in allowed and node.op not in functions and not (own and node.op in _CHECKPOINT):
+                yield f"the operation {node.op[:80]} (not among those of image classifiers)"
+            for called in (node.op, *node.calls):
+                if called in stripped and not own:
+                    yield "a function that saves or restores variables as part of a prediction"
+            for called in node.calls:
+                if called not in functions:
+                    yield f"a call to the missing function {called[:80]}"
+
+
+def _of_checkpoint(name: str, nodes: list[_Node]) -> bool:
+    return name.startswith(_CHECKPOINT_FUNCTIONS) and any(node.op in _CHECKPOINT for node in nodes)
+
+
+def _check_calls(functions: dict[str, list[_Node]]) -> None:
+    """Refuse functions that call themselves, and those that call others too often."""
+    cost: dict[str, int] = {}
+    for start in functions:
+        open_calls = [start]
+        while open_calls:  # depth first without recursion; a function stays in the list until those it calls are counted
+            name = open_calls[-1]
+            called = [f for node in functions[name] for f in {node.op, *node.calls} if f in functions]
+            missing = [f for f in called if f not in cost]
+            if missing and any(f in open_calls for f in missing):
+                raise ModelFileError("contains a function that calls itself.", "saved_model.pb", "Do not open it.")
+            if missing:
+                open_calls.append(missing[0])
+                continue
+            cost[name] = len(functions[name]) + sum(cost[f] for f in called)
+            if cost[name] > MAX_CALLS:
+                raise ModelFileError("repeats its operations too many times.", "saved_model.pb", "Do not open it.")
+            open_calls.pop()
+
+
+def _functions(graphs: list[bytes]) -> dict[str, list[_Node]]:
+    found: dict[str, list[_Node]] = {}
     for graph in graphs:
-        for node in _fields(graph, 1):
-            yield from (("<graph>", name) for name in _node_names(node))
         for library in _fields(graph, 2):
-            for function in _fields(library, 1):
-                signature = next(_fields(function, 1), b"")
-                name = next(_fields(signature, 1), b"").decode()
-                for node in _fields(function, 3):
-                    yield from ((name, op) for op in _node_names(node))
+            for message in _fields(library, 1):
+                name, nodes = _function(message)
+                if name in found:
+                    raise ModelFileError("contains two functions of one name.", "saved_model.pb", "Do not open it.")
+                found[name] = nodes
+    return found
 
 
-def _node_names(node: bytes) -> Iterator[str]:
-    """The operation of a node and every function its attributes refer to (calls, branches, loops)."""
-    for op in _fields(node, 2):
-        yield op.decode()
-    for attribute in _fields(node, 5):  # map<string, AttrValue>; AttrValue.func = 10, NameAttrList.name = 1
-        for value in _fields(attribute, 2):
-            for called in _fields(value, 10):
-                yield from (name.decode() for name in _fields(called, 1))
+def _function(message: bytes) -> tuple[str, list[_Node]]:
+    names = [name for signature in _fields(message, 1) for name in _fields(signature, 1)]
+    return (names[-1] if names else b"").decode(), [node for one in _fields(message, 3) for node in _nodes(one)]
+
+
+def _nodes(message: bytes) -> Iterator[_Node]:
+    """The node; of a repeated field every value, although the last one counts."""
+    values = [value for attribute in _fields(message, 5) for value in _fields(attribute, 2)]
+    called = [f for value in values for f in (*_fields(value, 10), *(g for many in _fields(value, 1) for g in _fields(many, 9)))]
+    names = tuple(name.decode() for f in called for name in _fields(f, 1))
+    for op in _fields(message, 2):
+        yield _Node(op.decode(), names)
 
 
 def _fields(data: bytes, wanted: int) -> Iterator[bytes]:
     """The length-delimited fields of one number in a protocol buffer message."""
+    for number, raw, value in _messages(data):
+        if number == wanted and raw[0] & 7 == 2:
+            yield value
+
+
+def _holds(data: bytes, wanted: int) -> bool:
+    """Whether a message has the field at all, an empty one included."""
+    return any(number == wanted for number, _, _ in _messages(data))
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """The fields of a message: number, all its bytes, and the content of a length-delimited one."""
     at, end = 0, len(data)
     while at < end:
+        start = at
         key, at = _varint(data, at)
         kind, number = key & 7, key >> 3
+        value = b""
         if kind == 2:
             length, at = _varint(data, at)
             if at + length > end:
                 raise IndexError("message ends early")
-            if number == wanted:
-                yield data[at : at + length]
+            value = data[at : at + length]
             at += length
         elif kind == 0:
             _, at = _varint(data, at)
@@ -87,6 +175,16 @@ def _fields(data: bytes, wanted: int) -> Iterator[bytes]:
             at += 8 if kind == 1 else 4
         else:
             raise IndexError(f"unknown wire type {kind}")
+        yield number, data[start:at], value
+
+
+def _tagged(number: int, content: bytes) -> bytes:
+    """A length-delimited field."""
+    length, n = bytearray(), len(content)
+    while n > 127:
+        length.append(n & 127 | 128)
+        n >>= 7
+    return bytes([number << 3 | 2, *length, n]) + content
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

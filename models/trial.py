@@ -1,89 +1,197 @@
-"""A network's first opening, in a process that may die: `python -m models.trial FILE trusted|untrusted`.
+"""A network's first opening, in a process that may die (`core/throwaway.py`), and what is kept of it.
 
-Whatever an untrusted file does to TensorFlow (memory, time, a crash in native code) happens there. The
-watchdog looks at resident memory, because TensorFlow's virtual size is several GB from the start.
+The process checks the file, writes its clean copy, and only then imports TensorFlow, opens the copy and runs it on one blank image. What it
+finds is kept by the file's hash, so that a file is tried once; then the copy is opened wherever the network is wanted.
 """
 
-import json
-import subprocess
-import sys
+import os
+import shutil
 import tempfile
-import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
+from pydantic import TypeAdapter, ValidationError
 
-from core.errors import LesionLensError, ModelFileError
-from models.card import ModelCard, card_path, make_card, read_card
+from core.atomic import make_folder, write_bytes
+from core.errors import LesionLensError, ModelFileError, first_line
+from core.throwaway import Died, Limits, apart, tell_protections
+from models.card import ModelCard
+from models.files import FileFacts, clean_copy, file_sha256, inspect_file
 
-SECONDS = 180
-RESIDENT_BYTES = 6 * 1024**3
-_PROJECT = Path(__file__).resolve().parents[1]
+RULES = 1  # counts changes of what is refused and of the limits: what other rules let through is tried again
+MAX_KEPT = 64  # networks whose copies are kept
+RECORD = "trial.json"
+_ROOMS = ("core", "models", "imaging", "evaluation")
+_HEADROOM_BYTES = 2**30  # above what TensorFlow takes at rest
+_TIMES_WEIGHTS = 4  # initial values, what is read, and the copy in between
+_PER_THREAD_BYTES = 16 * 2**20
+_CPU_SECONDS, _PER_LAYER, _PER_MEGABYTE = 12.0, 0.15, 0.1
 
 
-def try_model(path: Path, trusted: bool = False, seconds: float = SECONDS, resident: int = RESIDENT_BYTES) -> ModelCard:
-    """Open and run the network once under limits; returns its card, or a guessed one.
+@dataclass(frozen=True)
+class Tried:
+    """What the trial found. guessed: the card of a file without one, None where the network shows no classes; copy_sha256: of the clean
+    copy, taken before TensorFlow saw it; kept_in: by what the process was kept in on this machine."""
 
-    Raises ModelFileError when it cannot be opened, takes too long or too much memory, or crashes.
+    facts: FileFacts
+    guessed: ModelCard | None = None
+    copy_sha256: str = ""
+    kept_in: tuple[str, ...] = ()
+
+
+_TRIED = TypeAdapter(Tried)
+
+
+def try_model(
+    path: Path,
+    kept: Path,
+    trusted: bool = False,
+    card: ModelCard | None = None,
+    meanwhile: Callable[[], object] | None = None,
+    limits: Limits | None = None,
+) -> Tried:
+    """Check, copy, open and run the network under limits, unless that was done before.
+
+    kept: the folder of earlier trials; card: the network's own, if it has one; meanwhile: what the caller does while a file that passed the
+    check is opened. Raises ModelFileError when it cannot be opened, takes too long or too much memory, or crashes; UnsafeModel.
     """
-    command = [sys.executable, "-m", "models.trial", str(path.resolve()), "trusted" if trusted else "untrusted"]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, cwd=_PROJECT, stdout=output, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        _watch(process, path.name, seconds, resident)
-        output.seek(0)
-        lines = output.read().decode().strip().splitlines()
+    if not (path.is_file() or path.is_dir()):
+        raise ModelFileError("does not exist." if not path.exists() else "is neither a file nor a folder.", str(path), "Check the path.")
+    entry = kept / f"{file_sha256(path)}-{RULES}{'-trusted' if trusted else ''}"
+    tried = _read_kept(entry, path)
+    if tried is None:
+        make_folder(kept)
+        with tempfile.TemporaryDirectory(dir=kept, prefix=".trial-") as folder:
+            scratch = Path(folder) / "scratch"
+            scratch.mkdir()
+            tried = _try(path, scratch, trusted, card, meanwhile, limits or Limits())
+            _keep(tried, scratch, entry)
+        tried = _read_kept(entry, path) or tried
+    return tried
+
+
+def open_once(path: str, folder: str, trusted: bool, card: Mapping[str, Any] | None) -> Iterator[Any]:
+    """In the process: what the check found, then the guessed card."""
+    file = Path(path)
+    facts = inspect_file(file, trusted=True) if trusted else None
+    if facts is None or not facts.unsafe:
+        facts = clean_copy(file, Path(folder))
+    kept_in = tuple(name for name, there in next(tell_protections()).items() if there)
+    yield _TRIED.dump_python(Tried(facts, None, file_sha256(facts.clean) if facts.clean else "", kept_in), mode="json")
     try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError) as error:
-        raise ModelFileError(
-            f"crashed the process that opened it (code {process.returncode}).", path.name, "The file is broken; save it again."
-        ) from error
-    if "error" in answer:
-        raise ModelFileError(*answer["error"])
-    return make_card(answer["card"], path.name)
+        guessed = _run_once(facts, ModelCard(**card) if card else None)
+    except LesionLensError as error:
+        raise type(error)(error.what, error.where or file.name, error.todo) from error
+    except MemoryError as error:
+        raise _too_big(file.name) from error
+    except Exception as error:
+        if "OOM" in str(error) or "allocat" in str(error):
+            raise _too_big(file.name) from error
+        what = f"cannot be run ({type(error).__name__}: {first_line(error, 200)})."
+        raise ModelFileError(what, file.name, "Save the network again.") from error
+    yield guessed.model_dump(mode="json") if guessed else None
 
 
-def _watch(process: subprocess.Popen, name: str, seconds: float, resident: int) -> None:
-    start = time.monotonic()
-    while process.poll() is None:
-        problem = ""
-        try:
-            if psutil.Process(process.pid).memory_info().rss > resident:
-                problem = f"took over {resident / 2**30:.1f} GB of memory when it was opened."
-        except psutil.NoSuchProcess:
-            return
-        if time.monotonic() - start > seconds:
-            problem = f"took over {seconds:.0f} seconds to open."
-        if problem:
-            process.kill()
-            process.wait()
-            raise ModelFileError(problem, name, "Open a smaller network.")
-        time.sleep(0.05)
-
-
-def _open(path: Path, trusted: bool) -> dict[str, Any]:
+def _run_once(facts: FileFacts, card: ModelCard | None) -> ModelCard | None:
     import numpy as np
 
-    from models.classifier import Classifier, guess_card_for
-    from models.files import inspect_file
-    from models.network import open_network
+    from models.classifier import guess_card_for
+    from models.network import import_tensorflow, open_network
 
+    import_tensorflow()
+    _tighten(facts)
+    network = open_network(facts)
     try:
-        facts = inspect_file(path, trusted)
-        network = open_network(facts)
-        card = read_card(card_path(path)) if card_path(path).exists() else guess_card_for(network, facts)
-        classifier = Classifier(network, card, facts)
-        classifier.predict(classifier.prepare([np.zeros((*card.size, 3), np.uint8)]))
-        return {"card": card.model_dump(mode="json")}
-    except LesionLensError as error:
-        return {"error": [error.what, error.where or path.name, error.todo]}
-    except MemoryError:
-        return {"error": ["does not fit into memory.", path.name, "Open a smaller network."]}
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0][:200]
-        return {"error": [f"cannot be run ({type(error).__name__}: {first}).", path.name, "Save the network again."]}
+        guessed = guess_card_for(network, facts)
+    except LesionLensError:
+        if card is None:
+            raise
+        guessed = None
+    used = card or guessed
+    assert used is not None
+    network(np.zeros((1, *used.size, 3), np.float32), training=False)
+    return guessed
 
 
-if __name__ == "__main__":
-    print(json.dumps(_open(Path(sys.argv[1]), sys.argv[2] == "trusted")))
+def _tighten(facts: FileFacts) -> None:
+    """From here on the process may use as much as a network of this size needs, counted from what TensorFlow has taken already."""
+    try:
+        import resource
+    except ImportError:  # Windows: the limits from outside remain
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    megabytes = (facts.weight_bytes + facts.n_bytes) / 1e6
+    seconds = used.ru_utime + used.ru_stime + _CPU_SECONDS + _PER_LAYER * len(facts.layers) + _PER_MEGABYTE * megabytes
+    _lower(resource.RLIMIT_CPU, int(seconds) + 1)
+    status = Path("/proc/self/status")
+    if status.exists():
+        taken = next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmData:"))
+        threads = _PER_THREAD_BYTES * (os.cpu_count() or 1)
+        _lower(resource.RLIMIT_DATA, taken + threads + _HEADROOM_BYTES + _TIMES_WEIGHTS * facts.weight_bytes)
+
+
+def _lower(kind: int, value: int) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (min(x for x in (soft, hard, value) if x != resource.RLIM_INFINITY), hard))
+
+
+def _too_big(name: str) -> ModelFileError:
+    return ModelFileError("takes far more memory than its weights do.", name, "Open a smaller network.")
+
+
+def _try(path: Path, scratch: Path, trusted: bool, card: ModelCard | None, meanwhile: Callable[[], object] | None, limits: Limits) -> Tried:
+    readable = [Path("/")] if trusted else [path]
+    given = [str(path.resolve()), str(scratch), trusted, card.model_dump(mode="json") if card else None]
+    try:
+        with apart("models.trial:open_once", given, scratch, readable, _ROOMS, limits) as answers:
+            tried = _TRIED.validate_python(next(answers))
+            if meanwhile is not None:
+                meanwhile()
+            told = next(answers)
+            return replace(tried, guessed=ModelCard(**told) if told is not None else None)
+    except (StopIteration, ValidationError, TypeError) as error:
+        raise ModelFileError("confused the process that opened it.", path.name, "The file is broken; save it again.") from error
+    except Died as end:
+        what = {
+            "seconds": "took too many seconds to open.",
+            "memory": f"took over {limits.resident_bytes / 2**30:.1f} GB of memory when it was opened.",
+        }.get(end.reason, f"crashed the process that opened it, or took too much memory (code {end.code}).")
+        raise ModelFileError(what, path.name, "The file is broken, or too large a network; save it again.") from end
+
+
+def _keep(tried: Tried, scratch: Path, entry: Path) -> None:
+    """Move the clean copy to its place, if it is what was checked."""
+    ready = scratch.parent / "ready"
+    ready.mkdir()
+    if tried.facts.clean is not None:
+        copy = scratch / tried.facts.clean.name
+        if copy.is_symlink() or file_sha256(copy) != tried.copy_sha256:
+            raise ModelFileError("was changed while it was opened.", tried.facts.path.name, "Do not open it.")
+        copy.rename(ready / copy.name)
+    write_bytes(ready / RECORD, _TRIED.dump_json(tried))
+    if not entry.exists():
+        try:
+            ready.rename(entry)
+        except OSError:  # another process has just kept the same
+            if not entry.exists():
+                raise
+    others = sorted((p for p in entry.parent.iterdir() if p.is_dir() and not p.name.startswith(".")), key=lambda p: p.stat().st_mtime)
+    for old in others[:-MAX_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _read_kept(entry: Path, path: Path) -> Tried | None:
+    """The earlier trial of the same content, None if there is none that is whole."""
+    try:
+        tried = _TRIED.validate_json((entry / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return None
+    copy = entry / tried.facts.clean.name if tried.facts.clean is not None else None
+    if copy is not None and not copy.exists():
+        return None
+    guessed = tried.guessed.model_copy(update={"name": path.stem[:120]}) if tried.guessed else None
+    return replace(tried, facts=replace(tried.facts, path=path, clean=copy), guessed=guessed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from demo.datasets import metadata_table, write_shots
 from workspace import Workspace
 
 PROJECT = Path(__file__).resolve().parents[1]
+OF_ONE_RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+# a network that several tests open is tried once
+os.environ.setdefault("LESIONLENS_TRIALS", str(Path(tempfile.gettempdir()) / f"lesionlens-trials-{OF_ONE_RUN}"))
 SMALL = {"nv": 14, "mel": 10, "bkl": 8}
 
 

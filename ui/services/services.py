@@ -3,11 +3,10 @@
 Caches are keyed by file hashes and parameters, shared by all sessions, and bounded.
 """
 
-import json
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from core.atomic import write_bytes
 from core.digest import digest
-from core.errors import LesionLensError, WorkspaceError
+from core.errors import CardError, WorkspaceError
 from core.version import __version__
 from datasets.dataset import Dataset
 from evaluation.evaluate import How
@@ -26,11 +24,10 @@ from imaging.decode import decode, encode_jpeg
 from imaging.picture import Picture
 from imaging.resize import enlarge, seen_box
 from imaging.resize import thumbnail as shrink
-from models.card import ModelCard, card_path, make_card, read_card
+from models.card import ModelCard, card_path, read_card
 from models.files import FileFacts
 from models.policy import Policy, read_policy
 from models.predictions import PredictionTable
-from models.trial import try_model
 from studies.assess import Assessment
 from ui.worker.client import Task, Worker
 from ui.worker.job import LongJob, QuickJob
@@ -92,21 +89,11 @@ def model(name: str) -> OpenModel:
 @st.cache_resource(max_entries=16, show_spinner="Opening the classifier…")
 def _opened(name: str, sha256: str, card_stamp: int, _facts: FileFacts) -> OpenModel:
     beside = card_path(_facts.path)
-    trusted = bool(_facts.unsafe)
-    guessed = _tried(_facts, trusted)
-    card = read_card(beside) if beside.exists() else guessed
-    spec = ModelSpec(_facts.path, sha256, card, trusted)
+    card = read_card(beside) if beside.exists() else workspace().tried(_facts.path).guessed
+    if card is None:
+        raise CardError("has no model card, and none can be guessed.", name, "Write one beside the file: see README.md.")
+    spec = ModelSpec(_facts.path, sha256, card, bool(_facts.unsafe), _facts)
     return OpenModel(name, _facts, spec, worker().ask(Describe(spec)))
-
-
-def _tried(facts: FileFacts, trusted: bool) -> ModelCard:
-    """The card that can be guessed from the network; kept, so that a file is tried once and not at every start."""
-    kept = workspace().root / "trials" / f"{facts.sha256}.json"
-    with suppress(OSError, ValueError, LesionLensError):  # none yet, or a torn one: it is tried again
-        return make_card(json.loads(kept.read_text()))
-    card = try_model(facts.path, trusted)
-    write_bytes(kept, json.dumps(card.model_dump(mode="json")).encode())
-    return card
 
 
 def dataset(name: str) -> Dataset:

@@ -22,7 +22,7 @@ def opened(spec: ModelSpec) -> "Classifier":
     if key not in _open:
         while len(_open) >= MAX_OPEN:
             _open.popitem(last=False)
-        _open[key] = open_classifier(spec.path, spec.card, spec.trusted)
+        _open[key] = open_classifier(spec.path, spec.card, spec.trusted, spec.facts)
     _open.move_to_end(key)
     return _open[key]
 

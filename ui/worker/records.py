@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from models.card import ModelCard
+from models.files import FileFacts
 from models.layers import LayerInfo
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A network file, the card to read it with, and whether somebody vouched for code inside it."""
+    """A network file, the card to read it with, and whether somebody vouched for code inside it. facts: what its trial found, with its
+    clean copy; without them the worker checks the file itself."""
 
     path: Path
     sha256: str
     card: ModelCard
     trusted: bool = False
+    facts: FileFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,201 @@
+"""Writes what `models/allowlist.py` reads: `python -m models.gathering` after an update of Keras.
+
+For every allowed class, from the installed Keras 3 and tf-keras: the modules it is known by, its registered names, and the settings its
+constructor takes. Operations of SavedModels are those that Keras Applications need when both packages export them, and more of their kind.
+"""
+
+import importlib
+import inspect
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from models.allowlist import FILE, Allowed
+from models.network import import_tensorflow
+
+# layers that neither hold code nor refer to files
+_LAYERS = """
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention AugMix
+    AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization
+    Bidirectional CategoryEncoding CenterCrop Concatenate ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose
+    Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose
+    Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D CutMix Dense
+    DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU EinsumDense Embedding Equalization Flatten GRU GaussianDropout
+    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
+    GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention Identity InputLayer LSTM LayerNormalization LeakyReLU LocallyConnected1D
+    LocallyConnected2D Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Maximum
+    MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RandAugment
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing
+    RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization
+    RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom ReLU RepeatVector
+    Rescaling Reshape Resizing ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D
+    SeparableConvolution2D Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization Subtract
+    ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
+    ZeroPadding3D
+""".split()
+_OF_APPLICATIONS = {"inception_resnet_v2": ("CustomScaleLayer",), "convnext": ("LayerScale", "StochasticDepth")}
+_OPERATION_MODULES = "numpy nn math linalg image core".split()
+_TAKE_FUNCTIONS = frozenset("Map Scan AssociativeScan WhileLoop ForiLoop Cond Switch VectorizedMap CustomGradient JVP Operation".split())
+_ACTIVATIONS = """
+    relu softmax sigmoid tanh elu selu swish silu gelu linear relu6 hard_sigmoid hard_silu hard_swish leaky_relu softplus softsign
+    exponential mish celu glu hard_tanh hard_shrink soft_shrink squareplus tanh_shrink threshold log_softmax log_sigmoid
+    sparse_plus sparsemax sparse_sigmoid
+""".split()
+_TENSORS = """
+    cast concat reshape transpose squeeze expand_dims identity stack split tile pad clip_by_value reverse ones_like zeros_like
+    shape strided_slice stop_gradient broadcast_to
+""".split()
+_OTHER_TENSOR_FUNCTIONS = """
+    __operators__.getitem __operators__.add __operators__.sub __operators__.mul __operators__.truediv __operators__.neg
+    __operators__.pow image.resize image.central_crop image.per_image_standardization image.rgb_to_grayscale
+    image.grayscale_to_rgb reshape linalg.matmul linalg.l2_normalize
+""".split()
+_ENTIRE_LAYER = """
+    name trainable dtype autocast dynamic batch_input_shape batch_shape input_shape input_dim input_length batch_size sparse
+    ragged input_dtype optional activity_regularizer
+""".split()
+_NETWORK = "name trainable dtype layers input_layers output_layers build_input_shape".split()
+# in the exports of Keras Applications (Keras 3 and tf-keras)
+_EXPORTED = """
+    AddV2 AssignVariableOp AvgPool BiasAdd ConcatV2 Const Conv2D DepthwiseConv2dNative FusedBatchNormV3 GreaterEqual Identity
+    IdentityN MatMul MaxPool Maximum Mean Mul NoOp Pack Pad PartitionedCall RandomUniform ReadVariableOp RealDiv Relu Relu6
+    Reshape Rsqrt SelectV2 Shape Sigmoid Softmax Sqrt Square Squeeze StatefulPartitionedCall StridedSlice Sub Sum Placeholder
+    VarHandleOp VarIsInitializedOp DisableCopyOnRead Select
+""".split()
+# arithmetic of their kind: no loops, strings, files, tables or data sets
+_OF_THEIR_KIND = """
+    Abs Add AddN AdjustContrastv2 All Any ArgMax ArgMin Assert AvgPool3D BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND
+    BroadcastArgs BroadcastTo Cast Ceil ClipByValue Conv2DBackpropInput Conv3D Cos CropAndResize Cumsum DepthToSpace Div DivNoNan
+    Einsum Elu Equal Erf Erfc Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 Gather GatherNd
+    GatherV2 Greater HSVToRGB If ImageProjectiveTransformV3 Inv L2Loss LRN LeakyRelu Less LessEqual Log Log1p LogSoftmax
+    LogicalAnd LogicalNot LogicalOr Max MaxPool3D MaxPoolV2 Min Minimum MirrorPad Neg NotEqual OnesLike PadV2
+    PlaceholderWithDefault Pow PreventGradient Prod RGBToHSV Range Rank Reciprocal ResizeBicubic ResizeBilinear
+    ResizeNearestNeighbor ResourceGather ReverseV2 Rint Roll Round Selu ShapeN Sign Sin Size Slice Softplus Softsign
+    SpaceToBatchND SpaceToDepth Split SplitV SquaredDifference StatelessIf StatelessRandomGetKeyCounter StatelessRandomNormalV2
+    StatelessRandomUniformV2 StopGradient Tanh Tile TopKV2 Transpose Unpack Where ZerosLike
+""".split()
+# settings of older Keras versions that today's constructors only take among others
+_OLDER = {"LeakyReLU": "alpha negative_slope", "SlicingOpLambda": "function", "TFOpLambda": "function"}
+
+
+def gather() -> list[Allowed]:
+    """One entry for every kind and name, in their order."""
+    import_tensorflow()
+    import keras
+    import tf_keras
+
+    found: dict[tuple[str, str], Allowed] = {}
+
+    def note(kind: str, name: str, cls: Any, modules: set[str], more: set[str]) -> None:
+        registered = {name, f"Custom>{name}", _registered(cls)} if inspect.isclass(cls) else {name}
+        old = found.get((kind, name), Allowed(name, kind, (), (), ()))
+        found[kind, name] = Allowed(
+            name,
+            kind,
+            tuple(sorted({*old.modules, *modules, *_written_as(cls)})),
+            tuple(sorted({*old.registered, *registered})),
+            tuple(sorted({*old.settings, *_parameters(cls), *more, *_OLDER.get(name, "").split()})),
+        )
+
+    for package in (keras, tf_keras):
+        own = package.__name__
+        for kind, room in (("initializer", "initializers"), ("regularizer", "regularizers"), ("constraint", "constraints")):
+            for name, cls in vars(getattr(package, room)).items():
+                callable_class = inspect.isclass(cls) or (package is tf_keras and callable(cls) and name in ("l1_l2", "l1", "l2"))
+                if callable_class and name[0] != "_" and name not in ("Initializer", "Regularizer", "Constraint"):
+                    note(kind, name, cls, {f"keras.{room}", f"{own}.{room}"}, set())
+        for name in _LAYERS:
+            if cls := getattr(package.layers, name, None):
+                note("layer", name, cls, {"keras.layers", f"{own}.layers"}, set(_ENTIRE_LAYER))
+        for module, names in _OF_APPLICATIONS.items():
+            holder = importlib.import_module(f"{own}.src.applications.{module}")
+            for name in names:
+                if cls := getattr(holder, name, None):
+                    note("layer", name, cls, set(), set(_ENTIRE_LAYER))
+        for name in ("Sequential", "Functional", "Model"):
+            cls = _functional(own) if name == "Functional" else getattr(package, name)
+            note("network", name, cls, {"keras", "keras.models", own, f"{own}.models"}, set(_NETWORK))
+    from tf_keras.src.layers.core import tf_op_layer
+
+    for name in ("TFOpLambda", "SlicingOpLambda"):
+        note("layer", name, getattr(tf_op_layer, name), {"keras.layers"}, set(_ENTIRE_LAYER))
+    for name in ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"):
+        note("policy", name, getattr(keras.dtype_policies, name), {"keras", "keras.dtype_policies"}, {"policy_map", "default_policy"})
+    for name in ("Policy", "PolicyV1"):
+        holder = importlib.import_module("tf_keras.src.mixed_precision.policy")
+        note("policy", name, getattr(holder, name, holder.Policy), {"keras.mixed_precision", "tf_keras.mixed_precision"}, {"loss_scale"})
+    for module in _OPERATION_MODULES:
+        for name, cls in _operations(f"keras.src.ops.{module}"):
+            note("operation", name, cls, {"keras.ops", f"keras.ops.{module}"}, {"name", "dtype"})
+    return [found[key] for key in sorted(found)]
+
+
+def tensor_functions() -> list[str]:
+    """Functions of TensorFlow that compute with tensors alone, by the names under which Keras 2 keeps them as layers."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    names = [*_TENSORS, *(f"compat.v1.{n}" for n in _TENSORS), *_OTHER_TENSOR_FUNCTIONS]
+    for prefix in ("math", "nn", "compat.v1.math", "compat.v1.nn", "keras.activations"):
+        if prefix == "keras.activations":
+            names += [f"{prefix}.{n}" for n in _ACTIVATIONS]
+            continue
+        holder = tf.compat.v1 if prefix.startswith("compat") else tf
+        names += [f"{prefix}.{n}" for n in dir(getattr(holder, prefix.split(".")[-1])) if n[0] != "_" and n.islower()]
+    return sorted({n for n in names if "rnn" not in n and not n.endswith(("experimental", "python"))})
+
+
+def _functional(package: str) -> Any:
+    return importlib.import_module("keras.src.models.functional" if package == "keras" else "tf_keras.src.engine.functional").Functional
+
+
+def _operations(module: str) -> Iterator[tuple[str, Any]]:
+    from keras.src.ops.operation import Operation
+
+    for name, cls in vars(importlib.import_module(module)).items():
+        if inspect.isclass(cls) and issubclass(cls, Operation) and cls.__module__ == module and name not in _TAKE_FUNCTIONS:
+            yield name, cls
+
+
+def _written_as(cls: Any) -> set[str]:
+    """The modules that this and earlier versions write for it: `keras.src.layers…`, `keras.layers…`, `tf_keras.src.layers…`."""
+    full: str = cls.__module__
+    if not full.startswith(("keras.", "tf_keras.")):
+        return set()
+    found = {full}
+    if full.startswith("tf_keras.src."):
+        found |= {full.removeprefix("tf_"), full.replace("tf_keras.src.", "keras.")}
+    return found
+
+
+def _registered(cls: Any) -> str:
+    package = importlib.import_module(cls.__module__.split(".")[0]) if cls.__module__.startswith(("keras", "tf_keras")) else None
+    return str(package.saving.get_registered_name(cls)) if package else cls.__name__
+
+
+def _parameters(cls: Any) -> set[str]:
+    """What its constructor and those of the classes above it take."""
+    classes = [c for c in cls.__mro__ if "__init__" in c.__dict__ and c is not object] if inspect.isclass(cls) else []
+    makers = [c.__dict__["__init__"] for c in classes] or [cls]
+    names: set[str] = set()
+    for maker in makers:
+        taken = inspect.signature(maker).parameters.values()
+        names |= {p.name for p in taken if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return names - {"self", "args", "kwargs"}
+
+
+def main() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        classes, functions = gather(), tensor_functions()
+    rows = ",\n".join(json.dumps([c.name, c.kind, c.modules, c.registered, c.settings]) for c in classes)
+    names = {"activations": sorted(_ACTIVATIONS), "functions": functions, "operations": sorted({*_EXPORTED, *_OF_THEIR_KIND})}
+    text = ",\n".join([f'"classes": [\n{rows}\n]', *(f'"{part}": {json.dumps(value)}' for part, value in names.items())])
+    FILE.write_text("{\n" + text + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
