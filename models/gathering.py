@@ -4,9 +4,11 @@ For every allowed class, from the installed Keras 3 and tf-keras: the modules it
 constructor takes. Operations of SavedModels are those that Keras Applications need when both packages export them, and more of their kind.
 """
 
+import ast
 import importlib
 import inspect
 import json
+import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -73,9 +75,11 @@ _OF_THEIR_KIND = """
     GatherV2 Greater HSVToRGB If ImageProjectiveTransformV3 Inv L2Loss LRN LeakyRelu Less LessEqual Log Log1p LogSoftmax
     LogicalAnd LogicalNot LogicalOr Max MaxPool3D MaxPoolV2 Min Minimum MirrorPad Neg NotEqual OnesLike PadV2
     PlaceholderWithDefault Pow PreventGradient Prod RGBToHSV Range Rank Reciprocal ResizeBicubic ResizeBilinear
-    ResizeNearestNeighbor ResourceGather ReverseV2 Rint Roll Round Selu ShapeN Sign Sin Size Slice Softplus Softsign
-    SpaceToBatchND SpaceToDepth Split SplitV SquaredDifference StatelessIf StatelessRandomGetKeyCounter StatelessRandomNormalV2
-    StatelessRandomUniformV2 StopGradient Tanh Tile TopKV2 Transpose Unpack Where ZerosLike
+    ResizeNearestNeighbor ResourceGather ReverseV2 Rint Roll Round Selu ShapeN Sign Sin Size Slice Softplus Tan EnsureShape
+    RngReadAndSkip Bitcast StatelessRandomUniformIntV2 StatelessRandomUniformFullIntV2 RandomStandardNormal AssignSubVariableOp
+    AssignAddVariableOp RandomUniformInt Atan Sinh Cosh Asin Acos LogicalXor Softsign SpaceToBatchND SpaceToDepth Split SplitV
+    SquaredDifference StatelessIf StatelessRandomGetKeyCounter StatelessRandomNormalV2 StatelessRandomUniformV2 StopGradient Tanh
+    Tile TopKV2 Transpose Unpack Where ZerosLike
 """.split()
 # settings of older Keras versions that today's constructors only take among others
 _OLDER = {"LeakyReLU": "alpha negative_slope", "SlicingOpLambda": "function", "TFOpLambda": "function"}
@@ -97,7 +101,7 @@ def gather() -> list[Allowed]:
             kind,
             tuple(sorted({*old.modules, *modules, *_written_as(cls)})),
             tuple(sorted({*old.registered, *registered})),
-            tuple(sorted({*old.settings, *_parameters(cls), *more, *_OLDER.get(name, "").split()})),
+            tuple(sorted({*old.settings, *_parameters(cls), *_written(cls), *more, *_OLDER.get(name, "").split()})),
         )
 
     for package in (keras, tf_keras):
@@ -187,15 +191,29 @@ def _parameters(cls: Any) -> set[str]:
     return names - {"self", "args", "kwargs"}
 
 
-def main() -> None:
+def _written(cls: Any) -> set[str]:
+    """The keys that its `get_config` and those of the classes above it write, by their source."""
+    makers = [c.__dict__["get_config"] for c in getattr(cls, "__mro__", ()) if inspect.isfunction(c.__dict__.get("get_config"))]
+    names: set[str] = set()
+    for maker in makers:
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(maker)))):
+            keys = node.keys if isinstance(node, ast.Dict) else [node.slice] if isinstance(node, ast.Subscript) else []
+            names |= {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+                names |= {word.arg for word in node.keywords if word.arg}
+    return names - {"class_name", "config", "module", "registered_name"}
+
+
+def gathered() -> str:
+    """The text of the list."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         classes, functions = gather(), tensor_functions()
     rows = ",\n".join(json.dumps([c.name, c.kind, c.modules, c.registered, c.settings]) for c in classes)
     names = {"activations": sorted(_ACTIVATIONS), "functions": functions, "operations": sorted({*_EXPORTED, *_OF_THEIR_KIND})}
     text = ",\n".join([f'"classes": [\n{rows}\n]', *(f'"{part}": {json.dumps(value)}' for part, value in names.items())])
-    FILE.write_text("{\n" + text + "\n}\n", encoding="utf-8")
+    return "{\n" + text + "\n}\n"
 
 
 if __name__ == "__main__":
-    main()
+    FILE.write_text(gathered(), encoding="utf-8")
