@@ -34,7 +34,7 @@ def literal(value: object, most: int = MOST) -> str:
 
 def code(value: object) -> str:
     """Markdown of the same text as code: in which nothing but the end is read, here more backticks than the text has in a row."""
-    text = " ".join(visible(value).split()) or "–"
+    text = " ".join(visible(value).split()).replace(":material/", f":{_JOINER}material/") or "–"  # Streamlit rewrites it anywhere
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 

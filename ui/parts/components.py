@@ -92,7 +92,7 @@ def thumbnail_urls(data: Dataset, image_ids: Sequence[str]) -> list[str | None]:
 
 def lesion_name(code: str) -> str:
     """`mel` → `Melanoma (mel)`, for a label or the start of a line."""
-    name = full_name(code)
+    name = visible(full_name(code))
     return name if name == code else f"{name[0].upper()}{name[1:]}"
 
 
