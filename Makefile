@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow published published-shortcuts bench lock clean
+.PHONY: app test lint slow fuzz published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -20,6 +20,10 @@ lint: $(DEV)
 # what takes minutes: real networks over real data (LESIONLENS_REAL_DATA), memory, card checks
 slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
+
+# valid files with bytes changed, into every parser of strangers' files, for FUZZ_SECONDS each; whatever is found becomes a test
+fuzz: $(DEV)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/hostile -m fuzz
 
 # the shortcut lab on published networks over real data, written into docs/shortcuts.md (20 minutes; what is there is not done again)
 published-shortcuts: $(DEV)

@@ -100,7 +100,7 @@ def read_arrow(
                 size += batches[-1].nbytes
                 _check(size, limits.text, "bytes of content")
             plain = pa.schema([_plain(f) for f in _wanted(file.schema_arrow, columns, flat)])
-            return pa.Table.from_batches(batches, plain).replace_schema_metadata(file.schema_arrow.metadata)
+            return pa.Table.from_batches(batches, plain).replace_schema_metadata(_own(file.schema_arrow))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise refusal(f"cannot be read as a table ({_reason(error)}).", path.name, _todo(error)) from error
 
@@ -186,6 +186,11 @@ def _wanted(schema: pa.Schema, columns: Sequence[str] | None, flat: bool) -> lis
     return [f for f in schema if (columns is None or f.name in columns) and not (flat and pa.types.is_nested(f.type))]
 
 
+def _own(schema: pa.Schema) -> dict[bytes, bytes]:
+    """What we wrote into the metadata; other libraries' may be anything, and pyarrow would read them."""
+    return {key: value for key, value in (schema.metadata or {}).items() if key == ABOUT}
+
+
 def _plain(field: pa.Field) -> pa.Field:
     return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
@@ -200,7 +205,9 @@ def _decoded(batch: pa.RecordBatch, limits: Limits) -> pa.RecordBatch:
                 _check(pc.max(lengths).as_py() or 0, limits.cell, f"bytes in a cell of column {batch.schema.names[k]!r}")
                 _check(pc.sum(lengths.take(column.indices)).as_py() or 0, limits.text, "bytes of content")
             columns[k] = column.dictionary_decode()
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([_plain(f) for f in batch.schema]))
+    found = pa.RecordBatch.from_arrays(columns, schema=pa.schema([_plain(f) for f in batch.schema]))
+    found.validate(full=True)  # texts that are not UTF-8, among others
+    return found
 
 
 def _as_text(column: pa.ChunkedArray) -> pd.Series:

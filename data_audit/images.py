@@ -30,7 +30,7 @@ def read_images(folder: Path, dataset: Dataset) -> pd.DataFrame:
     path = folder / "images.parquet"
     if not path.is_file():
         raise DatasetError("holds no images.parquet.", str(folder), "Name the folder an audit was written to.")
-    frame = read_arrow(path, DatasetError).to_pandas(ignore_metadata=True)
+    frame = read_arrow(path, DatasetError).to_pandas()
     missing = [c for c in ("image_id", "skin_tone", *QUALITY, *(f"{m}_flag" for m in DETECTED)) if c not in frame]
     if missing:
         raise DatasetError(f"has no column {missing[0]!r}.", str(path), "Audit the dataset again.")

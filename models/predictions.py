@@ -156,13 +156,13 @@ def _read(path: Path) -> tuple[pd.DataFrame, _Written]:
             raise PredictionsError(f"cannot be read as predictions ({first_line(error)}).", path.name) from error
         if len({*arrow.column_names}) < arrow.num_columns or len({*written.classes}) < len(written.classes):
             raise PredictionsError("has several columns of one name.", path.name, "Correct the file.")
-        return arrow.to_pandas(ignore_metadata=True), written
+        return arrow.to_pandas(), written
     table = read_text_table(path, PredictionsError, LIMITS)
     if table.long or table.doubled:
         lines = ", ".join(map(str, table.long[:5]))
         what = f"has more cells than the header in line {lines}." if lines else f"has several columns named {table.doubled[0]!r}."
         raise PredictionsError(what, path.name, "Correct the file.")
-    return table.frame.apply(_as_numbers), _Written()
+    return table.frame.apply(lambda column: column if str(column.name).lower() in _IDS else _as_numbers(column)), _Written()
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
@@ -172,6 +172,7 @@ def _as_numbers(column: pd.Series) -> pd.Series:
     return numbers if len(numbers) and numbers.notna().sum() == text.notna().sum() else column
 
 
+_IDS = ("image_id", "isic_id", "image_name", "image", "filename", "file")
 _PREFIX = re.compile(r"^(prob(ability)?|p|pred|score|class)[ _.:-]+|[ _.:-]+(prob(ability)?|score)$", re.IGNORECASE)
 
 
@@ -215,7 +216,7 @@ def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str)
             raise PredictionsError(f"has {len(frame):,} rows, the dataset {len(row_order):,}; --row-order needs the same number.", where)
         return list(row_order)
     lower = {str(c).lower(): c for c in frame.columns}
-    column = next((lower[a] for a in ("image_id", "isic_id", "image_name", "image", "filename", "file") if a in lower), None)
+    column = next((lower[a] for a in _IDS if a in lower), None)
     if column is None:
         raise PredictionsError("names no images (no column image_id).", where, "If its rows are in the dataset's order, add --row-order.")
     names = frame[column].astype(str).str.replace("\\", "/", regex=False)

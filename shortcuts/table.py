@@ -66,4 +66,4 @@ def read_trials(path: Path, about: Mapping[str, str]) -> pd.DataFrame | None:
         same = about_of(arrow) == dict(about)
     except (RecordError, ValueError):
         return None
-    return arrow.to_pandas(ignore_metadata=True) if same else None
+    return arrow.to_pandas() if same else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from core.atomic import make_folder
+from core.atomic import make_folder, writing
 from core.errors import LesionLensError, TrainingError, WriteError
 from core.exports import plain
 from core.records import write_record
@@ -165,13 +165,14 @@ def _claim(folder: Path, number: int) -> bool:
     except FileNotFoundError:
         pass
     part = file.with_name(f".{file.name}.{me.pid}.new")
-    part.write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
     try:
+        with writing(part):
+            part.write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
         os.link(part, file)
     except FileExistsError:
         return False
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
     return True
 
 

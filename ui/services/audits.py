@@ -80,4 +80,4 @@ def _audit(folder: Path, data: Dataset, stamp: int) -> Audit:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _images(path: Path, stamp: int) -> pd.DataFrame:
-    return read_arrow(path, RecordError).to_pandas(ignore_metadata=True)
+    return read_arrow(path, RecordError).to_pandas()
