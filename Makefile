@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow published published-shortcuts bench lock clean
+.PHONY: app test lint slow load published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -20,6 +20,10 @@ lint: $(DEV)
 # what takes minutes: real networks over real data (LESIONLENS_REAL_DATA), memory, card checks
 slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
+
+# 20 and 50 sessions at once, each another image, while a long run goes on (minutes; loopback only)
+load: $(DEV)
+	$(BIN)/python -m tests.load
 
 # the shortcut lab on published networks over real data, written into docs/shortcuts.md (20 minutes; what is there is not done again)
 published-shortcuts: $(DEV)
