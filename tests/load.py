@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from datasets.dataset import Dataset
 from datasets.opening import open_dataset
 from demo.classifiers import install
 from demo.cohort import draw_cohort
 from demo.datasets import metadata_table, write_shots
 from imaging.decode import encode_jpeg
+from imaging.overlay import draw_contour
 from tests.browser.conftest import serving
 from tests.visitor import Visitor
 from ui.inspect.inspection import screen_size
@@ -77,9 +79,15 @@ def main() -> int:
         space.register_dataset("load", data)
         opened = open_dataset(data)
         ids = [str(i) for i in opened.table["image_id"]]
-        expected = {i: hashlib.sha256(encode_jpeg(screen_size(opened.read(i)), 92)).hexdigest() for i in ids}
+        expected = {i: hashlib.sha256(as_shown(opened, i)).hexdigest() for i in ids}
         with serving(space.root) as server:
             return measure(Asked(server.url, expected), ids, server.pid)
+
+
+def as_shown(data: Dataset, image: str) -> bytes:
+    """The photograph as a page sends it: with the outline of the lesion."""
+    pixels, mask = screen_size(data.read(image)), data.mask(image)
+    return encode_jpeg(pixels if mask is None else draw_contour(pixels, mask), 92)
 
 
 def measure(asked: Asked, ids: list[str], pid: int) -> int:
@@ -118,7 +126,7 @@ def draw_dataset(folder: Path) -> Path:
         (folder / part).mkdir(parents=True)
     cohort = draw_cohort(5, "LOAD", LESIONS)
     write_shots(folder, cohort.shots)
-    metadata_table(cohort.shots).to_csv(folder / "metadata.csv", index=False)
+    metadata_table(cohort.shots).assign(split="test").to_csv(folder / "metadata.csv", index=False)
     return folder
 
 
