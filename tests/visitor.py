@@ -45,7 +45,15 @@ class Visitor:
         self._url, self._patience = url, patience
         self._page, self._query = "", ""
         stream = f"ws://{urlsplit(url).netloc}/_stcore/stream"
-        self._socket = connect(stream, origin=Origin(url), subprotocols=[Subprotocol("streamlit")], max_size=None, open_timeout=patience)
+        self._socket = connect(
+            stream,
+            origin=Origin(url),
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
+            max_queue=None,
+            ping_interval=None,
+            open_timeout=patience,
+        )
 
     def __enter__(self) -> Visitor:
         return self

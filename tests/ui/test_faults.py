@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from core.runs import Run
 from tests.browser.conftest import free_port, serving
 from tests.visitor import Seen, Visitor
+from ui.worker import process
+from ui.worker.job import LongJob, QuickJob
 from workspace import KEPT_IMAGES, Workspace
 
 LINK = {"model": "demo-shortcut", "dataset": "tiny"}
@@ -40,6 +47,44 @@ def test_two_servers_lose_nothing_of_each_other(tmp_path: Path) -> None:
     space = Workspace(tmp_path / "space")
     assert set(space.dataset_names()) == {f"{letter}{k}" for letter in "ab" for k in range(15)} | {KEPT_IMAGES}
     assert len((space.datasets / KEPT_IMAGES / "metadata.csv").read_text().splitlines()) == 1 + 30
+
+
+@dataclass(frozen=True, eq=False)
+class Note(QuickJob[None]):
+    """A quick job that leaves a mark, and after which the page asks another."""
+
+    def run(self) -> None:
+        DONE.append("quick")
+        if DONE.count("quick") == 1:
+            threading.Timer(0.05, INBOX.put, (question(2, Note()),)).start()
+
+
+@dataclass(frozen=True, eq=False)
+class Steps(LongJob[None]):
+    def run(self) -> Run[None]:
+        while True:
+            DONE.append("step")
+            yield 1, 2
+
+
+DONE: list[str] = []
+INBOX: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
+
+
+def question(number: int, job: QuickJob[None] | LongJob[None]) -> tuple[str, int, bytes]:
+    return process.JOB, number, bytes(ForkingPickler.dumps(job))
+
+
+def test_a_click_that_asks_twice_waits_for_one_step_of_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LINGER_SECONDS", 30)
+    here, _there = Pipe()
+    loop = process.Loop(here)
+    INBOX.put(question(0, Steps()))
+    process.turn(loop, INBOX)
+    INBOX.put(question(1, Note()))
+    for _ in range(2):
+        process.turn(loop, INBOX)
+    assert DONE == ["step", "quick", "quick"]
 
 
 def networks_of(pid: int) -> psutil.Process:
