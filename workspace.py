@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 from core.atomic import write_bytes
+from core.claim import claimed
 from core.errors import WorkspaceError
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
@@ -119,8 +120,9 @@ class Workspace:
         if not path.exists():
             raise WorkspaceError("does not exist.", str(path), "Check the path.")
         entry = {"path": str(path.resolve())} | ({"split": str(split.resolve())} if split else {})
-        content = {**self._registered(), name: entry}
-        write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
+        with claimed(self.datasets):  # two servers may share a workspace
+            content = {**self._registered(), name: entry}
+            write_bytes(self.datasets / "datasets.yaml", yaml.safe_dump(content).encode())
 
     def place_for_dataset(self, name: str) -> Path:
         """The folder for a new dataset; its name must be valid and new."""
@@ -151,8 +153,9 @@ class Workspace:
         image_id = f"kept-{hashlib.sha256(png).hexdigest()[:16]}"
         folder = self.datasets / KEPT_IMAGES
         write_bytes(folder / "images" / f"{image_id}.png", png)
-        ids = sorted(p.stem for p in (folder / "images").glob("kept-*.png"))
-        write_bytes(folder / "metadata.csv", ("image_id\n" + "".join(f"{i}\n" for i in ids)).encode())
+        with claimed(folder):
+            ids = sorted(p.stem for p in (folder / "images").glob("kept-*.png"))
+            write_bytes(folder / "metadata.csv", ("image_id\n" + "".join(f"{i}\n" for i in ids)).encode())
         return image_id
 
     @property
@@ -190,7 +193,8 @@ class Workspace:
     def trust(self, path: Path) -> str:
         """Vouch for exactly this file; available on the command line only. Returns its sha256."""
         digest = file_sha256(path)
-        write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
+        with claimed(self.root):
+            write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
         return digest
 
     def result_path(self, model_sha: str, card_sha: str, dataset_sha: str) -> Path:

@@ -1,4 +1,4 @@
-"""One run at a time in a folder of results: a lock of the operating system, free at once when its holder ends or is killed."""
+"""One run, or one change of a list, at a time in a folder: a lock of the operating system, free at once when its holder ends or is killed."""
 
 import os
 import time
@@ -13,10 +13,10 @@ EVERY = 0.2  # seconds between two tries
 
 
 @contextmanager
-def claimed(folder: Path, waiting: Callable[[str], None]) -> Iterator[Path]:
-    """The folder, created if needed, for this run alone; a second run waits until the first has ended, and then finds what it left.
+def claimed(folder: Path, waiting: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
+    """The folder, created if needed, for this thread alone; a second one waits until the first has ended, and then finds what it left.
 
-    waiting: told once, in a sentence, who holds it. Raises WriteError where no file can be written there.
+    waiting: told once, in a sentence, which process holds it. Raises WriteError where no file can be written there.
     """
     place = make_folder(folder) / NAME
     told = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
 
@@ -25,7 +27,7 @@ from tests.conftest import PROJECT
 from ui.frame.access import Door, check_reach, read_file, read_sign_in
 from ui.frame.headers import Hardened, hostname
 from ui.frame.sessions import Sessions, session_seconds
-from ui.frame.signin import SESSION, SignInGate, local_address, strict_cookie
+from ui.frame.signin import SESSION, SignInGate, local_address, strict_cookie, user_of
 from ui.frame.uploads import BoundedUploads, Rates, UploadLimits, upload_limits
 from ui.services import reach
 
@@ -356,7 +358,8 @@ def test_nobody_gets_anything_before_sign_in(base: str, serve: Callable[..., Ser
     assert first.status_code == 302 and first.headers["location"] == f"{served.base}/inspect?a=b"
     assert "a page" in client.get(served.base + "/inspect").text
     if base:
-        assert client.get("/inspect").status_code in (401, 404)
+        client.cookies.clear()
+        assert client.get("/auth/login").status_code == 401  # nobody's sign-in: ours is below the base path
 
 
 def test_each_provider_has_its_button(serve: Callable[..., Served]) -> None:
@@ -397,19 +400,48 @@ def test_a_session_ends_with_the_sign_out_whoever_kept_its_cookies(serve: Callab
 def test_a_session_lasts_its_time_and_belongs_to_one_user(serve: Callable[..., Served]) -> None:
     served = serve()
     client = served.signed_in()
-    mine = client.cookies[SESSION]
     served.clock.now += 3599
     assert client.get("/").status_code == 200
-    client.get("/oauth2callback?who=b", follow_redirects=False)  # somebody else signs in in this browser
-    other = {k: v for k, v in client.cookies.items() if k != SESSION}
-    assert client.get("/").status_code == 200
-    header = "; ".join(f"{k}={v}" for k, v in {**other, SESSION: mine}.items())
-    client.cookies.clear()
-    assert client.get("/", headers={"cookie": header}).status_code == 401
-    served.signed_in()
-    served.clock.now += 3600
+    served.clock.now += 1
     assert client.get("/").status_code == 401
+    served.signed_in()
+    mine = client.cookies[SESSION]
+    client.cookies.clear()
+    client.get("/oauth2callback?who=b", follow_redirects=False)  # somebody else, in another browser
+    theirs = {**client.cookies, SESSION: mine}
+    assert client.get("/").status_code == 200
+    client.cookies.clear()
+    assert client.get("/", headers={"cookie": "; ".join(f"{k}={v}" for k, v in theirs.items())}).status_code == 401
     assert client.get("/", headers={"cookie": b"_streamlit_user=\xff\x00; =;"}).status_code == 401
+
+
+def test_a_new_sign_in_ends_the_old_one_in_the_same_browser(serve: Callable[..., Served]) -> None:
+    client = serve().signed_in()
+    old = "; ".join(f"{k}={v}" for k, v in client.cookies.items())
+    client.get("/oauth2callback", follow_redirects=False)
+    assert client.get("/").status_code == 200
+    client.cookies.clear()
+    assert client.get("/", headers={"cookie": old}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("secret", "claims", "known"),
+    [
+        (COOKIE_SECRET, {}, True),
+        ("another secret of 32 characters!", {}, False),
+        (COOKIE_SECRET, {"origin": "https://evil.example"}, False),
+        (COOKIE_SECRET, {"is_logged_in": False}, False),
+        (COOKIE_SECRET, {"is_logged_in": "true"}, False),
+    ],
+)
+def test_who_is_known(secret: str, claims: dict[str, object], known: bool, tmp_path: Path) -> None:
+    from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+
+    sign_in = read_file(secrets_file(tmp_path, WHOLE))
+    assert sign_in is not None
+    user = {"is_logged_in": True, "origin": sign_in.origin, **claims}
+    cookie = create_signed_value(secret, "_streamlit_user", json.dumps(user)).decode()
+    assert (user_of({"_streamlit_user": cookie}, sign_in) is not None) is known
 
 
 def test_hours_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +478,15 @@ def test_settings_that_break_while_the_server_runs_shut_it(broken: str | None, s
     assert client.get("/").status_code == 200
 
 
+def test_settings_that_vanish_are_not_settings_that_never_were(tmp_path: Path) -> None:
+    file = secrets_file(tmp_path, WHOLE)
+    door, never = Door([file]), Door([tmp_path / "none.toml"])
+    file.unlink()
+    with pytest.raises(AccessError, match="are gone"):
+        door.sign_in()
+    assert never.sign_in() is None
+
+
 def test_settings_that_appear_while_the_server_runs_count(serve: Callable[..., Served]) -> None:
     served = serve(None)
     assert served.client.get("/").status_code == 200
@@ -474,6 +515,11 @@ def test_a_name_that_is_not_ours_is_not_answered(host: str, serve: Callable[...,
         served.client.websocket_connect("ws://127.0.0.1/_stcore/stream", headers={"host": host, "origin": f"http://{host}"}),
     ):
         pass
+
+
+def test_two_names_are_none(serve: Callable[..., Served]) -> None:
+    client = serve(None).client
+    assert client.get("/", headers=[("host", "127.0.0.1"), ("host", "evil.example")]).status_code == 403  # type: ignore[arg-type]  # httpx takes pairs
 
 
 def test_names_of_ours(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,6 +576,41 @@ def test_uploads_are_bounded(serve: Callable[..., Served]) -> None:
     without_length = served.client.put("/_stcore/upload_file/d/f", content=iter([b"x"]))
     assert without_length.status_code == 411
     assert served.client.delete("/_stcore/upload_file/d/f").status_code == 200
+
+
+@pytest.mark.parametrize("other", ["a", "b"])
+def test_what_is_under_way_counts(other: str) -> None:
+    """Two files at once, of one page or of two, which only together are too much."""
+    limits = UploadLimits(file=1000, session=1500 if other == "a" else 9000, all=9000 if other == "a" else 1500)
+    answers: list[int] = []
+
+    async def both() -> None:
+        go = asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await go.wait()
+
+        async def send(message: Message) -> None:
+            answers.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        uploads = BoundedUploads(app, limits, dict)
+        scopes = [
+            {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/{s}/f", "headers": [(b"content-length", b"1000")]}
+            for s in ("a", other)
+        ]
+        first = asyncio.ensure_future(uploads(scopes[0], receive, send))
+        await asyncio.sleep(0)
+        await uploads(scopes[1], receive, send)
+        assert answers == [413]
+        go.set()
+        await first
+        await uploads(scopes[1], receive, send)
+        assert answers == [413]
+
+    asyncio.run(both())
 
 
 def test_uploads_are_rationed(serve: Callable[..., Served]) -> None:

@@ -233,6 +233,12 @@ def base_path() -> str:
     return f"/{inner}" if inner else ""
 
 
+def below_base(path: str) -> str:
+    """A request's path as seen from `server.baseUrlPath`; "" for what does not lie below it."""
+    base = base_path()
+    return path[len(base) :] if path.startswith(f"{base}/") else ""
+
+
 def _keys(table: Toml) -> Iterator[str]:
     """All keys of a table and of the tables in it."""
     rest = [table]

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import AccessError
-from ui.frame.access import Door, base_path
+from ui.frame.access import Door, below_base
 from ui.frame.signin import refuse
 from ui.services import reach
 
@@ -66,7 +66,7 @@ class Hardened:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        policy = MEDIA if scope["path"].startswith(f"{base_path()}/media/") else PAGE
+        policy = MEDIA if below_base(scope["path"]).startswith("/media/") else PAGE
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import AccessError
-from ui.frame.access import Door, SignIn, base_path, check_reach
+from ui.frame.access import Door, SignIn, base_path, below_base, check_reach
 from ui.frame.sessions import Session, Sessions, session_seconds
 
 CALLBACK, LOGOUT, HEALTH = "/oauth2callback", "/auth/logout", "/_stcore/health"
@@ -52,7 +52,7 @@ class SignInGate:
         if sign_in is None:
             return await self.app(scope, receive, send)
 
-        path, connection = scope["path"].removeprefix(base_path()), HTTPConnection(scope)
+        path, connection = below_base(scope["path"]), HTTPConnection(scope)
         cookies = cookies_of(connection)
         user = user_of(cookies, sign_in)
         session = self._sessions.find(cookies.get(SESSION, ""), user) if user is not None else None
@@ -69,7 +69,7 @@ class SignInGate:
             response.delete_cookie(WANTED, path=base_path() or "/")
             await response(scope, receive, send)
         else:
-            await self.app({**scope, SENDER: session.user.decode()}, receive, send)
+            await self.app({**scope, SENDER: session.user.decode()}, receive, self._marking(send, sign_in, path, cookies))
 
     def _tell(self, error: AccessError) -> None:
         """Write into the log why the server is shut, once."""

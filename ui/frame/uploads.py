@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import AccessError
-from ui.frame.access import base_path
+from ui.frame.access import below_base
 from ui.frame.signin import SENDER, refuse
 
 ROUTE = "/_stcore/upload_file/"
@@ -89,7 +89,7 @@ class BoundedUploads:
         self._coming: Counter[str] = Counter()  # bytes under way, by page session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        place = scope["path"].removeprefix(base_path()) if scope["type"] == "http" else ""
+        place = below_base(scope["path"]) if scope["type"] == "http" else ""
         if not place.startswith(ROUTE) or scope["method"] != "PUT":
             return await self.app(scope, receive, send)
         session, length = place.removeprefix(ROUTE).partition("/")[0], Headers(scope=scope).get("content-length", "")

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Client, Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -25,6 +26,7 @@ KEY_VARIABLE = "LESIONLENS_WORKER_KEY"
 # read fails that job alone
 JOB, CANCEL = "job", "cancel"
 DONE, FAILED, PROGRESS = "done", "failed", "progress"
+LINGER_SECONDS = 0.3
 
 
 class Loop:
@@ -55,13 +57,14 @@ class Loop:
         except BaseException as error:
             self._fail(number, error)
 
-    def step(self) -> None:
-        """Does the oldest quick job, else one step of the run whose turn it is."""
+    def step(self) -> bool:
+        """Does the oldest quick job, else one step of the run whose turn it is; whether it was a quick one."""
         number = next(iter(self._quick or self._runs))
+        quick = number in self._quick
         try:
-            if number in self._quick:
+            if quick:
                 self._done(number, self._quick.pop(number).run())
-                return
+                return quick
             run = self._runs.pop(number)
             try:
                 done, total = next(run)
@@ -71,6 +74,7 @@ class Loop:
                 self._done(number, end.value)
         except BaseException as error:
             self._fail(number, error)
+        return quick
 
     def _done(self, number: int, result: object) -> None:
         self._send(DONE, number, bytes(ForkingPickler.dumps(result)))
@@ -95,9 +99,17 @@ def main(address: str) -> None:
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     loop = Loop(connection)
     while True:
-        while not inbox.empty() or loop.idle:
-            loop.take(*inbox.get())
-        loop.step()
+        turn(loop, inbox)
+
+
+def turn(loop: Loop, inbox: "queue.Queue[tuple[str, int, bytes]]") -> None:
+    """Takes what has come, then does one step. After a quick job the next question of the same click is waited for a moment: a page
+    asks several, one after the other, and each would otherwise wait for another step of a long run."""
+    while not inbox.empty() or loop.idle:
+        loop.take(*inbox.get())
+    if loop.step() and not loop.idle:
+        with suppress(queue.Empty):
+            loop.take(*inbox.get(timeout=LINGER_SECONDS))
 
 
 def _listen(connection: Connection, inbox: queue.Queue[tuple[str, int, bytes]]) -> None:
