@@ -200,6 +200,11 @@ def not_json(path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
 
 
+def too_large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, MAX_JSON_BYTES + 1)
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "nothing": lambda p: None,
     "empty": lambda p: p.touch(),
@@ -217,7 +222,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "other types": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__, 1))),
     "strings": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__, "x"))),
     "nulls": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__))),
-    "too large": lambda p: (p.touch(), os.truncate(p, MAX_JSON_BYTES + 1)),
+    "too large": too_large,
 }
 
 
