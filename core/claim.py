@@ -1,4 +1,4 @@
-"""One run, or one change of a list, at a time in a folder: a lock of the operating system, free at once when its holder ends or is killed."""
+"""One run or change at a time in a folder: a lock of the operating system, free at once when its holder ends or is killed."""
 
 import os
 import time

@@ -63,7 +63,7 @@ class Scan:
 def scan_dataset(dataset: Dataset, kept: Path, masks: Path) -> Run[Scan]:
     """Measure every image, or read from `kept` what was measured before on the same file; marker masks go into `masks`."""
     masks.mkdir(parents=True, exist_ok=True)
-    known = _read(kept)
+    known = read_kept(kept)
     stamps = {i: _stamp(dataset.path(i)) for i in dataset.table["image_id"]}
     rows = {i: known[i] for i, stamp in stamps.items() if i in known and known[i]["stamp"] == stamp}
     todo = [i for i in stamps if i not in rows]
@@ -193,7 +193,7 @@ def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
         pq.write_table(table, part, compression="zstd")
 
 
-def _read(kept: Path) -> dict[str, dict[str, Any]]:
+def read_kept(kept: Path) -> dict[str, dict[str, Any]]:
     if not kept.exists():
         return {}
     try:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from core import diagnoses
 from core.errors import DatasetError
+from core.regular import shown
 from core.tables import missing
 from core.wording import count
 from datasets.dataset import COLUMNS, Dataset, Problem
@@ -44,7 +45,7 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
     if columns:
         raw.columns = find_columns(raw.frame, columns)
     if "image_id" not in raw.columns:
-        known = ", ".join(raw.frame.columns[:30])
+        known = shown(", ".join(raw.frame.columns[:30]))
         raise DatasetError("has no column of image ids.", raw.source, f"Map one: --columns image_id=NAME. Its columns: {known}.")
     problems = list(raw.problems)
     table, order = _canonical(raw, problems)

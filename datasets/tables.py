@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import DatasetError
+from core.regular import shown
 from core.tables import missing, read_header, read_text_table
 from core.wording import count
 from datasets.dataset import Problem
@@ -103,7 +104,7 @@ def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -
             found[name] = candidates[0]
     for name, column in (chosen or {}).items():
         if column not in frame.columns:
-            raise DatasetError(f"has no column {column!r}.", todo=f"Its columns: {', '.join(frame.columns[:30])}.")
+            raise DatasetError(f"has no column {column!r}.", todo=f"Its columns: {shown(', '.join(frame.columns[:30]))}.")
         if name not in ALIASES:
             raise DatasetError(f"{name!r} is not a column of a dataset.", todo=f"Choose one of: {', '.join(ALIASES)}.")
         found = {k: c for k, c in found.items() if c != column} | {name: column}

@@ -16,6 +16,7 @@ from core import diagnoses
 from core.atomic import whole
 from core.errors import PredictionsError, first_line
 from core.records import parse, read_yaml
+from core.regular import shown
 from core.tables import ABOUT, Limits, about_of, missing, read_arrow, read_text_table
 from models.card import ModelCard
 
@@ -192,7 +193,7 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         raise PredictionsError(
             f"does not have score columns for all {len(classes)} classes given.",
             where,
-            f"Its columns are: {', '.join(map(str, frame.columns[:20]))}.",
+            f"Its columns are: {shown(', '.join(map(str, frame.columns[:20])))}.",
         )
     found = {}
     for column in frame.columns:
@@ -205,7 +206,7 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         raise PredictionsError(
             "does not have score columns of two known classes or more.",
             where,
-            f"Give the classes in output order: --classes nv,mel,… Its columns: {', '.join(map(str, frame.columns[:20]))}.",
+            f"Give the classes in output order: --classes nv,mel,… Its columns: {shown(', '.join(map(str, frame.columns[:20])))}.",
         )
     return found
 
@@ -219,5 +220,7 @@ def _image_ids(frame: pd.DataFrame, row_order: Sequence[str] | None, where: str)
     column = next((lower[a] for a in _IDS if a in lower), None)
     if column is None:
         raise PredictionsError("names no images (no column image_id).", where, "If its rows are in the dataset's order, add --row-order.")
+    if (nameless := frame[column].isna()).any():
+        raise PredictionsError(f"names no image in row {int(nameless.argmax()) + 2}.", where, "Give every row its image's id.")
     names = frame[column].astype(str).str.replace("\\", "/", regex=False)
     return [re.sub(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", "", n, flags=re.IGNORECASE) for n in names]

@@ -94,6 +94,22 @@ def test_some_mutants(name: str, tmp_path: Path) -> None:
         feed(name, tmp_path, seed)
 
 
+# what was found before: statistics over which pyarrow ends the process, a line break in a column's name, a row without an id
+FOUND: dict[str, bytes] = {
+    "e.parquet": mutant(FED["e.parquet"][0], np.random.default_rng([764, *b"e.parquet"])),
+    "t.csv": b'"im\nage_x",dx\na,nv\n',
+    "p.csv": b"image_id,mel,nv\na,0.1,0.9\n,0.2,0.8\n",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(FOUND[name])
+    with pytest.raises(LesionLensError) as caught:
+        FED[name][1](tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", FED)
 def test_mutants_for_as_long_as_asked(name: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from core.records import MAX_JSON_BYTES, read_record
 from data_audit.audit_file import Audit, read_audit
 from data_audit.images import read_images
 from data_audit.review import Verdicts
-from data_audit.scan import _read as read_scan
+from data_audit.scan import read_kept as read_scan
 from datasets.opening import open_dataset
 from explain.map_file import MAPS, read_maps
 from imaging.decode import encode_jpeg
@@ -200,6 +200,11 @@ def not_json(path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
 
 
+def too_large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, MAX_JSON_BYTES + 1)
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "nothing": lambda p: None,
     "empty": lambda p: p.touch(),
@@ -217,7 +222,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "other types": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__, 1))),
     "strings": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__, "x"))),
     "nulls": lambda p: p.write_text(json.dumps(dict.fromkeys(Audit.__dataclass_fields__))),
-    "too large": lambda p: (p.touch(), os.truncate(p, MAX_JSON_BYTES + 1)),
+    "too large": too_large,
 }
 
 
