@@ -22,7 +22,7 @@ from core.runs import Run
 from tests.browser.conftest import free_port, serving
 from tests.visitor import Seen, Visitor
 from ui.worker import process
-from ui.worker.job import LongJob, QuickJob
+from ui.worker.job import Job, LongJob, QuickJob
 from workspace import KEPT_IMAGES, Workspace
 
 LINK = {"model": "demo-shortcut", "dataset": "tiny"}
@@ -77,7 +77,7 @@ DONE: list[str] = []
 INBOX: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
 
 
-def question(number: int, job: QuickJob[None] | LongJob[None]) -> tuple[str, int, bytes]:
+def question(number: int, job: Job[None]) -> tuple[str, int, bytes]:
     return process.JOB, number, bytes(ForkingPickler.dumps(job))
 
 
