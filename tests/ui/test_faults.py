@@ -22,7 +22,7 @@ from core.runs import Run
 from tests.browser.conftest import free_port, serving
 from tests.visitor import Seen, Visitor
 from ui.worker import process
-from ui.worker.job import LongJob, QuickJob
+from ui.worker.job import Job, LongJob, QuickJob
 from workspace import KEPT_IMAGES, Workspace
 
 LINK = {"model": "demo-shortcut", "dataset": "tiny"}
@@ -60,6 +60,12 @@ class Note(QuickJob[None]):
 
 
 @dataclass(frozen=True, eq=False)
+class Silent(QuickJob[None]):
+    def run(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, eq=False)
 class Steps(LongJob[None]):
     def run(self) -> Run[None]:
         while True:
@@ -71,7 +77,7 @@ DONE: list[str] = []
 INBOX: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
 
 
-def question(number: int, job: QuickJob[None] | LongJob[None]) -> tuple[str, int, bytes]:
+def question(number: int, job: Job[None]) -> tuple[str, int, bytes]:
     return process.JOB, number, bytes(ForkingPickler.dumps(job))
 
 
@@ -85,6 +91,22 @@ def test_a_click_that_asks_twice_waits_for_one_step_of_a_long_run(monkeypatch: p
     for _ in range(2):
         process.turn(loop, INBOX)
     assert DONE == ["step", "quick", "quick"]
+
+
+def test_clicks_that_wait_are_not_kept_waiting() -> None:
+    """Nobody listens for the next question while others have asked theirs."""
+
+    class Deaf(queue.Queue[tuple[str, int, bytes]]):
+        def get(self, block: bool = True, timeout: float | None = None) -> tuple[str, int, bytes]:
+            assert timeout is None
+            return super().get(block, timeout)
+
+    here, _there = Pipe()
+    loop, inbox = process.Loop(here), Deaf()
+    for number, job in enumerate((Steps(), Silent(), Silent())):
+        inbox.put(question(number, job))
+    process.turn(loop, inbox)
+    assert loop.asked
 
 
 def networks_of(pid: int) -> psutil.Process:

@@ -41,6 +41,11 @@ class Loop:
     def idle(self) -> bool:
         return not (self._quick or self._runs)
 
+    @property
+    def asked(self) -> bool:
+        """Whether quick jobs are waiting."""
+        return bool(self._quick)
+
     def take(self, kind: str, number: int, content: bytes) -> None:
         """Takes a message from the server."""
         try:
@@ -107,7 +112,7 @@ def turn(loop: Loop, inbox: "queue.Queue[tuple[str, int, bytes]]") -> None:
     asks several, one after the other, and each would otherwise wait for another step of a long run."""
     while not inbox.empty() or loop.idle:
         loop.take(*inbox.get())
-    if loop.step() and not loop.idle:
+    if loop.step() and not loop.asked and not loop.idle:
         with suppress(queue.Empty):
             loop.take(*inbox.get(timeout=LINGER_SECONDS))
 
