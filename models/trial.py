@@ -83,6 +83,8 @@ def open_once(path: str, folder: str, trusted: bool, card: Mapping[str, Any] | N
     try:
         guessed = _run_once(facts, ModelCard(**card) if card else None)
     except LesionLensError as error:
+        if "OOM when allocating" in error.what:
+            raise _too_big(file.name) from error
         raise type(error)(error.what, error.where or file.name, error.todo) from error
     except MemoryError as error:
         raise _too_big(file.name) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,9 +20,14 @@ from workspace import Workspace
 
 PROJECT = Path(__file__).resolve().parents[1]
 OF_ONE_RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-# a network that several tests open is tried once
-os.environ.setdefault("LESIONLENS_TRIALS", str(Path(tempfile.gettempdir()) / f"lesionlens-trials-{OF_ONE_RUN}"))
+TRIALS = Path(tempfile.gettempdir()) / f"lesionlens-trials-{OF_ONE_RUN}"  # a network that several tests open is tried once
+os.environ.setdefault("LESIONLENS_TRIALS", str(TRIALS))
 SMALL = {"nv": 14, "mel": 10, "bkl": 8}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # the workers of a parallel run are done by then
+        shutil.rmtree(TRIALS, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

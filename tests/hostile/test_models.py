@@ -57,7 +57,13 @@ def network() -> Node:
         layer("out", "Dense", "pool", units=3, activation={"module": "builtins", "class_name": "function", "config": "softmax"}),
     ]
     settings = {"name": "net", "trainable": True, "layers": layers, "input_layers": [["in", 0, 0]], "output_layers": [["out", 0, 0]]}
-    return {"module": "keras", "class_name": "Functional", "config": settings, "registered_name": "Functional", "build_config": {}}
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": settings,
+        "registered_name": "Functional",
+        "build_config": {},
+    }
 
 
 def of(node: Node, name: str) -> Node:
@@ -355,7 +361,7 @@ def test_the_copy_holds_what_keras_needs_and_nothing_else(base_h5: Path, tmp_pat
 
 def write_keras(path: Path, base_h5: Path, config: bytes | None = None, **more: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("metadata.json", '{"keras_version": "2.15.0"}')
+        archive.writestr("metadata.json", '{"keras_version": "3.9.0"}')
         archive.writestr("config.json", json.dumps(network()).encode() if config is None else config)
         archive.writestr("model.weights.h5", more.pop("weights", base_h5.read_bytes()))
         for name, content in more.items():
@@ -744,7 +750,8 @@ def test_a_network_far_larger_than_its_weights_on_the_command_line(base_h5: Path
     ):
         net = network()
         net["config"]["layers"][1:] = [*layers, layer("out", "GlobalAveragePooling2D", layers[-1]["name"])]
-        refused_by_the_command_line(write_keras(tmp_path / "net.keras", base_h5, json.dumps(net).encode()), tmp_path)
+        path = write_keras(tmp_path / "net.keras", base_h5, json.dumps(net).encode())
+        assert "more memory" in refused_by_the_command_line(path, tmp_path)
 
 
 def test_a_refused_file_names_no_more_than_three_reasons(base_h5: Path, tmp_path: Path) -> None:
