@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow fuzz load published published-shortcuts bench lock clean
+.PHONY: app test lint slow fuzz watched load published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -24,6 +24,10 @@ slow: $(DEV)
 # valid files with bytes changed, into every parser of strangers' files, for FUZZ_SECONDS each; whatever is found becomes a test
 fuzz: $(DEV)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/hostile -m fuzz
+
+# the hostile tests under strace (Linux): fails if anything is written, read, started or reached elsewhere (minutes)
+watched: $(DEV)
+	$(BIN)/python -m tests.hostile.watched
 
 # 20 and 50 sessions at once, each another image, while a long run goes on (minutes; loopback only)
 load: $(DEV)

@@ -34,7 +34,7 @@ class Limits:
     """size: bytes of the file; text: bytes once decoded; cell: characters (bytes in Parquet) of one cell; line: bytes of one line."""
 
     size: int = 300 * 2**20
-    rows: int = 1_000_000
+    rows: int = 2_000_000
     columns: int = 20_000
     cells: int = 30_000_000
     cell: int = 100_000
