@@ -72,7 +72,7 @@ class Workspace:
         """The workspace's model of that name, else a file of that path; raises WorkspaceError."""
         own = [self.models / f"{name}{suffix}" for suffix in ("", *MODEL_SUFFIXES)] if _NAME.fullmatch(name) else []
         for candidate in (*own, Path(name)):
-            if candidate.exists() and _is_model(candidate):
+            if _exists(candidate) and _is_model(candidate):
                 return candidate
         raise _unknown("classifier", name, "a network file", self.model_names())
 
@@ -94,7 +94,7 @@ class Workspace:
             return Path(self._registered()[name]["path"])
         if _NAME.fullmatch(name) and (self.datasets / name).is_dir():
             return self.datasets / name
-        if Path(name).exists() and not _is_code(Path(name)):
+        if name and _exists(Path(name)) and not _is_code(Path(name)):
             return Path(name)
         raise _unknown("dataset", name, "a folder or table", self.dataset_names())
 
@@ -227,6 +227,14 @@ class Workspace:
         if not isinstance(content, dict):
             return {}
         return {str(k): v if isinstance(v, dict) else {"path": str(v)} for k, v in content.items()}
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that no path can have (too long, a NUL in it) is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_model(path: Path) -> bool:

@@ -35,7 +35,7 @@ class Limits:
 
     size: int = 300 * 2**20
     rows: int = 2_000_000
-    columns: int = 20_000
+    columns: int = 4_000
     cells: int = 30_000_000
     cell: int = 100_000
     line: int = 4 * 2**20
@@ -49,13 +49,15 @@ RESULT = Limits(size=4 * 2**30, rows=20_000_000, cells=100_000_000, cell=64 * 2*
 
 @dataclass(frozen=True)
 class Table:
-    """frame: text, missing cells NaN, column names trimmed and unique. long: lines left out because they have more cells than the header;
-    short: lines with fewer, whose last cells are empty; doubled: names several columns had, numbered from the second one on."""
+    """frame: text, missing cells NaN, column names trimmed and unique. long: lines left out for having more cells than the header;
+    short: lines with fewer, whose last cells are empty; doubled: names several columns had, numbered from the second one on;
+    nested: columns left out because their cells hold lists or records."""
 
     frame: pd.DataFrame
     long: tuple[int, ...] = ()
     short: tuple[int, ...] = ()
     doubled: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
 
 
 def read_text_table(path: Path, refusal: type[LesionLensError], limits: Limits = TABLE) -> Table:
@@ -66,8 +68,13 @@ def read_text_table(path: Path, refusal: type[LesionLensError], limits: Limits =
     """
     if path.suffix.lower() == ".parquet":
         arrow = read_arrow(path, refusal, limits=limits, flat=True)
-        frame = pd.DataFrame({k: _as_text(column) for k, column in enumerate(arrow.columns)})
-        return _named(frame, arrow.column_names)
+        try:
+            frame = pd.DataFrame({k: _as_text(column) for k, column in enumerate(arrow.columns)})
+            with _opened(path, limits, flat=True) as file:
+                nested = tuple(f.name for f in file.schema_arrow if pa.types.is_nested(f.type))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise refusal(f"cannot be read as a table ({_reason(error)}).", path.name, _todo(error)) from error
+        return replace(_named(frame, arrow.column_names), nested=nested)
     try:
         return _read_csv(_as_utf8(read_regular(path, limits.size)), limits)
     except (OSError, ValueError, csv.Error) as error:  # ParserError and EmptyDataError are ValueErrors
@@ -211,11 +218,10 @@ def _decoded(batch: pa.RecordBatch, limits: Limits) -> pa.RecordBatch:
 
 
 def _as_text(column: pa.ChunkedArray) -> pd.Series:
-    """Texts as they are, numbers as Python writes them, dates and anything else as missing."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return column.to_pandas().astype("str")
-    known = column.to_pandas().astype(object).dropna()
-    return known[known.map(lambda v: isinstance(v, int | float | np.generic))].map(str).reindex(range(len(column))).astype("str")
+    """Texts as they are, numbers as Python writes them, dates and the like as Arrow does. Raises pa.ArrowException for what is no text."""
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
+        return column.cast(pa.string()).to_pandas().astype("str")
+    return column.to_pandas().astype(object).dropna().map(str).reindex(range(len(column))).astype("str")
 
 
 def _as_utf8(raw: bytes, cut: bool = False) -> bytes:
@@ -241,13 +247,14 @@ _MARKS |= {codecs.BOM_UTF16_BE: "utf-16"}
 
 def _read_csv(raw: bytes, limits: Limits) -> Table:
     newline = b"\n" if b"\n" in raw else b"\r"
-    _check(raw.count(newline), limits.rows + 1, "lines")
+    lines = raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")  # each ends a record for pandas
+    _check(lines, limits.rows + 1, "lines")
     starts = np.concatenate([[0], np.flatnonzero(np.frombuffer(raw, np.uint8) == newline[0]) + 1, [len(raw)]])
     longest = int(np.diff(starts).argmax())
     _check(int(starts[longest + 1] - starts[longest]), limits.line, f"bytes in line {longest + 1}")
     separator, names = _separator(raw), _header(raw)
     _check(len(names), limits.columns, "columns")
-    _check(len(names) * (len(starts) - 2), limits.cells, "cells")
+    _check(len(names) * lines, limits.cells, "cells")
     long: tuple[int, ...] = ()
     kept = raw
     try:
@@ -289,7 +296,7 @@ def _records(raw: bytes, separator: str) -> Iterator[tuple[int, int, list[str]]]
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(raw), "utf-8", "replace", newline=""), delimiter=separator, skipinitialspace=True)
     before = 0
     for row in reader:
-        if row:
+        if len(row) > 1 or (row and row[0].strip()):
             yield before + 1, reader.line_num, row
         before = reader.line_num
 

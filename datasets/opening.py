@@ -43,7 +43,7 @@ def open_dataset(path: Path, layout: str | None = None, columns: Mapping[str, st
     else:
         raw, found = _recognise(listing, layout)
     if columns:
-        raw.columns = find_columns(raw.frame, columns)
+        raw.columns = find_columns(raw.frame, columns, raw.source)
     if "image_id" not in raw.columns:
         known = shown(", ".join(raw.frame.columns[:30]))
         raise DatasetError("has no column of image ids.", raw.source, f"Map one: --columns image_id=NAME. Its columns: {known}.")
@@ -68,8 +68,9 @@ def _recognise(listing: Listing, layout: str | None) -> tuple[Raw, str]:
         raise DatasetError(f"contains neither images nor tables.{why}", str(listing.root), "Choose the dataset's folder.")
     if listing.refused and not listing.pictures:
         raise DatasetError("holds no table that can be read.", str(listing.root), next(iter(listing.refused.values())))
+    unread = "".join(f" Left out: {why.rstrip('.')}." for why in list(listing.refused.values())[:3])
     raise DatasetError(
-        f"matches no layout ({count(len(listing.pictures), 'image')}, {count(len(listing.tables), 'table')}).",
+        f"matches no layout ({count(len(listing.pictures), 'image')}, {count(len(listing.tables), 'table')}).{unread}",
         str(listing.root),
         "Sort the images into one folder per class, or add a table with columns image_id and diagnosis.",
     )
@@ -81,8 +82,12 @@ def _canonical(raw: Raw, problems: list[Problem]) -> tuple[pd.DataFrame, tuple[s
     table = pd.DataFrame({c: text.get(c, pd.Series(np.nan, source.index, dtype=object)) for c in COLUMNS}).astype(object)
     if "file" in source and "file" not in raw.columns.values():
         table["file"] = source["file"]
-    others = [c for c in source.columns if c not in raw.columns.values() and c not in table.columns]
-    table = pd.concat([table, source[others]], axis=1)
+    others = [c for c in source.columns if c not in raw.columns.values() and c != "file"]
+    kept = {c: _free(c, {*table.columns, *source.columns}) if c in table.columns else c for c in others}
+    table = pd.concat([table, source[others].rename(columns=kept)], axis=1)
+    renamed = tuple(f"{c}: {new}" for c, new in kept.items() if c != new)
+    summary = f"{count(len(renamed), 'column')} with a name that LesionLens gives to another column: renamed."
+    problems.append(Problem("renamed columns", summary, renamed))
     named_file = pd.Series([str(v).replace("\\", "/") for v in table["image_id"]], table.index, dtype=object)
     table["_named"] = named_file
     suffix = re.compile(r"\.(jpe?g|png|tiff?|bmp|webp|hei[cf])$", re.IGNORECASE)
@@ -98,6 +103,10 @@ def _canonical(raw: Raw, problems: list[Problem]) -> tuple[pd.DataFrame, tuple[s
     problems.append(Problem("duplicate image ids", repeated, tuple(sorted(set(table["image_id"][doubled])))))
     table = table[~doubled].reset_index(drop=True)
     return _values(table, problems), order
+
+
+def _free(name: str, taken: set[str]) -> str:
+    return next(new for n in range(1, len(taken) + 2) if (new := f"{name}.{n}") not in taken)
 
 
 def _values(table: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
@@ -160,9 +169,9 @@ def _file_problems(table: pd.DataFrame, listing: Listing, raw: Raw) -> list[Prob
 _UNUSABLE: dict[Unusable, tuple[str, str, str]] = {
     "outside": ("links out of the dataset", "outward link", ": not followed."),
     "dangling": ("links to nothing", "link", " to files that are not here: fetch them (git annex get, dvc pull), or copy them."),
-    "loop": ("links in a circle", "link", " that lead back to themselves: left out."),
+    "loop": ("links in a circle", "link", " in a circle: left out."),
     "folder link": ("links to folders", "link", " to folders of the dataset: not followed."),
-    "special": ("pipes, sockets and devices", "entry", " that is a pipe, socket or device: left out."),
+    "special": ("pipes, sockets and devices", "special file", " (pipe, socket or device): left out."),
     "name": ("names that cannot be shown", "file name", " not in UTF-8, or with control characters: left out. Rename them."),
     "deep": ("folders too deep", "folder", f" more than {MAX_DEPTH} levels down: left out."),
     "closed": ("folders that cannot be listed", "folder", " that cannot be listed: left out."),

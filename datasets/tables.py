@@ -64,6 +64,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
             "the others are numbered.",
             table.doubled,
         ),
+        Problem("columns of lists", f"{count(len(table.nested), 'column')} whose cells hold lists or records: left out.", table.nested),
     ]
     return table.frame, [p for p in problems if p.rows]
 
@@ -84,16 +85,24 @@ def raw_table(listing: Listing, table: str) -> Raw | None:
     except DatasetError as error:
         listing.refused[table] = f"{table}: {error.what}"
         return None
+    if frame.empty:
+        listing.refused[table] = f"{table}: has no rows{''.join(f'; {p.summary}' for p in problems)}"
+        return None
     return Raw(frame, find_columns(frame), table, problems=problems)
 
 
-def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -> dict[str, str]:
+def plain_name(column: str) -> str:
+    """A column's name as ALIASES spell it: `Image ID` is image_id."""
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+
+
+def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None, where: str = "") -> dict[str, str]:
     """Canonical name -> the table's column, chosen by the user or recognised by its name.
 
     A diagnosis column that is mostly missing or "unknown" is skipped for the next one.
     Raises DatasetError for a chosen column that does not exist.
     """
-    known = {re.sub(r"[^a-z0-9]+", "_", c.lower()).strip("_"): c for c in reversed(list(frame.columns))}
+    known = {plain_name(c): c for c in reversed(list(frame.columns))}
     found: dict[str, str] = {}
     for name, aliases in ALIASES.items():
         candidates = [known[a] for a in aliases if a in known and known[a] not in found.values()]
@@ -104,7 +113,7 @@ def find_columns(frame: pd.DataFrame, chosen: Mapping[str, str] | None = None) -
             found[name] = candidates[0]
     for name, column in (chosen or {}).items():
         if column not in frame.columns:
-            raise DatasetError(f"has no column {column!r}.", todo=f"Its columns: {shown(', '.join(frame.columns[:30]))}.")
+            raise DatasetError(f"has no column {column!r}.", where, f"Its columns: {shown(', '.join(frame.columns[:30]))}.")
         if name not in ALIASES:
             raise DatasetError(f"{name!r} is not a column of a dataset.", todo=f"Choose one of: {', '.join(ALIASES)}.")
         found = {k: c for k, c in found.items() if c != column} | {name: column}

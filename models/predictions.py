@@ -121,6 +121,8 @@ def read_predictions(
         raise PredictionsError(f"lists {repeated[0]!r} more than once.", path.name, "Keep one row per image.")
     names = tuple(columns.values())
     codes, merged = (names, scores) if ours else merge_classes(names, scores)
+    if len(codes) < 2:
+        raise PredictionsError(f"has scores of one class only ({codes[0]}).", path.name, "Give each output's class: --classes nv,mel,…")
     known = logits[~wrong] if logits is not None and len(codes) == len(columns) else None
     return PredictionTable(tuple(ids), codes, merged, known, errors, about)
 
@@ -128,7 +130,12 @@ def read_predictions(
 def read_rename(path: Path) -> dict[str, str]:
     """label -> code from a YAML or JSON mapping, or a table of two columns without a header."""
     if path.suffix.lower() in (".yaml", ".yml", ".json"):
-        return {label: str(code) for label, code in read_yaml(path, "mapping of labels to codes", PredictionsError).items()}
+        codes = read_yaml(path, "mapping of labels to codes", PredictionsError)
+        if wrong := [label for label, code in codes.items() if not isinstance(code, str)]:
+            raise PredictionsError(
+                f"gives {wrong[0]!r} a code that is not a text.", path.name, "Write `label: code` lines, such as nevus: nv."
+            )
+        return codes
     table = read_text_table(path, PredictionsError)
     if table.frame.shape[1] != 2 or table.long:
         raise PredictionsError("cannot be read as labels and codes: it needs two columns.", path.name)
@@ -188,6 +195,8 @@ def _score_columns(frame: pd.DataFrame, classes: Sequence[str] | None, rename: M
         named = {code(_PREFIX.sub("", c)): c for c in frame.columns}
         if set(range(len(classes))) <= set(numbered):
             return {numbered[i]: code(name) for i, name in enumerate(classes)}
+        if len(set(classes)) < len(classes):
+            raise PredictionsError("cannot be read with a class that is named twice.", where, "Name each score column's class once.")
         if all(code(name) in named for name in classes):
             return {named[code(name)]: code(name) for name in classes}
         raise PredictionsError(

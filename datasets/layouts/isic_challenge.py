@@ -25,7 +25,7 @@ def read(listing: Listing) -> Raw | None:
         if "metadata" in table.lower() and table.lower().endswith(".csv") and (extra := raw_table(listing, table)) is not None:
             read.append(extra)
             if (key := extra.columns.get("image_id")) is not None:
-                frame = _fill(frame, extra.frame.drop_duplicates(key).rename(columns={key: image}), image)
+                frame = _filled(frame, extra.frame.drop_duplicates(key).set_index(key), image)
     return Raw(frame, find_columns(frame), read[0].source, problems=[p for raw in read for p in raw.problems])
 
 
@@ -51,11 +51,8 @@ def _from_one_hot(hot: pd.DataFrame) -> pd.Series:
     return names
 
 
-def _fill(frame: pd.DataFrame, extra: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Joins metadata; columns in both are filled where the first is empty (one table per split)."""
-    joined = frame.merge(extra, on=key, how="left", suffixes=("", "__extra"))
-    for column in [c for c in joined.columns if str(c).endswith("__extra")]:
-        own = column.removesuffix("__extra")
-        joined[own] = joined[own].where(joined[own].notna(), joined[column])
-        joined = joined.drop(columns=column)
-    return joined
+def _filled(frame: pd.DataFrame, extra: pd.DataFrame, image: str) -> pd.DataFrame:
+    """Joins metadata, indexed by image; columns in both are filled where the first is empty (one table per split)."""
+    found = {c: frame[image].map(extra[c]) for c in extra.columns if c != image}
+    own = {c: frame[c].where(frame[c].notna(), found[c]) if c in found else frame[c] for c in frame.columns}
+    return pd.DataFrame({**own, **{c: values for c, values in found.items() if c not in own}})

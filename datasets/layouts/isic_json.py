@@ -5,11 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from core.errors import DatasetError
 from core.regular import read_regular
+from core.tables import TABLE
 from datasets.files import Listing, stem
 from datasets.tables import Raw, find_columns
 
 MAX_JSON_BYTES = 1 << 20
+MAX_FIELDS = 500  # of one file
 
 
 def read(listing: Listing) -> Raw | None:
@@ -22,10 +25,21 @@ def read(listing: Listing) -> Raw | None:
         path = listing.root / file
         try:
             content = json.loads(read_regular(path, MAX_JSON_BYTES).decode("utf-8-sig"))
-            rows.append({"image_id": stem(file), **_leaves(content)})
+            leaves = _leaves(content)
+            if len(leaves) > MAX_FIELDS:
+                raise ValueError("too many fields")
+            json.dumps(leaves, ensure_ascii=False).encode()  # half characters are no text
+            rows.append({"image_id": stem(file), **leaves})
         except (OSError, ValueError, RecursionError):
             notes.append(file)
             rows.append({"image_id": stem(file)})
+    n_fields = len({name for row in rows for name in row})
+    if n_fields > TABLE.columns or n_fields * len(rows) > TABLE.cells:
+        raise DatasetError(
+            f"holds {len(rows):,} JSON files with {n_fields:,} different fields, too many for one table.",
+            str(listing.root),
+            "Keep only the fields needed.",
+        )
     frame = pd.DataFrame(rows)
     if not {"benign_malignant", "diagnosis", "age_approx", "diagnosis_1"} & set(frame.columns):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.errors import DatasetError
+from core.errors import DatasetError, WorkspaceError
 from core.regular import NotRegular, TooLarge, open_regular, read_regular, showable, shown
 from core.tables import Limits, Table, read_arrow, read_header, read_text_table
 from datasets import files
@@ -24,6 +25,7 @@ from datasets.opening import open_dataset
 from datasets.splits import read_split
 from imaging.decode import encode_jpeg
 from tests.hostile.drawn import photo
+from workspace import Workspace
 
 HAM = "lesion_id,image_id,dx\n" + "".join(f"L{k},I_{k},{'mel' if k % 2 else 'nv'}\n" for k in range(4))
 PICTURE = encode_jpeg(photo((12, 16)))
@@ -337,10 +339,14 @@ def test_a_parquet_s_values_are_text_and_its_lists_are_left_out(tmp_path: Path) 
         "b": [True, False],
         "l": [[1], [2]],
         "when": pa.array([1, 2], pa.timestamp("s")),
+        "day": pa.array([2**31 - 1, 0], pa.date32()),
+        "raw": pa.array([b"x", b"y"], pa.binary()),
     }
     found: Table = read_text_table(parquet(tmp_path / "t.parquet", **columns), DatasetError)
     assert list(found.frame["image_id"]) == ["x", "x"] and list(found.frame["age"].fillna("–")) == ["50.0", "–"]
-    assert list(found.frame["b"]) == ["True", "False"] and "l" not in found.frame and found.frame["when"].isna().all()
+    assert list(found.frame["b"]) == ["True", "False"] and "l" not in found.frame and found.nested == ("l",)
+    assert list(found.frame["when"]) == ["1970-01-01 00:00:01.000", "1970-01-01 00:00:02.000"] and list(found.frame["raw"]) == ["x", "y"]
+    assert found.frame["day"][1] == "1970-01-01" and "5881580" in found.frame["day"][0]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.999])
@@ -405,3 +411,76 @@ def test_files_that_become_something_else_are_not_waited_for(folder: Path) -> No
     os.mkfifo(folder / "I_1.jpg")
     with pytest.raises(Exception, match=r"I_1\.jpg: cannot be read \(not a regular file\)"):
         data.read("I_1")
+
+
+def test_a_lone_carriage_return_ends_a_row_too(tmp_path: Path) -> None:
+    """A file whose few lines hold a million records."""
+    (tmp_path / "t.csv").write_bytes(b"image_id,dx\n" + (b"a\r" * 250_000 + b"\n") * 10)
+    with pytest.raises(DatasetError, match="it has 2,500,001 lines; the limit is 2,000,001"):
+        read_text_table(tmp_path / "t.csv", DatasetError)
+
+
+def test_blank_lines_are_no_short_rows(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image_id,dx\na,nv\n   \nb\n")
+    assert read_text_table(tmp_path / "t.csv", DatasetError).short == (4,)
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [(b"image_id,dx\na,1,2\nb,1,2\n", "has no rows; 2 rows with more cells"), (b"image_id,dx\n\0", "line 2 holds a NUL byte")],
+)
+def test_why_the_only_table_beside_pictures_does_not_help_is_said(tmp_path: Path, table: bytes, reason: str) -> None:
+    (tmp_path / "m.csv").write_bytes(table)
+    (tmp_path / "a.jpg").write_bytes(PICTURE)
+    with pytest.raises(DatasetError, match=reason):
+        open_dataset(tmp_path)
+
+
+def test_a_table_of_images_is_found_behind_many_others(folder: Path) -> None:
+    (folder / "metadata.csv").rename(folder / "z.csv")
+    for k in range(60):
+        (folder / f"a{k}.csv").write_text("x,y\n1,2\n")
+    assert len(open_dataset(folder)) == 4
+
+
+def test_columns_that_share_a_name_of_ours_are_kept_and_said(folder: Path) -> None:
+    rows = [f"{line},foo,here,there" for line in HAM.splitlines()[1:]]
+    (folder / "metadata.csv").write_text("lesion_id,image_id,dx,label,site,localization\n" + "\n".join(rows))
+    data = open_dataset(folder)
+    assert list(data.table["label.1"]) == ["foo"] * 4 and list(data.table["site.1"]) == ["here"] * 4
+    assert list(data.table["site"]) == ["there"] * 4 and list(data.table["label"]) == ["nv", "mel", "nv", "mel"]
+    assert kinds(data)["renamed columns"] == ("label: label.1", "site: site.1")
+
+
+@pytest.mark.parametrize("columns", ["image_id,image,age", "image,foo__extra,age"])
+def test_metadata_of_a_challenge_are_joined_whatever_their_columns_are_called(tmp_path: Path, columns: str) -> None:
+    (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text("image,MEL,NV\na,1,0\nb,0,1\n")
+    (tmp_path / "ISIC_2019_Training_Metadata.csv").write_text(f"{columns}\na,a,30\n")
+    for k in "ab":
+        (tmp_path / f"{k}.jpg").write_bytes(PICTURE)
+    data = open_dataset(tmp_path)
+    assert list(data.table["image_id"]) == ["a", "b"] and data.table["age"][0] == 30 and np.isnan(data.table["age"][1])
+
+
+@pytest.mark.parametrize("written", ['{"diagnosis": "\\ud800nevus"}', '{"diagnosis": "nevus", "\\ud800": "1"}', "many fields"])
+def test_json_beside_an_image_that_is_no_text_is_listed(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.json").write_text(written if "ud800" in written else json.dumps({str(k): k for k in range(501)}))
+    (tmp_path / "b.json").write_text('{"diagnosis": "melanoma"}')
+    for k in "ab":
+        (tmp_path / f"{k}.jpg").write_bytes(PICTURE)
+    data = open_dataset(tmp_path)
+    assert kinds(data)["unreadable metadata"] == ("a.json",) and data.table["diagnosis"][1] == "mel"
+
+
+def test_json_files_with_ever_other_fields_are_refused(tmp_path: Path) -> None:
+    for k in range(10):
+        (tmp_path / f"{k}.json").write_text(json.dumps({"diagnosis": "nevus", **{f"{k}-{n}": 1 for n in range(499)}}))
+        (tmp_path / f"{k}.jpg").write_bytes(PICTURE)
+    with pytest.raises(DatasetError, match="10 JSON files with 4,992 different fields"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "", "a\0b"])
+def test_names_that_no_path_can_have_are_one_message(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WorkspaceError, match="contains no dataset"):
+        Workspace(tmp_path).dataset_path(name)

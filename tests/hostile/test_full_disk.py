@@ -107,6 +107,7 @@ _EXEMPT = {  # file: function → why
     "ui/inspect/inspection.py: _npy": "into memory",
     "models/ood.py: write_reference": "into memory, then by write_bytes",
     "training/phase.py: run_phase": "by checkpoint.save, which is atomic",
+    "core/throwaway.py: _leave_network": "no file: the kernel's settings of the process",
     "models/architectures/borrowed.py: _in_keras3": "into a folder of its own that is thrown away",
 }
 

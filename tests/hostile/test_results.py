@@ -284,3 +284,18 @@ def test_verdicts_that_are_no_database(tmp_path: Path, raw: bytes) -> None:
         assert isinstance(found, pd.DataFrame) and found.empty
     except RecordError as error:
         assert "cannot be read as verdicts" in str(error)
+
+
+def test_scores_of_one_class_are_no_classifier_s(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("image_id,mel,nv\na,0.5,0.5\n")
+    with pytest.raises(PredictionsError, match="named twice"):
+        read_predictions(tmp_path / "p.csv", ["mel", "mel"])
+    with pytest.raises(PredictionsError, match="scores of one class only"):
+        read_predictions(tmp_path / "p.csv", rename={"mel": "nv", "nv": "nv"})
+
+
+@pytest.mark.parametrize("text", ["mel: [1, 2]\nnv: {a: b}\n", "mel: 1\nnv: nv\n", "mel: nv\nnv:\n"])
+def test_codes_of_a_renaming_are_texts(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(PredictionsError, match="a code that is not a text"):
+        read_rename(tmp_path / "r.yaml")

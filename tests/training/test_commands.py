@@ -79,7 +79,7 @@ def test_settings_are_shown_and_taken_from_a_file(coloured: Dataset, tmp_path: P
         (("huber2020", "--classes", "nv,unicorn"), "has no image of class unicorn"),
         (("huber2020", "--classes", "nv"), "a classifier needs at least two"),
         (("huber2020", "--by", "patient", "--classes", "nv,mel"), "has no patient ids"),
-        (("huber2020", "--settings", "no.yaml"), "cannot be read"),
+        (("huber2020", "--settings", "no.yaml"), "no.yaml: is not a file"),
         (("huber2020", "--epochs", "x"), "phases.0.epochs"),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_split_is_written_and_read_back_as_splits_of_the_dataset(tmp_path: Pat
     assert problem.summary == f"{len(torn)} lesions with images in more than one split ({touched} of 20 test images affected)."
     whole = with_splits(split, dict.fromkeys(PAIRS.table["image_id"], "train"))
     assert not whole.problems
-    with pytest.raises(DatasetError, match="cannot be read as a split"):
+    with pytest.raises(DatasetError, match="cannot be read as a table"):
         read_split(tmp_path / "no.csv")
 
 
