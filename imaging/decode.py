@@ -46,7 +46,8 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Format and size. Width and height in pixels, after EXIF orientation. cost: bytes that decoding takes; jpeg: its segments."""
+    """Format and size. Width and height in pixels, upright. orientation: EXIF's, as far as it is ours to turn; cost: bytes that decoding
+    takes; jpeg: its segments."""
 
     kind: str
     width: int
@@ -61,6 +62,8 @@ def sniff(data: bytes) -> str:
     for signature, kind in _SIGNATURES:
         if signature.match(data[:32]):
             return kind
+    if data[:4] in (b"II+\0", b"MM\0+"):
+        raise ImageError("is a BigTIFF, which is not supported.", todo="Save it as a plain TIFF or as PNG.")
     raise ImageError(
         "is empty." if not data else "is not a JPEG, PNG, TIFF, BMP, WebP or HEIC image.",
         todo="Export the image as JPEG or PNG and try again.",
@@ -83,13 +86,13 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         raise ImageError(f"is {width} × {height} pixels: there is nothing to see.", todo="Export the image again.")
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageError(f"is {width} × {height} pixels; the limit is {max_pixels / 1e6:.0f} megapixels.", todo="Reduce its size.")
-    cost = width * height * (stored.held + 3)
-    if cost > BUDGET.most:
-        what = f"is {width} × {height} pixels of {stored.held} bytes; decoding takes {cost / 1e6:.0f} MB of {BUDGET.most / 1e6:.0f}."
+    if stored.cost > BUDGET.most:
+        what = f"is {width} × {height} pixels; decoding them takes {stored.cost / 1e6:.0f} MB of {BUDGET.most / 1e6:.0f}."
         raise ImageError(what, todo="Reduce its size, or save it with 8 bits a channel.")
     if stored.orientation in (5, 6, 7, 8):
         width, height = height, width
-    return ImageHeader(kind, width, height, stored.orientation, cost, stored.jpeg)
+    # OpenCV turns a TIFF itself, whatever it is asked for
+    return ImageHeader(kind, width, height, 1 if kind == "TIFF" else stored.orientation, stored.cost, stored.jpeg)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None = None) -> np.ndarray:
@@ -174,12 +177,12 @@ def _pixels(data: bytes, flags: int, header: ImageHeader, factor: int = 1) -> np
         several = jpeg.scans > 1
         if jpeg.end < 0 or (several and not is_whole(data, jpeg, flat=False)):
             raise _cut_off()
-        pixels = _imdecode(data, flags, header.kind)
+        pixels = _imdecode(data, flags, header, factor)
         tail = pixels[-1, -max(2, 32 // factor) :]
         if not several and not is_whole(data, jpeg, flat=bool((tail == tail[-1]).all())):
             raise _cut_off()
         return pixels
-    return _imdecode(_bare_png(data) if header.kind == "PNG" else data, flags, header.kind)
+    return _imdecode(_bare_png(data) if header.kind == "PNG" else data, flags, header)
 
 
 def _cut_off() -> ImageError:
@@ -199,13 +202,16 @@ def _bare_png(data: bytes) -> bytes:
 _PNG_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 
-def _imdecode(data: bytes, flags: int, kind: str) -> np.ndarray:
+def _imdecode(data: bytes, flags: int, header: ImageHeader, factor: int = 1) -> np.ndarray:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         pixels = None
     if pixels is None or pixels.size == 0:
-        raise ImageError(f"cannot be decoded as {kind}.", todo="Export the image again.")
+        raise ImageError(f"cannot be decoded as {header.kind}.", todo="Export the image again.")
+    size = (header.height, header.width) if header.orientation < 5 else (header.width, header.height)
+    if pixels.shape[:2] != tuple(-(-side // factor) for side in size):
+        raise ImageError(f"is not of the size its {header.kind} header says.", todo="Export the image again.")
     return pixels
 
 

@@ -18,12 +18,12 @@ ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Stored:
-    """width, height: pixels as stored; held: bytes a pixel that the decoder and its output take; orientation: of EXIF, 1 to 8;
-    jpeg: its segments, where it is one."""
+    """width, height: pixels as stored; cost: bytes that decoding takes at most, copies and our own conversion included, as measured by
+    tests/hostile/test_picture_memory.py; orientation: of EXIF, 1 to 8; jpeg: its segments, where it is one."""
 
     width: int
     height: int
-    held: int
+    cost: int
     orientation: int = 1
     jpeg: Jpeg | None = None
 
@@ -39,18 +39,24 @@ def read_stored(data: bytes, kind: str) -> Stored:
 
 def _jpeg(data: bytes) -> Stored:
     jpeg = read_jpeg(data)
-    # with several scans libjpeg keeps all coefficients, and the picture is decoded a second time to see whether it is whole
-    held = 3 if jpeg.scans == 1 else 6 + 2 * jpeg.components
-    return Stored(jpeg.width, jpeg.height, max(held, jpeg.components), orientation_of(jpeg.exif), jpeg)
+    # with several scans libjpeg keeps all coefficients, and Pillow decodes the picture twice more to see whether it is whole
+    held = 7 if jpeg.scans == 1 else 5 + 3 * max(jpeg.components, 2)
+    return Stored(jpeg.width, jpeg.height, jpeg.width * jpeg.height * held + 2 * len(data), orientation_of(jpeg.exif), jpeg)
 
 
 def _png(data: bytes) -> Stored:
     if data[12:16] != b"IHDR":
         raise ValueError("no IHDR")
     width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
-    channels = {0: 1, 2: 4, 3: 4, 4: 4, 6: 4}[colour]  # as OpenCV expands them
-    exif = next((data[at : at + size] for kind, at, size in png_chunks(data) if kind == b"eXIf"), b"")
-    return Stored(width, height, channels * (2 if bits == 16 else 1), orientation_of(exif))
+    channels = {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}[colour]  # as OpenCV expands them
+    parts = {kind: data[at : at + size] for kind, at, size in png_chunks(data) if kind in (b"eXIf", b"tRNS")}
+    out = (4 if b"tRNS" in parts else channels) * (2 if bits == 16 else 1)
+    return Stored(width, height, width * height * _held(out) + len(data), orientation_of(parts.get(b"eXIf", b"")))
+
+
+def _held(out: int) -> int:
+    """Bytes a pixel that are held where OpenCV's output takes `out`: it keeps that twice; ours takes 3, twice with a turn, or a band."""
+    return max(2 * out, out + 4, 7)
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -74,7 +80,7 @@ def _bmp(data: bytes) -> Stored:
         width, height = struct.unpack_from("<HH", data, 18)
     else:
         width, height = struct.unpack_from("<ii", data, 18)
-    return Stored(width, abs(height), 4)
+    return Stored(width, abs(height), width * abs(height) * _held(4))
 
 
 def _webp(data: bytes) -> Stored:
@@ -98,21 +104,43 @@ def _webp(data: bytes) -> Stored:
         at = body + size + size % 2
     if frames > MAX_FRAMES:
         raise TooMuch(f"has more than {MAX_FRAMES:,} frames")
-    return Stored(width, height, 16 if frames else 8, orientation_of(exif))
+    return Stored(width, height, width * height * (19 if frames else 11), orientation_of(exif))
 
 
 def _tiff(data: bytes) -> Stored:
-    tags = _first_tags(data)
-    width, height = tags[256], tags[257]
-    bits, samples = tags.get(258, 1), tags.get(277, 1)
-    tile = tags.get(322, width), tags.get(323, height)
+    tags = dict[int, Entry]()
+    for entry in _entries(data):
+        if entry.tag in tags:  # which of the two counts differs from reader to reader
+            raise TooMuch(f"lists its tag {entry.tag} twice")
+        tags[entry.tag] = entry
+
+    def value(tag: int, default: int | None = None) -> int:
+        entry = tags.get(tag)
+        if entry is None and default is not None:
+            return default
+        if entry is None or entry.value is None or (entry.count != 1 and tag != _BITS):
+            raise ValueError("a number is missing, or not one whole number")
+        return entry.value
+
+    width, height, samples, bits = value(256), value(257), value(277, 1), value(_BITS, 1)
+    tile = (value(322), value(323)) if 322 in tags or 323 in tags else (width, min(value(278, height), height))
     if width and height and (not all(tile) or -(-width // tile[0]) * -(-height // tile[1]) > MAX_TILES):
         raise TooMuch(f"consists of more than {MAX_TILES:,} tiles")
     if not 1 <= samples <= 8 or bits > 64:
         raise TooMuch(f"has {samples} channels of {bits} bits")
-    pixel = max(samples * -(-bits // 8), 4)
-    spread = -(-max(tile[0] * tile[1], width * height) // max(width * height, 1))  # a tile may be larger than the picture
-    return Stored(width, height, pixel * spread + (pixel if tile[0] * tile[1] > 1 << 22 else 0), tags.get(ORIENTATION, 1))
+    if (depth := max(value(32997, 1), value(32998, 1))) > 1:
+        raise TooMuch(f"has {depth} layers")
+    if (packed := value(259, 1)) not in _COMPRESSIONS:
+        raise ValueError(f"compression {packed}")
+    size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
+    out = max(samples * size, 4 if size == 1 else 1)
+    piece = tile[0] * tile[1] * (4 + samples if size == 1 else out)  # decoded on its way; it may be larger than the picture
+    cost = max(width * height * _held(out), width * height * out + piece + len(data))
+    return Stored(width, height, cost, value(ORIENTATION, 1))
+
+
+_BITS = 258
+_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits: what decodes to the bits that are listed
 
 
 def _heif(data: bytes) -> Stored:
@@ -120,7 +148,8 @@ def _heif(data: bytes) -> Stored:
 
     register_heif_opener()
     with Image.open(io.BytesIO(data), formats=["HEIF"]) as picture:
-        return Stored(*picture.size, 8)  # Pillow turns it upright itself
+        width, height = picture.size
+        return Stored(width, height, width * height * 11)  # Pillow turns it upright itself
 
 
 _READERS: dict[str, Callable[[bytes], Stored]] = {"JPEG": _jpeg, "PNG": _png, "BMP": _bmp, "WEBP": _webp, "TIFF": _tiff, "HEIF": _heif}
@@ -129,31 +158,41 @@ _READERS: dict[str, Callable[[bytes], Stored]] = {"JPEG": _jpeg, "PNG": _png, "B
 def orientation_of(exif: bytes) -> int:
     """EXIF orientation; 1 where there is none, or where it is broken: the picture itself may be whole."""
     try:
-        found = _first_tags(exif.removeprefix(b"Exif\0\0")).get(ORIENTATION, 1) if exif else 1
+        entries = _entries(exif.removeprefix(b"Exif\0\0")) if exif else []
     except (ValueError, struct.error, KeyError):
         return 1
-    return found if 1 <= found <= 8 else 1
+    return next((e.value for e in entries if e.tag == ORIENTATION and e.value and e.value <= 8), 1)
 
 
-def _first_tags(data: bytes) -> dict[int, int]:
-    """The first value of each whole-number tag in the first directory of a TIFF; none of another page is looked at."""
+@dataclass(frozen=True)
+class Entry:
+    """One tag of a TIFF directory; value: the first of `count` whole numbers, None where they are of another type."""
+
+    tag: int
+    count: int
+    value: int | None
+
+
+def _entries(data: bytes) -> list[Entry]:
+    """The first directory of a TIFF; none of another page is looked at."""
     order = {b"II": "<", b"MM": ">"}[data[:2]]
     at = struct.unpack_from(f"{order}I", data, 4)[0]
     n = struct.unpack_from(f"{order}H", data, at)[0]
     if n > MAX_TAGS:
         raise TooMuch(f"has more than {MAX_TAGS} tags")
-    tags, told = dict[int, int](), 0
-    for k in range(n):
-        place = at + 2 + 12 * k
+    entries, told = list[Entry](), 0
+    for place in range(at + 2, at + 2 + 12 * n, 12):
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, place)
         told += count * _SIZES.get(kind, 1)
+        value = None
         if kind in _WHOLE and count:
             inline = count * _SIZES[kind] <= 4
             where = place + 8 if inline else struct.unpack_from(f"{order}I", data, place + 8)[0]
-            tags[tag] = struct.unpack_from(f"{order}{_WHOLE[kind]}", data, where)[0]
+            value = int(struct.unpack_from(f"{order}{_WHOLE[kind]}", data, where)[0])
+        entries.append(Entry(tag, count, value))
     if told > len(data):
         raise ValueError("its tags hold more than the file")
-    return tags
+    return entries
 
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -143,10 +144,10 @@ def test_broken_exif_leaves_the_picture(content: bytes) -> None:
     np.testing.assert_array_equal(decode(with_chunk), photo())
 
 
-# width, height, bits, colour: 1 grey, 2 RGB, 6 RGBA → what is held while decoding, worked out by hand: bytes as stored, and 3 of RGB
+# width, height, bits, colour: 2 RGB, 4 grey with alpha, 6 RGBA → what is held while decoding, worked out by hand: OpenCV's output twice
 @pytest.mark.parametrize(
     ("width", "height", "bits", "colour", "megabytes"),
-    [(9000, 9000, 16, 6, 891), (10_000, 9000, 16, 2, 990), (10_000, 9990, 16, 6, 1099), (9900, 9900, 16, 4, 1078)],
+    [(9000, 9000, 16, 6, 1296), (10_000, 9000, 16, 2, 1080), (8000, 8000, 16, 6, 1024), (9900, 9900, 16, 4, 1568)],
 )
 def test_depth_and_channels_count_against_the_budget(width: int, height: int, bits: int, colour: int, megabytes: int) -> None:
     data = png(width, height, bits, colour, rows=b"")
@@ -156,9 +157,17 @@ def test_depth_and_channels_count_against_the_budget(width: int, height: int, bi
     assert time.process_time() - began < 0.5, "no pixel of it is decoded"
 
 
-@pytest.mark.parametrize(("bits", "colour", "held"), [(8, 0, 1), (16, 0, 2), (8, 2, 4), (8, 3, 4), (16, 2, 8), (16, 6, 8), (1, 0, 1)])
+@pytest.mark.parametrize(
+    ("bits", "colour", "held"), [(8, 0, 7), (16, 0, 7), (8, 2, 7), (8, 3, 8), (16, 2, 12), (16, 6, 16), (8, 6, 8), (1, 0, 7)]
+)
 def test_bytes_a_pixel_of_a_png(bits: int, colour: int, held: int) -> None:
-    assert read_stored(png(10, 10, bits, colour), "PNG").held == held
+    data = png(10, 10, bits, colour)
+    assert read_stored(data, "PNG").cost == 100 * held + len(data)
+
+
+def test_transparency_of_a_plain_png_costs_a_channel() -> None:
+    data = png(10, 10, 16, 2, chunk(b"tRNS", bytes(6)))
+    assert read_stored(data, "PNG").cost == 100 * 16 + len(data)
 
 
 def test_all_threads_share_one_budget() -> None:
@@ -243,6 +252,21 @@ def tiff(*tags: tuple[int, int, int, int], order: str = "<", n: int | None = Non
         (exif([(256, 4, 1, 60_000), (257, 4, 1, 60_000)]), "60000 × 60000"),
         (exif([(256, 4, 1, 0), (257, 4, 1, 5)]), "nothing to see"),
         (exif([(257, 4, 1, 5)]), "corrupt"),
+        (tiff((256, 4, 1, 10)), "its tag 256 twice"),
+        (tiff((257, 9, 1, 10)), "its tag 257 twice"),
+        (tiff((277, 3, 1, 3), (277, 3, 1, 3)), "its tag 277 twice"),
+        (tiff((40_000, 7, 1, 0), (40_000, 7, 1, 0)), "its tag 40000 twice"),
+        (exif([(256, 9, 1, 5), (257, 4, 1, 5)]), "corrupt"),
+        (exif([(256, 16, 1, 5), (257, 4, 1, 5)]), "corrupt"),
+        (exif([(256, 4, 2, 8), (257, 4, 1, 5)]) + bytes(64), "corrupt"),
+        (tiff((277, 8, 1, 4)), "corrupt"),
+        (tiff((258, 11, 1, 4)), "corrupt"),
+        (tiff((278, 4, 0, 4)), "corrupt"),
+        (tiff((322, 9, 1, 64), (323, 4, 1, 64)), "corrupt"),
+        (tiff((322, 4, 1, 64)), "corrupt"),
+        (tiff((259, 3, 1, 6)), "corrupt"),
+        (tiff((259, 3, 1, 34_676)), "corrupt"),
+        (tiff((32_998, 4, 1, 50_000)), "50000 layers"),
         (b"II*\0\xff\xff\xff\x7f" + bytes(20), "corrupt"),
         (b"MM\0*", "corrupt"),
         (tiff(), "cannot be decoded"),
@@ -251,6 +275,29 @@ def tiff(*tags: tuple[int, int, int, int], order: str = "<", n: int | None = Non
 def test_tags_of_a_tiff_are_bounded(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         decode(data)
+
+
+def test_a_tiff_whose_sizes_are_listed_twice_never_reaches_a_decoder() -> None:
+    """libtiff goes by the first, other readers by the last."""
+    rows = zlib.compress(bytes(200 * 200))
+    large, small = [(256, 4, 1, 200), (257, 4, 1, 200)], [(256, 4, 1, 10), (257, 4, 1, 10)]
+    rest = [(258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 0), (277, 3, 1, 1), (278, 4, 1, 200), (279, 4, 1, len(rows))]
+
+    def written(*tags: tuple[int, int, int, int]) -> bytes:
+        at = len(exif(list(tags)))
+        return exif([(t, k, n, at if t == 273 else v) for t, k, n, v in tags]) + rows
+
+    assert decode(written(*large, *rest)).shape == (200, 200, 3)
+    for tags in (small + large, large + small):
+        with pytest.raises(ImageError, match="tag 256 twice"):
+            decode(written(*sorted(tags, key=lambda tag: tag[0]), *rest))
+
+
+def test_what_is_decoded_must_be_of_the_size_that_was_counted() -> None:
+    for kind in ("png", "jpeg", "tiff", "webp", "bmp"):
+        header = read_header(EVERY_KIND[kind])
+        with pytest.raises(ImageError, match="not of the size"):
+            decode(EVERY_KIND[kind], header=replace(header, width=header.width - 1))
 
 
 def test_a_tiff_of_many_tiny_tiles_is_refused() -> None:
@@ -297,7 +344,8 @@ WEBP_HEAD = b"RIFF\x00\x00\x00\x00WEBP"
         (b"\0\0\0\x18ftypheic" + b"\xff" * 500, "corrupt"),
         (b"GIF89a" + bytes(100), "not a JPEG"),
         (b"P6\n99999 99999\n255\n", "not a JPEG"),
-        (b"II\x2b\0" + bytes(40), "not a JPEG"),
+        (b"II\x2b\0" + bytes(40), "BigTIFF"),
+        (b"MM\0\x2b" + bytes(40), "BigTIFF"),
         (b"<svg onload=alert(1)>", "not a JPEG"),
         (b"", "empty"),
     ],

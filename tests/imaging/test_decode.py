@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageOps
 
 from core.errors import ImageError
 from imaging.decode import decode, encode_jpeg, encode_png, encode_png_with, read_header, read_image, sniff
@@ -57,6 +58,29 @@ def test_exif_orientation_makes_the_picture_upright(orientation: int) -> None:
     np.testing.assert_array_equal(decode(data), picture())
     header = read_header(data)
     assert (header.height, header.width) == (40, 60)
+
+
+def tiff(stored: np.ndarray, orientation: int) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, stored, photometric="rgb" if stored.ndim == 3 else "minisblack", extratags=[(274, "H", 1, orientation, True)])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_upright_once(orientation: int) -> None:
+    """Random pixels, so that no turn looks like another; Pillow's exif_transpose is the oracle."""
+    stored = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    plain = saved(Image.fromarray(stored), "TIFF", exif=exif)
+    for data in (plain, saved(Image.fromarray(stored), "TIFF", exif=exif, compression="tiff_lzw"), tiff(stored, orientation)):
+        with Image.open(io.BytesIO(data)) as opened:
+            upright = np.asarray(ImageOps.exif_transpose(opened))
+        np.testing.assert_array_equal(decode(data), upright)
+        header = read_header(data)
+        assert (header.height, header.width) == upright.shape[:2]
+    grey16 = tiff(stored[..., 0].astype(np.uint16) * 257, orientation)
+    np.testing.assert_array_equal(decode(grey16), np.repeat(upright[..., :1], 3, axis=2))
 
 
 def test_sixteen_bits_grey_transparent_and_cmyk_become_rgb8() -> None:
