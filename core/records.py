@@ -1,12 +1,13 @@
 """Records as JSON and back: a file is read as the frozen dataclass it was written from, or refused in one message."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,7 +24,23 @@ MAX_YAML_DEPTH = 20
 MAX_JSON_BYTES = 64 << 20
 
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it is built
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the same in C, where it is built
+    """Knows true and false, null, and short decimal numbers. Everything else is text: no base 60, which takes quadratic time."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?(0|[1-9]\d{0,17})", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\d{1,18}\.\d{0,40}|\.\d{1,40}|\d{1,18}(?=[eE]))([eE][-+]?\d{1,3})?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"({_pattern})\Z", re.ASCII), list(_first))
 
 
 class Checked(BaseModel):
@@ -40,7 +57,7 @@ def in_words(error: ValidationError | TypeError, what: str) -> str:
     for problem in error.errors()[:4]:
         field = ".".join(str(p) for p in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
-        given = f" (it is {problem['input']!r})" if isinstance(problem.get("input"), str | int | float) else ""
+        given = f" (it is {problem['input']!r:.80})" if isinstance(problem.get("input"), str | int | float) else ""
         parts.append(f"{field}: {message}{given}" if field else message)
     return "; ".join(dict.fromkeys(parts)) + "."
 
@@ -58,10 +75,10 @@ def read_yaml(path: Path, what: str, refusal: type[LesionLensError], todo: str =
         text = path.read_text(encoding="utf-8-sig")
         if problem := _beyond_plain(text):
             raise refusal(f"{problem}, which no {what} needs.", path.name, "Write every value where it belongs.")
-        content = _LOADER(text).get_single_data()
+        content = _Loader(text).get_single_data()
     except OSError as error:
         raise refusal(f"cannot be read ({error.strerror}).", str(path)) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, a date or number that is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
         mark = getattr(error, "problem_mark", None)
         line = f" near line {mark.line + 1}" if mark else ""
         raise refusal(f"is not valid YAML{line}.", path.name, "Correct or delete it.") from error
@@ -73,7 +90,7 @@ def read_yaml(path: Path, what: str, refusal: type[LesionLensError], todo: str =
 def _beyond_plain(text: str) -> str:
     """What a YAML text contains beside nested plain values, in words; read event by event, so that nothing is built yet."""
     depth = values = 0
-    for event in yaml.parse(text, _LOADER):
+    for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             return "contains aliases"
         if getattr(event, "tag", None):

@@ -33,7 +33,7 @@ _VALUES = {
     "TensorShape": set(),
 }
 _FUNCTION_MODULES = (None, "builtins", *(f"{room}.activations" for room in ("keras", "tf_keras", "keras.src", "keras.src.activations")))
-_DTYPE = re.compile(r"(mixed_)?b?float(8|16|32|64)|u?int(4|8|16|32|64)|bool|string|complex(64|128)|float8_e[45]m[23](fn)?|_infer|infer")
+_DTYPE = re.compile(r"(mixed_)?b?float16|float(32|64)|u?int(8|16|32|64)|bool|_?infer")
 # the end of a setting's name -> the kind of object it takes
 _ROLES = (
     ("activation", ("layer", "operation")),
@@ -41,7 +41,10 @@ _ROLES = (
     ("regularizer", ("regularizer",)),
     ("constraint", ("constraint",)),
     ("dtype", ("policy",)),
+    ("number", ()),
 )
+# what these settings of a kind of object are, whatever their name
+_MEANT = {("policy", "name"): "dtype", ("initializer", "value"): "number"}
 # settings that are one side of a tensor of weights
 _SIDES = frozenset(
     "units filters output_dim input_dim num_heads num_query_heads num_key_value_heads key_dim value_dim head_dim rank".split()
@@ -177,7 +180,8 @@ class _Copy:
                 self._object_to(f"the unknown setting {key[:80]!r} of {kind}")
             if kind in ("TFOpLambda", "SlicingOpLambda") and settings.get("function") not in allow_list().functions:
                 self._object_to(f"a call to the TensorFlow function {str(settings.get('function', ''))[:80]!r}")
-            made["config"] = {key: self.value(item, key, depth + 1) for key, item in settings.items() if key in known}
+            meant = {name: place for (of, name), place in _MEANT.items() if of == found[0].kind}
+            made["config"] = {key: self.value(item, meant.get(key) or key, depth + 1) for key, item in settings.items() if key in known}
         elif "config" in node:  # Keras 1 keeps the layers of a Sequential as a list
             made["config"] = self.value(settings, "", depth + 1)
         return made
@@ -188,7 +192,8 @@ class _Copy:
         unknown |= (set(inner) - _VALUES[kind]) if isinstance(inner, dict) else set()
         if unknown or node.get("module") not in (None, "builtins") or node.get("registered_name") not in (None, kind):
             self._object_to(f"the custom object {kind!r}")
-        return {key: self.value(node[key], "", depth + 1) for key in node if key not in unknown}
+        place = "number" if kind in ("__tensor__", "__numpy__") else ""
+        return {key: self.value(node[key], place if key == "config" else "", depth + 1) for key in node if key not in unknown}
 
     def _function(self, node: dict[str, Any]) -> dict[str, Any]:
         """Keras 3 writes a built-in activation as {"class_name": "function", "config": "relu"}."""

@@ -30,6 +30,7 @@ from models.savedmodel import check_saved_model, strip_saved_model
 MAX_FILE_BYTES = 4 * 1024**3
 MAX_CONFIG_BYTES = 16 * 1024**2
 MAX_FOLDER_FILES = 10_000
+MAX_DIRECTORY_BYTES = 1 << 20  # of an archive
 MAX_SIDE_WITHOUT_WEIGHTS = 65_536
 _ENTRIES = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras archive
 _FOLDER_FILE = re.compile(r"saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})")
@@ -190,6 +191,7 @@ def _read_file(path: Path) -> Iterator[Checked]:
 @contextmanager
 def _read_zip(path: Path, size: int) -> Iterator[Checked]:
     try:
+        _check_directory(path, size)
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
             unpacked = _check_entries(archive, size)
             config = _parse_json(archive.read("config.json"))
@@ -216,6 +218,18 @@ def _read_zip(path: Path, size: int) -> Iterator[Checked]:
         raise ModelFileError("is a broken or cut-off .keras archive.", todo="Copy the file again.") from error
     except _BROKEN as error:
         raise ModelFileError("contains broken weights.", todo="Copy the file again.") from error
+
+
+def _check_directory(path: Path, size: int) -> None:
+    """Refuse a directory of very many entries before it is read: zipfile goes by its stated size, in the long form if there is one."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, size - 98))
+        end = stream.read().rjust(98, b"\0")
+    if end[-22:-18] != b"PK\5\6" or end[-2:] != b"\0\0":
+        raise zipfile.BadZipFile("no end, or a comment behind it")
+    long = struct.unpack("<Q", end[40:48])[0] if end[-42:-38] == b"PK\6\7" else 0
+    if max(long, struct.unpack("<I", end[-10:-6])[0]) > MAX_DIRECTORY_BYTES:
+        raise ModelFileError("is an archive of too many files.", todo=_SAVE_AGAIN)
 
 
 # what h5py, zipfile and zlib raise for damaged files

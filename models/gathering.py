@@ -46,15 +46,32 @@ _ACTIVATIONS = """
     exponential mish celu glu hard_tanh hard_shrink soft_shrink squareplus tanh_shrink threshold log_softmax log_sigmoid
     sparse_plus sparsemax sparse_sigmoid
 """.split()
+# functions of TensorFlow that compute tensors from tensors for image networks; each by its name, so that a new version adds none
 _TENSORS = """
     cast concat reshape transpose squeeze expand_dims identity stack split tile pad clip_by_value reverse ones_like zeros_like
     shape strided_slice stop_gradient broadcast_to
 """.split()
-_OTHER_TENSOR_FUNCTIONS = """
-    __operators__.getitem __operators__.add __operators__.sub __operators__.mul __operators__.truediv __operators__.neg
-    __operators__.pow image.resize image.central_crop image.per_image_standardization image.rgb_to_grayscale
-    image.grayscale_to_rgb reshape linalg.matmul linalg.l2_normalize
+_MATH = """
+    abs add add_n acos acosh argmax argmin asin asinh atan atan2 atanh ceil cos cosh count_nonzero cumprod cumsum divide
+    divide_no_nan equal erf erfc exp expm1 floor floordiv floormod greater greater_equal is_finite is_inf is_nan l2_normalize less
+    less_equal log log1p log_sigmoid log_softmax logical_and logical_not logical_or logical_xor maximum minimum mod multiply
+    multiply_no_nan negative not_equal pow reciprocal reciprocal_no_nan reduce_all reduce_any reduce_euclidean_norm
+    reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt
+    scalar_mul sigmoid sign sin sinh softmax softplus softsign sqrt square squared_difference subtract tan tanh top_k truediv
+    xdivy xlogy zero_fraction
 """.split()
+_NN = """
+    atrous_conv2d avg_pool avg_pool1d avg_pool2d avg_pool3d batch_normalization bias_add conv1d conv2d conv2d_transpose conv3d
+    convolution crelu depth_to_space depthwise_conv2d dropout elu gelu l2_loss l2_normalize leaky_relu local_response_normalization
+    log_softmax lrn max_pool max_pool1d max_pool2d max_pool3d moments relu relu6 selu separable_conv2d sigmoid silu softmax
+    softplus softsign space_to_batch space_to_depth swish tanh top_k weighted_moments zero_fraction
+""".split()
+_OTHER_TENSOR_FUNCTIONS = """
+    __operators__.getitem __operators__.add image.resize image.central_crop image.per_image_standardization
+    image.rgb_to_grayscale image.grayscale_to_rgb linalg.matmul linalg.l2_normalize
+""".split()
+# settings that constructors take from classes above them and no file needs: functions, tensors, types
+_NEVER = frozenset("cell conv_op input_tensor pool_function type_spec".split())
 _ENTIRE_LAYER = """
     name trainable dtype autocast dynamic batch_input_shape batch_shape input_shape input_dim input_length batch_size sparse
     ragged input_dtype optional activity_regularizer
@@ -101,7 +118,7 @@ def gather() -> list[Allowed]:
             kind,
             tuple(sorted({*old.modules, *modules, *_written_as(cls)})),
             tuple(sorted({*old.registered, *registered})),
-            tuple(sorted({*old.settings, *_parameters(cls), *_written(cls), *more, *_OLDER.get(name, "").split()})),
+            tuple(sorted({*old.settings, *_parameters(cls), *_written(cls), *more, *_OLDER.get(name, "").split()} - _NEVER)),
         )
 
     for package in (keras, tf_keras):
@@ -126,8 +143,8 @@ def gather() -> list[Allowed]:
 
     for name in ("TFOpLambda", "SlicingOpLambda"):
         note("layer", name, getattr(tf_op_layer, name), {"keras.layers"}, set(_ENTIRE_LAYER))
-    for name in ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"):
-        note("policy", name, getattr(keras.dtype_policies, name), {"keras", "keras.dtype_policies"}, {"policy_map", "default_policy"})
+    for name in ("DTypePolicy", "FloatDTypePolicy"):
+        note("policy", name, getattr(keras.dtype_policies, name), {"keras", "keras.dtype_policies"}, set())
     for name in ("Policy", "PolicyV1"):
         holder = importlib.import_module("tf_keras.src.mixed_precision.policy")
         note("policy", name, getattr(holder, name, holder.Policy), {"keras.mixed_precision", "tf_keras.mixed_precision"}, {"loss_scale"})
@@ -137,19 +154,16 @@ def gather() -> list[Allowed]:
     return [found[key] for key in sorted(found)]
 
 
-def tensor_functions() -> list[str]:
-    """Functions of TensorFlow that compute with tensors alone, by the names under which Keras 2 keeps them as layers."""
+def tensor_functions() -> dict[str, Any]:
+    """The listed functions of TensorFlow that the installed version has, by the names under which Keras 2 keeps them as layers."""
     import_tensorflow()
-    import tensorflow as tf
+    import tf_keras  # noqa: F401  # adds its own names
+    from tensorflow.python.util.tf_export import get_symbol_from_name  # what tf-keras looks them up with
 
-    names = [*_TENSORS, *(f"compat.v1.{n}" for n in _TENSORS), *_OTHER_TENSOR_FUNCTIONS]
-    for prefix in ("math", "nn", "compat.v1.math", "compat.v1.nn", "keras.activations"):
-        if prefix == "keras.activations":
-            names += [f"{prefix}.{n}" for n in _ACTIVATIONS]
-            continue
-        holder = tf.compat.v1 if prefix.startswith("compat") else tf
-        names += [f"{prefix}.{n}" for n in dir(getattr(holder, prefix.split(".")[-1])) if n[0] != "_" and n.islower()]
-    return sorted({n for n in names if "rnn" not in n and not n.endswith(("experimental", "python"))})
+    rooms = (("", _TENSORS), ("math.", _MATH), ("nn.", _NN))
+    names = [f"{version}{room}{name}" for version in ("", "compat.v1.") for room, listed in rooms for name in listed]
+    names += [*_OTHER_TENSOR_FUNCTIONS, *(f"keras.activations.{name}" for name in _ACTIVATIONS)]
+    return {name: found for name in sorted(names) if (found := get_symbol_from_name(name)) is not None}
 
 
 def _functional(package: str) -> Any:
@@ -210,7 +224,7 @@ def gathered() -> str:
         warnings.simplefilter("ignore")
         classes, functions = gather(), tensor_functions()
     rows = ",\n".join(json.dumps([c.name, c.kind, c.modules, c.registered, c.settings]) for c in classes)
-    names = {"activations": sorted(_ACTIVATIONS), "functions": functions, "operations": sorted({*_EXPORTED, *_OF_THEIR_KIND})}
+    names = {"activations": sorted(_ACTIVATIONS), "functions": list(functions), "operations": sorted({*_EXPORTED, *_OF_THEIR_KIND})}
     text = ",\n".join([f'"classes": [\n{rows}\n]', *(f'"{part}": {json.dumps(value)}' for part, value in names.items())])
     return "{\n" + text + "\n}\n"
 

@@ -98,23 +98,25 @@ def _of_checkpoint(name: str, nodes: list[_Node]) -> bool:
 
 
 def _check_calls(functions: dict[str, list[_Node]]) -> None:
-    """Refuse functions that call themselves, and those that call others too often."""
+    """Refuse functions that call themselves, and those that call others too often. Every call is looked at twice, however they nest."""
+    called = {name: [f for node in nodes for f in {node.op, *node.calls} if f in functions] for name, nodes in functions.items()}
     cost: dict[str, int] = {}
+    open_calls: dict[str, Iterator[str]] = {}  # depth first without recursion: functions that wait for the rest of those they call
     for start in functions:
-        open_calls = [start]
-        while open_calls:  # depth first without recursion; a function stays in the list until those it calls are counted
-            name = open_calls[-1]
-            called = [f for node in functions[name] for f in {node.op, *node.calls} if f in functions]
-            missing = [f for f in called if f not in cost]
-            if missing and any(f in open_calls for f in missing):
+        if start not in cost:
+            open_calls[start] = iter(called[start])
+        while open_calls:
+            name = next(reversed(open_calls))
+            missing = next((f for f in open_calls[name] if f not in cost), None)
+            if missing in open_calls:
                 raise ModelFileError("contains a function that calls itself.", "saved_model.pb", "Do not open it.")
-            if missing:
-                open_calls.append(missing[0])
+            if missing is not None:
+                open_calls[missing] = iter(called[missing])
                 continue
-            cost[name] = len(functions[name]) + sum(cost[f] for f in called)
+            open_calls.popitem()
+            cost[name] = len(functions[name]) + sum(cost[f] for f in called[name])
             if cost[name] > MAX_CALLS:
                 raise ModelFileError("repeats its operations too many times.", "saved_model.pb", "Do not open it.")
-            open_calls.pop()
 
 
 def _functions(graphs: list[bytes]) -> dict[str, list[_Node]]:

@@ -6,8 +6,11 @@ Files are made by code. Most go through the checks in this process; a few throug
 from __future__ import annotations
 
 import copy
+import inspect
 import json
+import math
 import os
+import re
 import shutil
 import socket
 import struct
@@ -24,7 +27,10 @@ from typer.testing import CliRunner
 
 from cli import app
 from core.errors import CardError, LesionLensError, ModelFileError, UnsafeModel
+from core.records import read_yaml
 from core.throwaway import Died, Limits, apart, protections
+from models import savedmodel
+from models.allowlist import allow_list
 from models.card import read_card
 from models.config import rebuild
 from models.files import clean_copy, file_sha256, inspect_file
@@ -96,6 +102,13 @@ KINDS: dict[str, Node] = {
     "torch module": obj("TorchModuleWrapper", "keras.layers", None, {"module": "x"}),
     "vocabulary file": obj("StringLookup", "keras.layers", None, {"vocabulary": "/etc/passwd"}),
     "file function as a layer": obj("TFOpLambda", "keras.layers", None, {"name": "x", "function": "io.write_file"}),
+    "vocabulary of a function": obj("TFOpLambda", "keras.layers", None, {"name": "x", "function": "nn.fixed_unigram_candidate_sampler"}),
+    "policy of a path": obj("DTypePolicy", "keras", None, {"name": "../../etc/passwd"}),
+    "policy of complex numbers": obj("DTypePolicy", "keras", None, {"name": "complex128"}),
+    "policy of Keras 2": {"class_name": "Policy", "config": {"name": "string"}},
+    "tensor of texts": obj("__tensor__", "builtins", None, {"value": [["/etc/passwd"]], "dtype": "float32"}),
+    "tensor of the type text": obj("__tensor__", "builtins", None, {"value": [1], "dtype": "string"}),
+    "constant text": obj("Constant", "keras.initializers", None, {"value": "/etc/passwd"}),
     "Python function as a layer": obj("TFOpLambda", "keras.layers", None, {"name": "x", "function": "py_function"}),
     "foreign setting": obj("Dense", "keras.layers", None, {"units": 2, "filename": "x"}),
     "foreign entry": obj("Dense", "keras.layers", None, {"units": 2}) | {"call": "x"},
@@ -170,11 +183,53 @@ def test_json_in_a_text_is_an_objection(kind: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["activation", "kernel_initializer", "bias_regularizer", "kernel_constraint", "dtype"])
-@pytest.mark.parametrize("text", ["get", "deserialize", "os.system", "keras>Dense", "../../etc/passwd", "eval"])
+@pytest.mark.parametrize(
+    "text", ["string", "complex64", "float8", "get", "deserialize", "os.system", "keras>Dense", "../../etc/passwd", "eval"]
+)
 def test_names_of_functions_are_those_of_keras(key: str, text: str) -> None:
     net = network()
     of(net, "conv")["config"][key] = text
     assert rebuild(net).objections
+
+
+DTYPES = "float16 bfloat16 float32 float64 mixed_float16 mixed_bfloat16 int8 uint8 int32 int64 bool".split()
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_types_of_numbers(name: str) -> None:
+    for dtype in (name, obj("DTypePolicy", "keras", None, {"name": name}), {"class_name": "Policy", "config": {"name": name}}):
+        net = network()
+        of(net, "conv")["config"]["dtype"] = dtype
+        assert not rebuild(net).objections
+
+
+def test_constants() -> None:
+    for value in (0.1, [[1, 2]], obj("__tensor__", "builtins", None, {"value": [1.5], "dtype": "float32"})):
+        net = network()
+        of(net, "conv")["config"]["bias_initializer"] = obj("Constant", "keras.initializers", None, {"value": value})
+        assert not rebuild(net).objections
+
+
+_FOREIGN = re.compile(r"vocab|file|path|url|func|callable|module|handle|(^|_)(fn|dir|op|cell|cls|code)($|_)|type_spec")
+_HARMLESS = {"drop_path_rate", "top_paths"}  # a probability, a number of results
+
+
+def test_no_setting_names_a_file_or_a_function() -> None:
+    for name, kinds in allow_list().classes.items():
+        found = {s for one in kinds for s in one.settings if _FOREIGN.search(s)} - _HARMLESS
+        assert found <= ({"function"} if name in ("TFOpLambda", "SlicingOpLambda") else set()), name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_argument_of_a_tensor_function_names_a_file_or_a_function() -> None:
+    from models.gathering import tensor_functions
+
+    functions = tensor_functions()
+    assert set(functions) == allow_list().functions and len(functions) > 250
+    for name, function in functions.items():
+        assert not [p for p in inspect.signature(function).parameters if _FOREIGN.search(p)], name
+        assert "sampler" not in function.__name__ and not inspect.isclass(function)
 
 
 def _deep(n: int) -> Node:
@@ -459,6 +514,28 @@ def test_a_configuration_that_is_too_long(base_h5: Path, tmp_path: Path, monkeyp
     refused(write_keras(tmp_path / "net.keras", base_h5), tmp_path / "copy")
 
 
+@pytest.mark.parametrize("long", [False, True])
+def test_an_archive_of_very_many_files_is_refused_before_they_are_listed(
+    long: bool, base_h5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_keras(tmp_path / "net.keras", base_h5)
+    content = path.read_bytes()
+    at = content.rindex(b"PK\5\6")
+    end = content[:at]
+    if long:  # the short form lies
+        end += struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 3, 3, 2**27, 0) + struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
+    path.write_bytes(end + content[at : at + 12] + (content[at + 12 : at + 16] if long else struct.pack("<I", 2**27)) + content[at + 16 :])
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert "too many files" in str(refused(path, tmp_path / "copy"))
+
+
+def test_a_long_archive_opens(base_h5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as one:
+        one.setattr(zipfile, "ZIP64_LIMIT", 100)
+        path = write_keras(tmp_path / "net.keras", base_h5)
+    assert b"PK\6\7" in path.read_bytes() and clean_copy(path, tmp_path).clean
+
+
 @pytest.mark.parametrize("weights", [b"", b"x" * 100, b"\x80\x04.", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_weights_that_are_none(weights: bytes, base_h5: Path, tmp_path: Path) -> None:
     refused(write_keras(tmp_path / "net.keras", base_h5, weights=weights), tmp_path / "copy")
@@ -558,6 +635,29 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("shape", ["a chain", "side by side"])
+def test_functions_that_call_many_others_are_counted_once(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 2_000
+    calls = [[f"f{i + 1}"] for i in range(n)] if shape == "a chain" else [[f"f{i + 1}" for i in range(n)], *[[]] * (n - 1)]
+    library = b"".join(function(f"f{i}", *map(node, called)) for i, called in enumerate(calls)) + function(f"f{n}", node("Relu"))
+    looked_at = 0
+
+    class Functions(dict[str, Any]):
+        def __contains__(self, name: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__contains__(name)
+
+        def __getitem__(self, name: str) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__getitem__(name)
+
+    check = savedmodel._check_calls
+    monkeypatch.setattr(savedmodel, "_check_calls", lambda functions: check(Functions(functions)))
+    assert check_pb(tmp_path, saved(library=library)) == [] and looked_at < 10 * n
+
+
 @pytest.mark.parametrize("kind", BROKEN)
 def test_saved_models_that_cannot_be(kind: str, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError):
@@ -630,6 +730,13 @@ YAML: dict[str, str | bytes] = {
     "a null": b"name: \x00",
     "no date": "name: 2020-13-45\n",
     "a huge number": "height: 1" + "0" * 5_000 + "\n",
+    "a huge hexadecimal number": "height: 0x" + "f" * 5_000 + "\n",
+    "a huge number of base 60": "height: 1" + ":1" * 400_000 + "\n",
+    "a huge fraction of base 60": "height: 1" + ":1" * 400_000 + ".5\n",
+    "a huge binary number": "height: 0b" + "1" * 20_000 + "\n",
+    "a huge octal number": "height: 0" + "7" * 10_000 + "\n",
+    "a number with underscores": "height: 1" + "_0" * 10_000 + "\n",
+    "a fraction without end": "height: 0." + "3" * 900_000 + "\n",
     "two documents": "name: x\n---\nname: y\n",
     "a list": "- x\n",
 }
@@ -643,6 +750,17 @@ def test_cards_and_policies(kind: str, read: Callable[[Path], object], tmp_path:
     with pytest.raises(CardError, match=r"x\.yaml") as caught:
         read(path)
     assert len(str(caught.value)) < 1_500
+
+
+def test_numbers_are_decimal_and_short(tmp_path: Path) -> None:
+    """What YAML 1.1 takes for numbers of base 60, 8, 2, 16 and for dates is text, and so nothing is computed."""
+    texts = ["1:30", "1:30.5", "010", "0x10", "0b1", "1_000", "2020-01-02", "9" * 30, "<<"]
+    numbers: dict[str, object] = {"12": 12, "-0.5": -0.5, "1e-3": 0.001, "-.inf": -math.inf, "yes": True, "~": None}
+    values = numbers | {text: text for text in texts}
+    for written, meant in values.items():
+        (tmp_path / "x.yaml").write_text(f"a: {written}\n")
+        read = read_yaml(tmp_path / "x.yaml", "card", CardError)["a"]
+        assert read == meant and type(read) is type(meant)
 
 
 def test_a_card_that_is_a_pipe(tmp_path: Path) -> None:
