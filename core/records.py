@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.atomic import write_bytes
 from core.errors import LesionLensError, RecordError, first_line
 from core.exports import json_name, plain
-from core.regular import read_regular
+from core.regular import TooLarge, read_regular
 
 R = TypeVar("R")
 MAX_YAML_BYTES = 1 << 20
@@ -70,17 +70,17 @@ def read_yaml(path: Path, what: str, refusal: type[LesionLensError], todo: str =
     try:
         if not path.is_file():
             raise refusal("is not a file.", str(path), "Check the path.")
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise refusal(f"is over 1 MB, too large for a {what}.", path.name)
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, MAX_YAML_BYTES).decode("utf-8-sig")
         if problem := _beyond_plain(text):
             raise refusal(f"{problem}, which no {what} needs.", path.name, "Write every value where it belongs.")
         content = _Loader(text).get_single_data()
+    except TooLarge as error:
+        raise refusal(f"is over 1 MB, too large for a {what}.", path.name) from error
     except OSError as error:
         raise refusal(f"cannot be read ({error.strerror}).", str(path)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
         mark = getattr(error, "problem_mark", None)
-        line = f" near line {mark.line + 1}" if mark else ""
+        line = f" near line {min(mark.line, len(text.splitlines()) - 1) + 1}" if mark else ""  # a mark may lie behind the end
         raise refusal(f"is not valid YAML{line}.", path.name, "Correct or delete it.") from error
     if not isinstance(content, dict) or not content:
         raise refusal(f"is not a {what}: it should consist of `field: value` lines.", path.name, todo)
