@@ -13,6 +13,7 @@ from core.errors import LesionLensError
 from core.records import write_record
 from core.wording import count
 from datasets.dataset import Dataset
+from imaging.decode import encode_png_with, read_image
 from workspace import Workspace
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _subjects(
     if image is not None:
         if not image.is_file():
             raise LesionLensError("is not a file.", str(image), "Check the path.")
+        read_image(image)  # a picture of a dataset is one unreadable row; without this one there is nothing to explain
         return [Subject(image.stem, image, image.stem)], None
     data = space.open_dataset(str(dataset))
     return drawn(data, sample, seed) if sample is not None else subjects(data, list(data.table["image_id"])), data
@@ -244,7 +246,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _write_overlay(job: _Job, image: Path) -> Path:
     from explain.map_file import read_maps
-    from imaging.decode import encode_png_with, read_image
     from imaging.overlay import overlay
     from imaging.resize import enlarge, seen_box
 

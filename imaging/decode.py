@@ -178,11 +178,25 @@ def _pixels(data: bytes, flags: int, header: ImageHeader, factor: int = 1) -> np
         if jpeg.end < 0 or (several and not is_whole(data, jpeg, flat=False)):
             raise _cut_off()
         pixels = _imdecode(data, flags, header, factor)
-        tail = pixels[-1, -max(2, 32 // factor) :]
-        if not several and not is_whole(data, jpeg, flat=bool((tail == tail[-1]).all())):
+        if not several and not is_whole(data, jpeg, flat=_ends_flat(pixels, factor)):
             raise _cut_off()
         return pixels
     return _imdecode(_bare_png(data) if header.kind == "PNG" else data, flags, header)
+
+
+def _ends_flat(pixels: np.ndarray, factor: int) -> bool:
+    """Whether a JPEG ends in one colour, as where data are missing: its last block of 8 × 8, reduced some pixels of the last row."""
+    if factor > 1:
+        tail = pixels[-1, -max(2, 32 // factor) :]
+        return bool((tail == tail[-1]).all())
+    height, width = pixels.shape[:2]
+    block = pixels[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :].reshape(-1, 1 if pixels.ndim == 2 else 3)
+    return (
+        float(np.ptp(block @ _BRIGHTNESS[: block.shape[1]] / _BRIGHTNESS[: block.shape[1]].sum())) <= 2
+    )  # colour is blurred across blocks
+
+
+_BRIGHTNESS = np.array([0.114, 0.587, 0.299])  # of blue, green, red
 
 
 def _cut_off() -> ImageError:

@@ -13,7 +13,7 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without content
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 _PROGRESSIVE = {0xC2, 0xCA}
-_DATA = bytes((73 * k + 41) % 251 for k in range(64))  # as good as any picture data
+_DATA = bytes((73 * k + 41) % 251 for k in range(4096))  # as good as any picture data, and more than one coded unit takes
 _FILL = _DATA + b"".join(bytes((0xFF, 0xD0 + k)) + _DATA for k in range(8))  # with each of the markers at which data may start anew
 
 

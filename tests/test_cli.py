@@ -294,6 +294,27 @@ def test_a_users_mistake_is_one_message_and_code_2(workspace: Workspace, argumen
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "message"), [("empty.png", "empty.png: is empty"), ("text.jpg", "text.jpg: is not a JPEG"), ("none.png", "not a file")]
+)
+def test_a_picture_that_cannot_be_read_is_not_explained(workspace: Workspace, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.jpg").write_bytes(b"text")
+    options = [
+        "--model",
+        "demo-honest",
+        "--image",
+        str(tmp_path / name),
+        "--out",
+        str(tmp_path / "out"),
+        "--workspace",
+        str(workspace.root),
+    ]
+    done = run_here("explain", *options)
+    assert done.exit_code == 2 and message in done.stderr.replace("\n", " ") and done.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_model_file_that_is_none_says_so(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "net.h5").write_bytes(b"\x80\x04.")
     done = run("model", "show", tmp_path / "net.h5", workspace=workspace)

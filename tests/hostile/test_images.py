@@ -72,6 +72,23 @@ def test_a_jpeg_with_an_end_marker_glued_on_is_still_cut_off(name: str, share: f
             read(cut)
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_a_cut_jpeg_may_lack_unnoticed_is_part_of_its_last_block(subsampling: int, progressive: bool) -> None:
+    rng, slope = np.random.default_rng(1), np.linspace(0, 150, 150).astype(np.uint8)[None, :, None]
+    for image in (rng.integers(0, 60, (100, 150, 3), dtype=np.uint8) + slope, np.repeat(np.repeat(slope, 100, 0), 3, 2)):
+        data = saved("JPEG", image, quality=90, subsampling=subsampling, progressive=progressive)
+        whole, start = decode(data), read_jpeg(data).start + 14
+        for at in {*range(start, len(data) - 2, len(data) // 40), *range(max(start, len(data) - 150), len(data) - 2, 4)}:
+            try:
+                found = decode(data[:at].rstrip(b"\xff") + END)
+            except ImageError:
+                continue
+            rows, columns = np.nonzero((found != whole).any(axis=2))
+            assert not progressive or not len(rows)
+            assert (rows >= 96 - 1).all() and (columns >= 144 - 1).all(), "but for a pixel of colour blurred across the block"
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", [n for n in EVERY_KIND if EVERY_KIND[n][:2] != b"\xff\xd8"])
 def test_other_kinds_cut_off_are_refused(name: str, share: float) -> None:
