@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow fuzz watched load published published-shortcuts bench lock clean
+.PHONY: app test lint slow hostile fuzz watched load published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -20,6 +20,10 @@ lint: $(DEV)
 # what takes minutes: real networks over real data (LESIONLENS_REAL_DATA), memory, card checks
 slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
+
+# the hostile networks, cards and datasets of the tests through the whole command line, each in a process of its own (minutes)
+hostile: $(DEV)
+	$(BIN)/python -m tests.hostile.commandline
 
 # valid files with bytes changed, into every parser of strangers' files, for FUZZ_SECONDS each; whatever is found becomes a test
 fuzz: $(DEV)
