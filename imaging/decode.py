@@ -190,10 +190,9 @@ def _ends_flat(pixels: np.ndarray, factor: int) -> bool:
         tail = pixels[-1, -max(2, 32 // factor) :]
         return bool((tail == tail[-1]).all())
     height, width = pixels.shape[:2]
-    block = pixels[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :].reshape(-1, 1 if pixels.ndim == 2 else 3)
-    return (
-        float(np.ptp(block @ _BRIGHTNESS[: block.shape[1]] / _BRIGHTNESS[: block.shape[1]].sum())) <= 2
-    )  # colour is blurred across blocks
+    block = pixels[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :]
+    brightness = block if block.ndim == 2 else block @ _BRIGHTNESS  # colour is blurred across blocks
+    return float(np.ptp(brightness)) <= 2
 
 
 _BRIGHTNESS = np.array([0.114, 0.587, 0.299])  # of blue, green, red
