@@ -12,7 +12,8 @@ from core.errors import ModelFileError
 
 MAX_WEIGHT_BYTES = 8 * 1024**3
 MAX_EXPANSION = 200  # stored bytes may not unpack to more than this many times their size
-MAX_OBJECTS = 100_000
+MAX_OBJECTS = 20_000  # NASNetLarge, the largest of Keras Applications, has 3,630
+MAX_CHUNKS = 100_000  # of a tensor
 MAX_DEPTH = 64
 MAX_ATTRIBUTES = 500
 MAX_DEFLATE = 1_100  # no deflated chunk unpacks to more times its size
@@ -120,7 +121,7 @@ def _check_dataset(item: h5py.Dataset) -> None:
         raise ModelFileError(f"would unpack to {n_bytes / 2**30:.1f} GB that it does not hold ({item.name[:80]}).", todo=_NO)
     if item.chunks is not None:
         chunk = int(np.prod([float(side) for side in item.chunks])) * item.dtype.itemsize
-        if chunk > max(n_bytes, 16 * 2**20) or n_bytes / chunk > MAX_OBJECTS:
+        if chunk > max(n_bytes, 16 * 2**20) or n_bytes / chunk > MAX_CHUNKS:
             raise ModelFileError(f"contains weights in pieces of an impossible size ({item.name[:80]}).", todo=_NO)
 
 
