@@ -222,13 +222,16 @@ def _read_zip(path: Path, size: int) -> Iterator[Checked]:
 
 def _check_directory(path: Path, size: int) -> None:
     """Refuse a directory of very many entries before it is read: zipfile goes by its stated size, in the long form if there is one."""
+    before, end = 56 + 20, 22  # bytes of the long form, which lies before the end, and of the end itself; then a comment
     with path.open("rb") as stream:
-        stream.seek(max(0, size - 98))
-        end = stream.read().rjust(98, b"\0")
-    if end[-22:-18] != b"PK\5\6" or end[-2:] != b"\0\0":
-        raise zipfile.BadZipFile("no end, or a comment behind it")
-    long = struct.unpack("<Q", end[40:48])[0] if end[-42:-38] == b"PK\6\7" else 0
-    if max(long, struct.unpack("<I", end[-10:-6])[0]) > MAX_DIRECTORY_BYTES:
+        stream.seek(max(0, size - (before + end + 2**16)))
+        tail = bytes(before) + stream.read()
+    bare = tail[-end:].startswith(b"PK\5\6") and tail.endswith(b"\0\0")
+    at = len(tail) - end if bare else tail.rfind(b"PK\5\6")
+    if at < before or len(tail) < at + end:
+        raise zipfile.BadZipFile("no end")
+    long = struct.unpack("<Q", tail[at - 36 : at - 28])[0] if tail[at - 20 : at - 16] == b"PK\6\7" else 0
+    if max(long, struct.unpack("<I", tail[at + 12 : at + 16])[0]) > MAX_DIRECTORY_BYTES:
         raise ModelFileError("is an archive of too many files.", todo=_SAVE_AGAIN)
 
 

@@ -514,9 +514,10 @@ def test_a_configuration_that_is_too_long(base_h5: Path, tmp_path: Path, monkeyp
     refused(write_keras(tmp_path / "net.keras", base_h5), tmp_path / "copy")
 
 
+@pytest.mark.parametrize("behind", [b"", b" ", b"PK" * 30_000])
 @pytest.mark.parametrize("long", [False, True])
 def test_an_archive_of_very_many_files_is_refused_before_they_are_listed(
-    long: bool, base_h5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    long: bool, behind: bytes, base_h5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_keras(tmp_path / "net.keras", base_h5)
     content = path.read_bytes()
@@ -524,9 +525,18 @@ def test_an_archive_of_very_many_files_is_refused_before_they_are_listed(
     end = content[:at]
     if long:  # the short form lies
         end += struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 3, 3, 2**27, 0) + struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
-    path.write_bytes(end + content[at : at + 12] + (content[at + 12 : at + 16] if long else struct.pack("<I", 2**27)) + content[at + 16 :])
+    path.write_bytes(
+        end + content[at : at + 12] + (content[at + 12 : at + 16] if long else struct.pack("<I", 2**27)) + content[at + 16 :] + behind
+    )
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "too many files" in str(refused(path, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("behind", [b" ", b"PK" * 30_000])
+def test_an_archive_with_something_behind_it_opens(behind: bytes, base_h5: Path, tmp_path: Path) -> None:
+    path = write_keras(tmp_path / "net.keras", base_h5)
+    path.write_bytes(path.read_bytes() + behind)
+    assert clean_copy(path, tmp_path).clean
 
 
 def test_a_long_archive_opens(base_h5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

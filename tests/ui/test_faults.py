@@ -82,7 +82,7 @@ def question(number: int, job: Job[None]) -> tuple[str, int, bytes]:
 
 
 def test_a_click_that_asks_twice_waits_for_one_step_of_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "LINGER_SECONDS", 30)
+    monkeypatch.setattr(process, "LINGER_SECONDS", 1)
     here, _there = Pipe()
     loop = process.Loop(here)
     INBOX.put(question(0, Steps()))
