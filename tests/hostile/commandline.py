@@ -21,10 +21,15 @@ from pathlib import Path
 
 import h5py
 import psutil
+import yaml
 
 from demo.classifiers import install
+from tests.hostile import nets
+from tests.hostile import test_archives as archives
+from tests.hostile import test_cards as cards
 from tests.hostile import test_datasets as data
-from tests.hostile import test_models as nets
+from tests.hostile import test_hdf5 as hdf5
+from tests.hostile import test_savedmodels as saved
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS, GIGABYTE = 10.0, 2**30
@@ -58,7 +63,7 @@ def cases(base: Path) -> Iterator[Case]:
         def make(folder: Path) -> Path:
             path = Path(shutil.copyfile(base, folder / "net.h5"))
             with h5py.File(path, "r+") as file:
-                nets.H5[kind](file)
+                hdf5.H5[kind](file)
             return path
 
         return make
@@ -75,7 +80,7 @@ def cases(base: Path) -> Iterator[Case]:
 
     def saved_model(content: bytes | None, change: Callable[[Path], object] = lambda _: None) -> Callable[[Path], Path]:
         def make(folder: Path) -> Path:
-            path = nets._saved_folder(folder / "net")
+            path = saved.saved_folder(folder / "net")
             if content is not None:
                 (path / "saved_model.pb").write_bytes(content)
             change(path)
@@ -95,14 +100,18 @@ def cases(base: Path) -> Iterator[Case]:
         nets.PLACES[place](net, copy.deepcopy(nets.KINDS[kind]))
         return json.dumps(net).encode()
 
-    yield from (Case(f"hdf5: {kind}", show, h5(kind)) for kind in nets.H5)
-    yield from (Case(f"archive: {kind}", show, keras(None, change)) for kind, change in nets.ZIP.items())
-    yield from (Case(f"configuration: {kind}", show, keras(config)) for kind, config in nets.CONFIGS.items())
+    yield from (Case(f"hdf5: {kind}", show, h5(kind)) for kind in hdf5.H5)
+    yield from (Case(f"archive: {kind}", show, keras(None, change)) for kind, change in archives.ZIP.items())
+    yield from (Case(f"configuration: {kind}", show, keras(config)) for kind, config in archives.CONFIGS.items())
     yield from (Case(f"{place}: {kind}", show, keras(foreign(kind, place))) for kind in nets.KINDS for place in PLACES)
-    yield from (Case(f"SavedModel: {kind}", show, saved_model(content)) for kind, content in (nets.OBJECTIONABLE | nets.BROKEN).items())
-    yield from (Case(f"operation: {op}", show, saved_model(nets.saved(library=nets.function("f", nets.node(op))))) for op in nets.FORBIDDEN)
-    yield from (Case(f"folder: {kind}", show, saved_model(None, change)) for kind, change in nets.FOLDERS.items())
-    yield from (Case(f"card: {kind}", show, card(content)) for kind, content in nets.YAML.items())
+    yield from (Case(f"SavedModel: {kind}", show, saved_model(content)) for kind, content in (saved.OBJECTIONABLE | saved.BROKEN).items())
+    yield from (
+        Case(f"operation: {op}", show, saved_model(saved.saved(library=saved.function("f", saved.node(op))))) for op in saved.FORBIDDEN
+    )
+    yield from (Case(f"folder: {kind}", show, saved_model(None, change)) for kind, change in saved.FOLDERS.items())
+    yield from (Case(f"card: {kind}", show, card(content)) for kind, content in cards.YAML.items())
+    changed = {kind: yaml.safe_dump(cards.CARD | fields) for kind, fields in cards.FIELDS.items()}
+    yield from (Case(f"card: {kind}", show, card(content)) for kind, content in changed.items())
     yield from (
         Case(f"dataset: {kind} as {name}", ("dataset", "show"), _dirty(kind, name), (0,))
         for kind in data.DIRT
