@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Page, Request, sync_playwright
 
 from core.text import visible
 from demo.classifiers import install
@@ -49,6 +49,11 @@ class Desk:
     asked: list[str] = field(default_factory=list)
     uploaded: float = 0.0
     sent: int = 0
+
+    def watch(self, request: Request) -> None:
+        """Notes a request that goes elsewhere."""
+        if not request.url.startswith((self.server.url, self.server.url.replace("http", "ws"), "data:", "blob:", "about:")):
+            self.asked.append(request.url)
 
     def go(self, place: str) -> None:
         self.page.goto(f"{self.server.url}/{place}")
@@ -245,8 +250,7 @@ def main(kinds: list[str]) -> int:
             page = browser.new_page(viewport={"width": 1300, "height": 1000})
             page.set_default_timeout(PATIENCE)
             desk = Desk(page, server, space, next((folder / "site").glob("server-*.log")))
-            here = (server.url, server.url.replace("http", "ws"), "data:", "blob:", "about:")
-            page.on("request", lambda request: None if request.url.startswith(here) else desk.asked.append(request.url))
+            page.on("request", desk.watch)
             return _all([c for c in cases(base) if not kinds or c.kind in kinds], desk, folder)
 
 
