@@ -23,7 +23,7 @@ from tests.truth.factory import Built, Recipe, bearing, build, key, pool
 from tests.truth.styles import STYLES
 
 LAB = Path(__file__).parents[2] / "shortcuts"
-SAYS = ("verdict.py", "effects.py", "rule.py", "study.py", "summary.py", "alarms.py", "winkler.py", "examples.py", "crossed.py", "text.py")
+SAYS = ("verdict.py", "effects.py", "rule.py", "study.py", "summary.py", "alarms.py", "winkler.py", "examples.py", "crossed.py", "one.py")
 
 
 @dataclass(frozen=True)
