@@ -84,7 +84,7 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
     n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
     is_decided = decide(how.rule, probabilities, classes)
-    present, place = np.flatnonzero(is_true.any(axis=0)), _place(true, probabilities)
+    present, place = np.flatnonzero(is_true.any(axis=0)), place_of(true, probabilities)
     drawn = resample(statistic_of(true, probabilities, group, classes, how), n_groups, how.resamples, how.seed)
 
     def of_class(k: int, measure: Measure) -> Figure:
@@ -132,7 +132,7 @@ def statistic_of(
     is_true = true[:, None] == np.arange(c)
     present = [k for k in range(c) if is_true[:, k].any()]
     decided = decide(how.rule, probabilities, classes)
-    place = _place(true, probabilities)
+    place = place_of(true, probabilities)
     sides = (is_true & decided, ~is_true & decided, is_true & ~decided, ~is_true & ~decided)
     rows = [side[:, k] for k in range(c) for side in sides] + [place == k for k in range(c)]
     counts = np.stack([np.bincount(group, row, n_groups) for row in rows])
@@ -158,7 +158,7 @@ def statistic_of(
     return statistic
 
 
-def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def place_of(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """int (N,): how many classes rank before the true one; of equal scores the first class does."""
     of_true = probabilities[np.arange(len(true)), true][:, None]
     before = np.arange(probabilities.shape[1]) < true[:, None]

@@ -30,6 +30,7 @@ class Measure:
     share, share_of_all: for a proportion with Wilson's interval, the hits and the rows counted, from truth and decision bool (N,), or
     from truth bool (N, C) for the classes that occur and int (N,), the number of classes ranked before the true one.
     interval: its own, from scores (N,), truth bool (N,) and group int (N,), in place of the bootstrap's.
+    least: the lowest value it can have; the highest is 1.
     comparable: has a mean over classes, a difference between classifiers and gaps between groups.
     brief: shown for a class where space is short; headline: shown large for all classes.
     """
@@ -45,6 +46,7 @@ class Measure:
     interval: Callable[[np.ndarray, np.ndarray, np.ndarray], Figure] | None = None
     form: str = ""
     better: Better = Better.HIGHER
+    least: float = 0.0
     comparable: bool = True
     brief: bool = False
     headline: bool = False
@@ -244,6 +246,7 @@ MEASURES: tuple[Measure, ...] = (
         "agreement of diagnosis and prediction beyond chance (Cohen 1960): 0 is chance, 1 is perfect",
         "all diagnoses and predictions are one class",
         all_classes=lambda a: over(a.beyond_chance, a.total**2 - a.by_chance),
+        least=-1.0,
         headline=True,
     ),
     Measure(
@@ -253,6 +256,7 @@ MEASURES: tuple[Measure, ...] = (
         "ordinal classes",
         "all diagnoses and predictions are one class",
         all_classes=weighted_kappa,
+        least=-1.0,
     ),
     Measure(
         "mcc",
@@ -260,6 +264,7 @@ MEASURES: tuple[Measure, ...] = (
         "correlation of diagnosis and prediction: 0 is chance, 1 is perfect",
         "all diagnoses or all predictions are one class",
         all_classes=matthews,
+        least=-1.0,
         headline=True,
     ),
     among_highest(2),

@@ -8,7 +8,6 @@ import numpy as np
 from evaluation.evaluate import BETA
 from evaluation.figures import BY_KEY
 from evaluation.intervals import Figure, Z, ratio, undefined
-from evaluation.multiple import corrected
 from evaluation.ranking import rank
 from evaluation.resampling import Name, resample, with_interval
 from evaluation.tallies import OneClass
@@ -19,8 +18,8 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class GroupFigure:
-    """One group. with_class: images of the class; gap: the group's figure minus that of all others; q: p adjusted over the groups;
-    small: why the group is too small to be judged, or empty."""
+    """One group. with_class: images of the class; gap: the group's figure minus that of all others; small: why the group is too
+    small to be judged, or empty; p: NaN if it or the rest is; q: p adjusted over all that is asked at once."""
 
     group: str
     images: int
@@ -30,8 +29,8 @@ class GroupFigure:
     rest: Figure
     gap: Figure
     p: float
-    q: float
     small: str
+    q: float = float("nan")
 
 
 def by_group(
@@ -45,7 +44,7 @@ def by_group(
     seed: int = 0,
 ) -> list[GroupFigure]:
     """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row, None where it is
-    not known: such rows are left out. figure: the key of one of COMPARABLE."""
+    not known: such rows are left out. figure: the key of one of COMPARABLE. q is left to `multiple.corrected_together`."""
     group = np.unique(lesions, return_inverse=True)[1]
     value = np.array([v if isinstance(v, str) else "" for v in values], object)
     known = value != ""
@@ -56,8 +55,10 @@ def by_group(
         gap, p = difference(own, rest)
         lesions_inside, with_class = len(np.unique(group[inside])), int((inside & positive).sum())
         small = _small(inside, positive, group)
-        rows.append(GroupFigure(level, int(inside.sum()), lesions_inside, with_class, own, rest, gap, p, np.nan, small))
-    return corrected(rows)
+        if small or _small(known & ~inside, positive, group):
+            p = float("nan")
+        rows.append(GroupFigure(level, int(inside.sum()), lesions_inside, with_class, own, rest, gap, p, small))
+    return rows
 
 
 def figure_of(

@@ -21,7 +21,13 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
 
 def corrected(found: Sequence[Any]) -> list[Any]:
     """Dataclass records with `q` set to their `p` adjusted by Benjamini–Hochberg."""
-    return [replace(record, q=float(q)) for record, q in zip(found, benjamini_hochberg([f.p for f in found]), strict=True)]
+    return corrected_together([found])[0]
+
+
+def corrected_together(found: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The same over all lists: whoever asks a hundred questions at once gets an answer to the hundred."""
+    q = iter(benjamini_hochberg([f.p for of_one in found for f in of_one]))
+    return [[replace(f, q=float(next(q))) for f in of_one] for of_one in found]
 
 
 def holm(p: Sequence[float]) -> np.ndarray:

@@ -55,9 +55,10 @@ def test_auc_interval_is_delongs_without_repeats(rng: np.random.Generator) -> No
 
 
 def test_perfect_scores_are_not_certain() -> None:
-    """Four of four in each of three classes: Wilson's .5101 to 1 each; the mean's lower end is 1 − .4899/√3."""
+    """Four of four in each of three classes: t with nine degrees of freedom is 2.2622, so each is taken at z = 2.2622/√3 = 1.3061, where
+    Wilson's interval ends at 4 / (4 + 1.3061²) = .7010."""
     figure = mean_of_ratios(np.repeat(np.eye(3), 4, axis=0), np.repeat(np.eye(3), 4, axis=0), np.arange(12), "")
-    assert (figure.value, figure.low, figure.high) == pytest.approx((1, 1 - 0.4899 / np.sqrt(3), 1), abs=5e-5)
+    assert (figure.value, figure.low, figure.high) == pytest.approx((1, 0.7010, 1), abs=5e-5)
     perfect = auc(np.arange(8.0), np.arange(8) >= 4, np.arange(8))
     assert (perfect.value, perfect.low, perfect.high) == pytest.approx((1, 0.5101, 1), abs=5e-5)
 
