@@ -123,6 +123,8 @@ def _print_compared(compared: list[dict[str, Any]], first: str) -> None:
         name, less = other["file"], other["less_the_first"]
         rows = [[difference_name(key), interval_text(f, "+.4f")] for key, f in less["differences"].items()]
         results.print(table(f"{name} minus {first}, on the same {less['n_images']:,} images", ["figure", "difference"], rows))
+        if less["caution"]:
+            results.print(less["caution"])
         p = less["mcnemar_p"]
         results.print(
             f"Correct only by {name}: {less['right_only_by_the_second']:,}; only by {first}: "

@@ -98,6 +98,14 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
         counted = measure.share_of_all(is_true[:, present], place) if measure.share_of_all else None
         return _figure(drawn, (ALL, measure.key), counted, group, how.interval)
 
+    right = is_true & is_decided
+    of_found = {MACRO: (right[:, present], is_true[:, present]), WEIGHTED: (right.any(axis=1), is_true.any(axis=1))}
+
+    def average(kind: str, measure: Measure) -> Figure:
+        """Mean sensitivity is balanced accuracy, and weighted sensitivity accuracy: each has that figure's interval."""
+        counted = of_found[kind] if measure.key == "sensitivity" else None
+        return _figure(drawn, (kind, measure.key), counted, group, how.interval)
+
     counts = is_true.sum(0)
     return Evaluation(
         classes=tuple(classes),
@@ -110,9 +118,7 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
         figures={m.key: of_all(m) for m in OF_ALL if (ALL, m.key) in drawn.value},
-        averages={
-            kind: {m.key: with_interval(drawn, (kind, m.key), m.undefined, how.interval) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)
-        },
+        averages={kind: {m.key: average(kind, m) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)},
         per_class=tuple(
             ClassFigures(name, int(counts[k]), {m.key: of_class(k, m) for m in OF_A_CLASS if (name, m.key) in drawn.value})
             for k, name in enumerate(classes)
@@ -166,14 +172,13 @@ def place_of(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _figure(drawn: Resampled, name: Name, counted: Counted | None, group: np.ndarray, interval: str) -> Figure:
-    """A figure with an interval of nominal coverage: Wilson's for shares of few lesions or at 0 or 1, else the bootstrap's.
-
-    counted: hits and counted rows, if it is a share, or a mean of K shares, of which the rarest decides.
-    """
+    """A figure with its interval: stratified Wilson's for a mean of shares, Wilson's for shares of few lesions or at 0 or 1, else the
+    bootstrap's. counted: hits and counted rows, if it is a share, or a mean of K shares."""
     undefined = BY_KEY[name[1]].undefined
     if counted is not None:
         hits, trials = counted
-        lesions = min(len(np.unique(group[column])) for column in trials.reshape(len(trials), -1).T)
-        if not drawn.replicates or lesions < FEW or drawn.value[name] in (0, 1):
-            return (ratio if trials.ndim == 1 else mean_of_ratios)(hits.astype(float), trials.astype(float), group, undefined)
+        if trials.ndim == 2:
+            return mean_of_ratios(hits.astype(float), trials.astype(float), group, undefined)
+        if not drawn.replicates or len(np.unique(group[trials])) < FEW or drawn.value[name] in (0, 1):
+            return ratio(hits.astype(float), trials.astype(float), group, undefined)
     return with_interval(drawn, name, undefined, interval)

@@ -31,6 +31,7 @@ class Measure:
     from truth bool (N, C) for the classes that occur and int (N,), the number of classes ranked before the true one.
     interval: its own, from scores (N,), truth bool (N,) and group int (N,), in place of the bootstrap's.
     least: the lowest value it can have; the highest is 1.
+    passes: of a ranking, the share of the other side that a lesion which was not met may pass, for differences of few lesions.
     comparable: has a mean over classes, a difference between classifiers and gaps between groups.
     brief: shown for a class where space is short; headline: shown large for all classes.
     """
@@ -47,6 +48,7 @@ class Measure:
     form: str = ""
     better: Better = Better.HIGHER
     least: float = 0.0
+    passes: float = 0.0
     comparable: bool = True
     brief: bool = False
     headline: bool = False
@@ -116,6 +118,7 @@ MEASURES: tuple[Measure, ...] = (
         "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc"],
         interval=auc,
+        passes=0.1,
         brief=True,
     ),
     Measure(
@@ -124,6 +127,7 @@ MEASURES: tuple[Measure, ...] = (
         "the part of the area under the ROC curve where sensitivity is at least 80 %",
         "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc_sens_80"],
+        passes=0.2,
     ),
     Measure(
         "average_precision",
@@ -131,6 +135,7 @@ MEASURES: tuple[Measure, ...] = (
         "mean PPV over all thresholds; guessing gives the prevalence",
         "no images of this class",
         one_class=lambda t: t.areas["average_precision"],
+        passes=0.1,
         brief=True,
     ),
     Measure(

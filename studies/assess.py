@@ -13,7 +13,7 @@ from core.exports import plain
 from core.version import __version__
 from data_audit.groupings import Grouping, of_images
 from datasets.dataset import Dataset
-from evaluation.comparison import Comparison, compare
+from evaluation.comparison import Comparison, caution, compare
 from evaluation.evaluate import USUAL, Evaluation, How, evaluate
 from evaluation.figures import OF_A_CLASS
 from evaluation.groups import GroupFigure, by_group
@@ -153,6 +153,7 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
             "right_only_by_the_second": c.better,
             "right_only_by_the_first": c.worse,
             "mcnemar_p": c.p,
+            "caution": caution(c),
         }
     )
 

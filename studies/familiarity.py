@@ -154,8 +154,8 @@ def _parted(data: Dataset, split: str | None, seed: int) -> tuple[list[str], np.
     table, train = data.table, training_split(data)
     chosen = table if split is None else table[table["split"] == split]
     if train is not None and split in (None, train):
-        learned = table["split"] == train
-        groups = _groups(data, table["image_id"])
+        learned = (table["split"] == train).fillna(False).to_numpy(bool)
+        groups = _groups(data, table["image_id"].tolist())
         new = _drawn(data, table["image_id"][~np.isin(groups, groups[learned])], seed, round((1 - LEARNED) * MOST))
         if len(np.unique(_groups(data, new))) >= FEWEST_LESIONS:
             old = _drawn(data, table["image_id"][learned], seed, round(LEARNED * MOST))

@@ -1,6 +1,6 @@
 """Simulated studies whose true figures are known: two classifiers on the same photographs, several photographs of one lesion alike.
 
-Shares no formula with `evaluation/`: the truth is counted pair by pair, or place by place, on 400,000 independent photographs.
+Shares no formula with `evaluation/`: the truth is counted pair by pair, or place by place, on 300,000 independent photographs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PHOTOGRAPHS = (1, 2, 4)  # a lesion has one of these, equally likely
 IN_COMMON = 0.6  # of what makes a photograph hard: share of the variance that is hard for both classifiers
 APART = (1.4, 1.8)  # standard deviations between a class and the others, for the first classifier and the second
 CLASSES = ("mel", "nv", "bkl", "bcc", "akiec", "df", "vasc")
-MANY = 400_000
+MANY = 300_000
 Floats = NDArray[np.float64]
 
 
@@ -85,7 +85,6 @@ def _figures(true: NDArray[np.int64], scores: Floats, classes: int) -> dict[tupl
         order = np.argsort(-scores[:, k])
         found_so_far, place = np.cumsum(mine[order]), np.arange(1, len(true) + 1)
         share_found = found_so_far / mine.sum()
-        share_alarmed = (place - found_so_far) / (~mine).sum()
         at_high = share_found >= 0.8
         of_class = {
             "auc": np.mean(share_found[~mine[order]]),
@@ -100,7 +99,7 @@ def _figures(true: NDArray[np.int64], scores: Floats, classes: int) -> dict[tupl
             "ppv": hit / (hit + alarm),
             "npv": clear / (clear + missed),
         }
-        del share_alarmed
+
         found |= {(CLASSES[k], name): float(value) for name, value in of_class.items()}
     names = list(of_class)
     found |= {("macro", name): float(np.mean([found[CLASSES[k], name] for k in range(classes)])) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from evaluation.figures import COMPARABLE
@@ -19,13 +20,13 @@ def test_benjamini_hochberg_by_hand() -> None:
 
 
 def test_q_is_over_all_that_is_asked_at_once() -> None:
-    """.01 alone among two is .02; beside three others of .5 it is .05, and the order of the lists is kept."""
+    """.01 alone among two is .02. Of five it is .05, times 1 + ½ + ⅓ + ¼ + ⅕ = 2.2833, as the five may depend on each other."""
     none = Figure(0.0)
     one, two, three = (GroupFigure("g", 9, 9, 9, none, none, none, p, "") for p in (0.01, 0.5, np.nan))
     assert [g.q for g in corrected([one, two])] == pytest.approx([0.02, 0.5])
     together = corrected_together([[one, two, three], [], [two, two, two]])
     assert [len(of_one) for of_one in together] == [3, 0, 3]
-    assert [g.q for g in together[0][:2]] == pytest.approx([0.05, 0.5]) and np.isnan(together[0][2].q)
+    assert [g.q for g in together[0][:2]] == pytest.approx([0.05 * 137 / 60, 1]) and np.isnan(together[0][2].q)
 
 
 def data(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -73,6 +74,8 @@ def test_mover_by_hand_and_p_agrees_with_the_interval() -> None:
     gap, p = difference(Figure(0.56, 0.44, 0.67), Figure(0.48, 0.37, 0.59))
     assert (gap.low, gap.high) == pytest.approx((0.08 - np.hypot(0.12, 0.11), 0.08 + np.hypot(0.11, 0.11)))
     assert p > 0.05
+    few = difference(Figure(0.5, 0.3, 0.7), Figure(0.1, 0.0, 0.2), 9)  # to 0 it is .4, half an interval √.05: t = 2.262 · .4/√.05 = 4.047
+    assert few[1] == pytest.approx(2 * stats.t.sf(2.262157 * 0.4 / np.sqrt(0.05), 9), rel=1e-5) and few[1] > 2 * stats.norm.sf(3.506)
     just = difference(Figure(0.6, 0.5, 0.7), Figure(0.6 - np.hypot(0.1, 0.1), 0.3, 0.6 - np.hypot(0.1, 0.1) + 0.1))
     assert just[0].low == pytest.approx(0) and just[1] == pytest.approx(0.05)
 

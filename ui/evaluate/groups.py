@@ -54,7 +54,7 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         (f"Too small to judge: {'; '.join(few)}. " if few else "")
         + (f"In no group, because the value is missing: {count(unknown, 'image')}. " if unknown else "")
         + f"Decision rule: {literal(assessment.evaluation.decision_rule)}. Intervals: 95 %, by lesion; q is p adjusted over these groups "
-        "(Benjamini–Hochberg), not over other tables you look at. A gap may come from other differences between the groups, such as how "
+        "(Benjamini–Yekutieli), not over other tables you look at. A gap may come from other differences between the groups, such as how "
         "difficult their lesions are. " + literal(grouping.caution)
     )
     for problem in problems:
