@@ -128,11 +128,11 @@ def finding(by: str, odds: Figure, rates: tuple[ErrorRates, ...] = (), q: float 
 
 
 def test_what_rests_on_flags_nobody_reviewed_is_moderate_at_most() -> None:
-    rates = (exactly("malignant", 0.9, 0.75), exactly("benign", 0.5, 0.6))
+    rates = (ErrorRates("malignant", Figure(0.9, 0.8, 0.95), Figure(0.75, 0.7, 0.85)), exactly("benign", 0.5, 0.6))
     sure = finding("card", Figure(5.0, 4.0, 8.0), rates)
     assert sure is not None and (sure.kind, sure.severity, sure.image_ids) == ("associated with the diagnosis", "moderate", ("a", "c"))
-    assert "flagged 90% [90%, 90%] of the malignant and 50% [50%, 50%] of the benign images with it" in sure.summary
-    assert "and 25% [25%, 25%] of the malignant and 40% [40%, 40%] of the benign images without" in sure.summary
+    assert "flagged 90% [80%, 95%] of the malignant and 50% [50%, 50%] of the benign images with it" in sure.summary
+    assert "and 25% [15%, 30%] of the malignant and 40% [40%, 40%] of the benign images without" in sure.summary
     assert "odds ratios from 4.00 to 8.00 are possible." in sure.summary and sure.remedy.startswith("Review a sample of both diagnoses")
     assert isinstance(sure.evidence, FlagsGoWith) and sure.evidence.by_flags.value == 9
     doubtful = finding("card", Figure(2.0, 0.8, WIDEST), rates)
