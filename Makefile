@@ -21,9 +21,11 @@ lint: $(DEV)
 slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
 
-# what is said against what is true, written into docs/truth.md (minutes; LESIONLENS_REAL_DATA)
+# what is said against what is true, written into docs/truth.md (what is there is not done again; LESIONLENS_REAL_DATA)
 truth: $(DEV)
+	$(BIN)/python -m tests.truth.verdicts
 	$(BIN)/python -m tests.truth.copies
+	$(BIN)/python -m tests.truth.detected
 
 # the hostile networks, cards and datasets of the tests through the whole command line, each in a process of its own (minutes)
 hostile: $(DEV)

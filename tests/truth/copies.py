@@ -4,7 +4,6 @@ Every original has one copy, and all lie together among the 10,015 photographs o
 """
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from PIL import Image
 from core.runs import finish
 from data_audit.likeness import SAME, same_photographs
 from data_audit.traces import Trace, trace
+from docs.tables.published_pages import write_block
 from tests.truth.altering import CHANGES, KEPT_BACK, PAIRS, Change
 
 PAGE = Path(__file__).parents[2] / "docs" / "truth.md"
-BETWEEN = re.compile(r"(?<=<!-- copies -->\n).*(?=<!-- end of copies -->)", re.DOTALL)
 EACH, EACH_TWO = 60, 8  # originals that a change, and a pair of changes, is tried on
 KINDS = {  # what a table calls them: the changes, originals each
     "one change, those the search was built with": (CHANGES, EACH),
@@ -45,7 +44,7 @@ def main() -> None:
         [(group, name, (original, len(files) + k) in pairs) for k, (group, name, original, _) in enumerate(copies)],
         columns=["group", "name", "found"],
     )
-    PAGE.write_text(BETWEEN.sub(lambda _: _section(hits, pairs, table), PAGE.read_text("utf-8")), "utf-8")
+    write_block(PAGE, "copies: written by python -m tests.truth.copies", "copies", _section(hits, pairs, table))
 
 
 def _trace(file: Path, rng: np.random.Generator, change: Change = lambda p, rng: p) -> Trace:
