@@ -116,23 +116,24 @@ class Worker:
     def _launch(self) -> None:
         key, limit = secrets.token_bytes(32), memory_limit()
         folder = tempfile.mkdtemp(prefix="lesionlens-worker-")  # its temporary files, which go with it
+        environment = {**os.environ, KEY_VARIABLE: key.hex(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
+        accepted: list[Connection] = []
         with Listener(None if os.name == "nt" else f"{folder}/socket", authkey=key) as listener:
-            environment = {**os.environ, KEY_VARIABLE: key.hex(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-            environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
             command = [sys.executable, "-m", "ui.worker.process", str(listener.address), folder]
             process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL)
-            threading.Thread(target=self._watch, args=(process, limit, folder), daemon=True).start()
-            accepted: list[Connection] = []
             waiting = threading.Thread(target=_accept, args=(listener, accepted), daemon=True)
             waiting.start()
             end = time.monotonic() + START_SECONDS
             while waiting.is_alive() and process.poll() is None and time.monotonic() < end:
                 waiting.join(0.05)
-            if not accepted:
-                ended = process.poll() is not None
-                process.kill()
-                what = f"{_ended(process)} It had not started yet." if ended else "The process that runs networks did not start."
-                raise WorkerError(what, todo="Restart LesionLens.")
+        ended = process.poll() is not None
+        if not accepted:
+            process.kill()
+        threading.Thread(target=self._watch, args=(process, limit, folder), daemon=True).start()
+        if not accepted:
+            what = f"{_ended(process)} It had not started yet." if ended else "The process that runs networks did not start."
+            raise WorkerError(what, todo="Restart LesionLens.")
         self._process, self._connection = process, accepted[0]
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
 
