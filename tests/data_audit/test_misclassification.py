@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_audit import misclassification
 from data_audit.associations import Association, association_findings
-from data_audit.evidence import Correction, ErrorRates, FlagsGoWith
+from data_audit.audit_file import About, Audit
+from data_audit.evidence import Associated, Correction, ErrorRates, FlagsGoWith
 from data_audit.findings import LEAKAGE, Finding, by_severity
 from data_audit.misclassification import LEAST, WIDEST, by_card, by_review, card_rates, correction
+from datasets.opening import open_dataset
 from demo.detectors.making import right_by_diagnosis
 from evaluation.intervals import Figure, undefined, wilson
+from reports.audit_report import audit_html
 from tests.truth import detected
 
 NAN = float("nan")
@@ -80,6 +84,21 @@ def test_doubtful_rates_widen_the_bounds_by_hand() -> None:
     found = by_card(flags, event, np.arange(200_000), (doubtful, exactly("benign", 0.9, 0.8)))
     assert found.odds_ratio.low == pytest.approx(0.389 / 0.611 * 4, rel=0.06)
     assert found.odds_ratio.high == pytest.approx(0.5625 / 0.4375 * 4, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("correction", "said"),
+    [
+        (Correction("review", 1044, (0.5, 0.2), Figure(2.0, 1.5, 2.5), ()), "corrected by 1,044 images looked at"),
+        (Correction("card", 0, (0.5, 0.2), Figure(2.0, 0.456, 2.5), ()), "0.46 to 2.50 are possible"),
+        (Correction("card", 0, (0.5, 0.2), Figure(2.0, 0.5, WIDEST), ()), "0.50 to 1000 or more are possible"),
+        (Correction("card", 0, (0.5, 0.2), undefined("x"), ()), "can&#39;t be told"),
+    ],
+)
+def test_the_report_tells_what_errors_leave_of_an_odds_ratio(small_dataset: Path, correction: Correction, said: str) -> None:
+    about = About(lesionlens_version="1", dataset="d", dataset_sha256="0", layout="table", images=9, lesions=9, checks=())
+    of = Associated("hair (detected)", "malignant", "kind without a chart", 2.0, 1.5, 2.5, 0.01, 0.02, 9, 9, correction)
+    assert f"<td>{said}</td>" in audit_html(open_dataset(small_dataset), Audit(about, (), {}, (), (), (of,), (), ()))
 
 
 def test_what_a_card_cannot_tell() -> None:
@@ -151,6 +170,8 @@ def test_a_reviewed_marker_may_be_grave_and_says_what_corrected_it() -> None:
     assert grave.remedy.startswith("Test in the shortcut lab") and "In these images the detector flagged 90%" in grave.summary
     weak = finding("review", Figure(1.3, 1.1, 1.6))
     assert weak is not None and weak.severity == "note"
+    some = finding("review", Figure(1.8, 1.4, 2.6))
+    assert some is not None and some.severity == "moderate"
 
 
 def test_an_association_that_errors_hide_is_found_and_no_advice_throws_images_away() -> None:
@@ -167,7 +188,8 @@ def test_leakage_stands_above_everything_else() -> None:
     grave = Finding("associated with the diagnosis", "grave", "", many)
     leaks = [Finding(kind, "grave", "", ("a",)) for kind in sorted(LEAKAGE)]
     small = Finding("blurred photographs", "moderate", "", ("a",))
-    assert by_severity([small, grave, *leaks]) == [*leaks, grave, small]
+    blurred = Finding("blurred photographs", "moderate", "", ("a", "b"))
+    assert by_severity([small, blurred, grave, *leaks]) == [*leaks, grave, blurred, small]
     assert by_severity([grave, Finding("lesions in several splits", "moderate", "", ())])[0].kind == "lesions in several splits"
 
 
