@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow hostile fuzz watched load published published-shortcuts bench lock clean
+.PHONY: app test lint slow hostile hostile-browser fuzz watched load published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -24,6 +24,10 @@ slow: $(DEV)
 # the hostile networks, cards and datasets of the tests through the whole command line, each in a process of its own (minutes)
 hostile: $(DEV)
 	$(BIN)/python -m tests.hostile.commandline
+
+# the same inputs, and pictures, uploaded to the pages of one server in Chromium (minutes)
+hostile-browser: $(DEV)
+	$(BIN)/python -m tests.hostile.uploads
 
 # valid files with bytes changed, into every parser of strangers' files, for FUZZ_SECONDS each; whatever is found becomes a test
 fuzz: $(DEV)

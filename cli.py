@@ -4,6 +4,7 @@ import typer
 
 from commands import audit, bench, dataset, demo, ensemble, evaluate, explain, markers, model, ood, predict, repair, shortcuts, train, tune
 from commands.console import on_any_terminal
+from commands.process import keep_within_bounds
 from core.version import __version__
 
 app = typer.Typer(
@@ -28,4 +29,5 @@ def _main(version: bool = typer.Option(False, "--version", help="Show the versio
 
 if __name__ == "__main__":
     on_any_terminal()
+    keep_within_bounds()
     app()

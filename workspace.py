@@ -9,7 +9,6 @@ workspace/trials/      what the first opening of each network file found, and th
 """
 
 import hashlib
-import json
 import os
 import re
 from collections import OrderedDict
@@ -22,6 +21,7 @@ import yaml
 from core.atomic import write_bytes
 from core.claim import claimed
 from core.errors import WorkspaceError
+from core.records import read_record, read_yaml, write_record
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
 from datasets.splits import read_split, with_splits
@@ -188,13 +188,15 @@ class Workspace:
 
     def trusted(self) -> set[str]:
         file = self.root / "trusted.json"
-        return set(json.loads(file.read_text())) if file.exists() else set()
+        if not file.exists():
+            return set()
+        return set(read_record(file, tuple[str, ...], "a list of trusted files", "Delete it, and trust them again."))
 
     def trust(self, path: Path) -> str:
         """Vouch for exactly this file; available on the command line only. Returns its sha256."""
         digest = file_sha256(path)
         with claimed(self.root):
-            write_bytes(self.root / "trusted.json", json.dumps(sorted(self.trusted() | {digest})).encode())
+            write_record(self.root / "trusted.json", sorted(self.trusted() | {digest}))
         return digest
 
     def result_path(self, model_sha: str, card_sha: str, dataset_sha: str) -> Path:
@@ -223,10 +225,14 @@ class Workspace:
     def _registered(self) -> dict[str, dict[str, str]]:
         """name → `path`, and `split` where a table replaces its splits."""
         file = self.datasets / "datasets.yaml"
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
-        if not isinstance(content, dict):
+        if not file.exists():
             return {}
-        return {str(k): v if isinstance(v, dict) else {"path": str(v)} for k, v in content.items()}
+        content = read_yaml(file, "list of datasets", WorkspaceError, "Delete it, and add the datasets again.")
+        entries = {name: entry if isinstance(entry, dict) else {"path": entry} for name, entry in content.items()}
+        for name, entry in entries.items():
+            if "path" not in entry or not all(isinstance(text, str) for pair in entry.items() for text in pair):
+                raise WorkspaceError(f"gives no path for {name[:100]!r}.", file.name, "Correct or delete it.")
+        return entries
 
 
 def _exists(path: Path) -> bool:

@@ -60,12 +60,12 @@ def explain(
         raise LesionLensError("--trust examines one class per image.", todo="Name the class, or leave --target out.")
     settings = Settings(checked_baseline(baseline), seed)
     space = Workspace(workspace_root)
+    subjects, data = _subjects(space, dataset, image, sample or (SAMPLE if compare else None), seed)
     classifier = open_named(space, model)
     chosen, reason = (method, "chosen") if method else default_method(classifier)
     supported(classifier, chosen)
     if target not in (None, ALL):
         classifier.target_index(str(target))
-    subjects, data = _subjects(space, dataset, image, sample or (SAMPLE if compare else None), seed)
     if baseline == "mean" and data is not None:
         settings = replace(settings, colour=mean_colour([s.path for s in subjects]))
     results_folder(out)

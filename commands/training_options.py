@@ -80,7 +80,7 @@ def make_order(space: "Workspace", preset: "Preset", fields: dict[str, Any], dat
     """Opens the dataset, and the classifier whose base is taken, by their names."""
     from commands.model import open_named
     from models.architectures.weights import IMAGENET, NONE
-    from models.files import holds_weights_only
+    from models.trial import holds_weights_only
     from training.order import Order, fitted_recipe
 
     data = space.open_dataset(dataset)

@@ -7,10 +7,10 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from core.atomic import write_bytes
 from core.errors import LesionLensError, RecordError, first_line
@@ -22,6 +22,11 @@ MAX_YAML_BYTES = 1 << 20
 MAX_YAML_VALUES = 100_000
 MAX_YAML_DEPTH = 20
 MAX_JSON_BYTES = 64 << 20
+MAX_TEXT = 20_000  # characters of one text of a card, policy or recipe
+
+# as written: pydantic alone takes true for 1 and the text "7" for 7
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the same in C, where it is built
@@ -41,12 +46,13 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"({_pattern})\Z", re.ASCII), list(_first))
+OBJECT: Any = Mapping[str, Any]  # for `read_record`: a JSON object of anything
 
 
 class Checked(BaseModel):
-    """A pydantic model that refuses unknown fields and cannot be changed."""
+    """A pydantic model that refuses unknown fields and endless texts, and cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=MAX_TEXT)
 
 
 def in_words(error: ValidationError | TypeError, what: str) -> str:
@@ -55,7 +61,7 @@ def in_words(error: ValidationError | TypeError, what: str) -> str:
         return f"is not a valid {what} ({error})."
     parts = []
     for problem in error.errors()[:4]:
-        field = ".".join(str(p) for p in problem["loc"])
+        field = ".".join(str(p) for p in problem["loc"])[:100]
         message = problem["msg"].removeprefix("Value error, ")
         given = f" (it is {problem['input']!r:.80})" if isinstance(problem.get("input"), str | int | float) else ""
         parts.append(f"{field}: {message}{given}" if field else message)

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 from core.errors import ImageError
 from core.regular import TooLarge, read_regular
 from imaging.budget import Budget
-from imaging.headers import TooMuch, png_chunks, read_stored
+from imaging.headers import Alpha, TooMuch, Unread, png_chunks, read_stored
 from imaging.jpeg import MAX_SCANS, Jpeg, is_whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif")
@@ -47,7 +47,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 @dataclass(frozen=True)
 class ImageHeader:
     """Format and size. Width and height in pixels, upright. orientation: EXIF's, as far as it is ours to turn; cost: bytes that decoding
-    takes; jpeg: its segments."""
+    takes; jpeg: its segments; alpha: what a fourth channel is."""
 
     kind: str
     width: int
@@ -55,6 +55,7 @@ class ImageHeader:
     orientation: int
     cost: int
     jpeg: Jpeg | None = None
+    alpha: Alpha = "straight"
 
 
 def sniff(data: bytes) -> str:
@@ -79,6 +80,8 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         stored = read_stored(data, kind)
     except TooMuch as error:
         raise ImageError(f"{error}, more than a picture has.", todo="Export the image again.") from error
+    except Unread as error:
+        raise ImageError(f"{error}.", todo="Save it with the colours of each pixel together, or as PNG.") from error
     except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, struct.error) as error:
         raise ImageError(f"has a corrupt {kind} header.", todo="Export the image again.") from error
     width, height = stored.width, stored.height
@@ -92,7 +95,8 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     if stored.orientation in (5, 6, 7, 8):
         width, height = height, width
     # OpenCV turns a TIFF itself, whatever it is asked for
-    return ImageHeader(kind, width, height, 1 if kind == "TIFF" else stored.orientation, stored.cost, stored.jpeg)
+    orientation = 1 if kind == "TIFF" else stored.orientation
+    return ImageHeader(kind, width, height, orientation, stored.cost, stored.jpeg, stored.alpha)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None = None) -> np.ndarray:
@@ -105,7 +109,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, header: ImageHeader | None
     with BUDGET.taken(header.cost):
         if header.kind == "HEIF":
             return _decode_with_pillow(data)
-        return _upright(_to_rgb8(_pixels(data, cv2.IMREAD_UNCHANGED, header)), header.orientation)
+        return _upright(_to_rgb8(_pixels(data, cv2.IMREAD_UNCHANGED, header), header.alpha), header.orientation)
 
 
 def decode_at_least(data: bytes, side: int, header: ImageHeader | None = None) -> np.ndarray:
@@ -272,17 +276,17 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return image if turn is None else np.ascontiguousarray(turn(image))
 
 
-def _to_rgb8(pixels: np.ndarray) -> np.ndarray:
+def _to_rgb8(pixels: np.ndarray, alpha: Alpha = "straight") -> np.ndarray:
     top = 1.0 if pixels.dtype == np.uint8 or pixels.dtype.kind == "u" else max(float(np.nan_to_num(pixels.max())), 1.0)
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] < 4):
-        return _band_to_rgb8(pixels, top)
+        return _band_to_rgb8(pixels, top, alpha)
     image = np.empty((*pixels.shape[:2], 3), np.uint8)  # band by band: the numbers in between are many times as large
     for start in range(0, len(pixels), BAND):
-        image[start : start + BAND] = _band_to_rgb8(pixels[start : start + BAND], top)
+        image[start : start + BAND] = _band_to_rgb8(pixels[start : start + BAND], top, alpha)
     return image
 
 
-def _band_to_rgb8(pixels: np.ndarray, top: float) -> np.ndarray:
+def _band_to_rgb8(pixels: np.ndarray, top: float, alpha: Alpha) -> np.ndarray:
     """top: what becomes 255 where pixels are not whole numbers without sign."""
     if pixels.dtype != np.uint8:
         largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else top
@@ -290,9 +294,9 @@ def _band_to_rgb8(pixels: np.ndarray, top: float) -> np.ndarray:
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:].astype(np.float32) / 255
-        flat = pixels[..., :3] * alpha + 255 * (1 - alpha)
-        pixels = flat.round().astype(np.uint8)
+        opaque = pixels[..., 3:].astype(np.float32) / 255 if alpha != "none" else np.float32(1)
+        colours = pixels[..., :3] * (opaque if alpha == "straight" else np.float32(1))
+        pixels = (colours + 255 * (1 - opaque)).clip(0, 255).round().astype(np.uint8)
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 

@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from PIL import Image
 
@@ -14,26 +15,33 @@ MAX_FRAMES = 1_000  # of an animation, of which the first is shown
 MAX_TAGS = 512
 MAX_TILES = 100_000
 ORIENTATION = 0x0112
+# what a fourth channel is once OpenCV has decoded it; premultiplied: the colours have been multiplied by it already
+Alpha = Literal["straight", "premultiplied", "none"]
 
 
 @dataclass(frozen=True)
 class Stored:
     """width, height: pixels as stored; cost: bytes that decoding takes at most, copies and our own conversion included, as measured by
-    tests/hostile/test_picture_memory.py; orientation: of EXIF, 1 to 8; jpeg: its segments, where it is one."""
+    tests/hostile/test_picture_memory.py; orientation: of EXIF, 1 to 8; jpeg: its segments, where it is one; alpha: the fourth channel."""
 
     width: int
     height: int
     cost: int
     orientation: int = 1
     jpeg: Jpeg | None = None
+    alpha: Alpha = "straight"
 
 
 class TooMuch(ValueError):
     """More parts than any camera writes; the message completes “the picture …”."""
 
 
+class Unread(ValueError):
+    """A kind that the decoder gets wrong without saying so; the message completes “the picture …”."""
+
+
 def read_stored(data: bytes, kind: str) -> Stored:
-    """Raises ValueError, struct.error or IndexError for a corrupt header, TooMuch for one with too many parts."""
+    """Raises ValueError, struct.error or IndexError for a corrupt header, TooMuch for one with too many parts, Unread."""
     return _READERS[kind](data)
 
 
@@ -118,7 +126,7 @@ def _tiff(data: bytes) -> Stored:
         entry = tags.get(tag)
         if entry is None and default is not None:
             return default
-        if entry is None or entry.value is None or (entry.count != 1 and tag != _BITS):
+        if entry is None or entry.value is None or (entry.count != 1 and tag not in (_BITS, _EXTRA)):
             raise ValueError("a number is missing, or not one whole number")
         return entry.value
 
@@ -135,11 +143,19 @@ def _tiff(data: bytes) -> Stored:
     size = next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
     out = max(samples * size, 4 if size == 1 else 1)
     piece = tile[0] * tile[1] * (4 + samples if size == 1 else out)  # decoded on its way; it may be larger than the picture
+    if samples > 1 and size > 1 and value(284, 1) != 1:
+        raise Unread(f"keeps each colour's {bits} bits in a plane of its own, which cannot be read")
     cost = max(width * height * _held(out), width * height * out + piece + len(data))
-    return Stored(width, height, cost, value(ORIENTATION, 1))
+    return Stored(width, height, cost, value(ORIENTATION, 1), alpha=_alpha(value(_EXTRA, -1), size == 1))
 
 
-_BITS = 258
+def _alpha(extra: int, eight_bits: bool) -> Alpha:
+    """By the tag ExtraSamples, -1 where there is none. Of 8 bits libtiff multiplies what it finds straight, unless the tag is missing."""
+    kinds: dict[int, Alpha] = {-1: "straight", 0: "none", 1: "premultiplied"}
+    return kinds.get(extra, "premultiplied" if eight_bits else "straight")
+
+
+_BITS, _EXTRA = 258, 338
 _COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits: what decodes to the bits that are listed
 
 

@@ -7,7 +7,7 @@ guessed from the file instead of stated by a person are listed in `guessed`, and
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from core import diagnoses
 from core.atomic import write_bytes
 from core.errors import CardError
-from core.records import Checked, in_words, read_yaml
+from core.records import Checked, Number, Whole, in_words, read_yaml
 from evaluation.intervals import Figure
 from imaging.resize import Geometry, Interpolation
 from models.files import FileFacts
@@ -26,6 +26,7 @@ ColourOrder = Literal["rgb", "bgr"]
 Output = Literal["softmax", "sigmoid", "logits", "multi-label"]
 
 MAX_SIDE = 4096
+MAX_CLASSES = 1_000
 DEFAULT_SIDE = 224
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
@@ -45,6 +46,9 @@ SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+ClassName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Resize(Checked):
     """How a photograph becomes the network's input. Bicubic is Pillow's default, and the closest to all others where the
     training code is unknown."""
@@ -56,9 +60,9 @@ class Resize(Checked):
 class Tested(Checked):
     """A figure on the test images with its 95 % interval; None with its reason."""
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+    value: Number | None
+    low: Number | None = None
+    high: Number | None = None
     reason: str = ""
 
     @property
@@ -73,40 +77,48 @@ class Training(Checked):
 
     preset: str
     source: str
-    recipe: dict[str, Any]
+    recipe: dict[str, Any] = Field(max_length=50)
     dataset: str
     dataset_sha256: str
-    images: dict[str, dict[str, int]]
-    left_out: dict[str, int]
-    leaking: int | None
-    versions: dict[str, str]
-    epochs: int
-    chosen_epoch: int
-    curves: list[dict[str, float | None]]
-    test: dict[str, Tested]
+    images: dict[str, dict[ClassName, Whole]] = Field(max_length=10)
+    left_out: dict[str, Whole] = Field(max_length=MAX_CLASSES)
+    leaking: Whole | None
+    versions: dict[str, str] = Field(max_length=50)
+    epochs: Whole
+    chosen_epoch: Whole
+    curves: list[dict[str, Number | None]] = Field(max_length=100_000)
+    test: dict[str, Tested] = Field(max_length=MAX_CLASSES)
     overfitting: str
+
+    @field_validator("recipe")
+    @classmethod
+    def _split_is_named(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        split = recipe.get("split", {})
+        if not isinstance(split, dict) or not isinstance(split.get("by", ""), str):
+            raise ValueError("its split is none")
+        return recipe
 
 
 class ModelCard(Checked):
     """Everything a prediction depends on that the network's file does not contain."""
 
     name: str = Field(min_length=1, max_length=120)
-    classes: tuple[str, ...] = Field(min_length=2, max_length=1_000, description="in the network's output order")
-    height: int = Field(gt=0, le=MAX_SIDE)
-    width: int = Field(gt=0, le=MAX_SIDE)
+    classes: tuple[ClassName, ...] = Field(min_length=2, max_length=MAX_CLASSES, description="in the network's output order")
+    height: Whole = Field(gt=0, le=MAX_SIDE)
+    width: Whole = Field(gt=0, le=MAX_SIDE)
     resize: Resize = Resize()
     scaling: Scaling = "0..1"
     colour_order: ColourOrder = "rgb"
     output: Output = "softmax"
     output_name: str | None = Field(default=None, description="of several outputs: the one with the classes")
     positive: str | None = Field(default=None, description="of one sigmoid unit: the class whose probability it is")
-    malignant: tuple[str, ...] = ()
+    malignant: tuple[ClassName, ...] = Field(default=(), max_length=MAX_CLASSES)
     training_data: str = ""
     licence: str = ""
     intended_use: str = ""
     limits: str = ""
     training: Training | None = None
-    guessed: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = Field(default=(), max_length=100)
 
     @field_validator("classes")
     @classmethod
@@ -115,7 +127,7 @@ class ModelCard(Checked):
             raise ValueError("a class has no name")
         repeated = sorted({name for name in classes if classes.count(name) > 1})
         if repeated:
-            raise ValueError(f"listed more than once: {', '.join(repeated)}")
+            raise ValueError(f"listed more than once: {', '.join(repeated[:5])}")
         return classes
 
     @model_validator(mode="after")
@@ -123,13 +135,13 @@ class ModelCard(Checked):
         if self.output == "sigmoid" and len(self.classes) != 2:
             raise ValueError(f"one sigmoid unit separates two classes; the card lists {len(self.classes)}")
         if self.positive is not None and self.positive not in self.classes:
-            raise ValueError(f"positive class {self.positive!r} is not one of the classes")
+            raise ValueError(f"positive class {self.positive[:200]!r} is not one of the classes")
         unknown = [name for name in self.malignant if name not in self.classes]
         if unknown:
-            raise ValueError(f"malignant classes that are not among the classes: {', '.join(unknown)}")
+            raise ValueError(f"malignant classes that are not among the classes: {', '.join(unknown[:5])}")
         fields = [name for name in self.guessed if name not in type(self).model_fields]
         if fields:
-            raise ValueError(f"guessed lists fields a card does not have: {', '.join(fields)}")
+            raise ValueError(f"guessed lists fields a card does not have: {', '.join(fields[:5])[:200]}")
         return self
 
     @property

@@ -23,8 +23,9 @@ from typing import Any
 import h5py
 
 from core.errors import ModelFileError, UnsafeModel
+from core.regular import open_regular
 from models.config import Rebuilt, rebuild, summarise
-from models.hdf5 import MAX_EXPANSION, MAX_WEIGHT_BYTES, Stored, check_hdf5, copy_weights, text
+from models.hdf5 import Stored, check_hdf5, copy_weights, most_unpacked, text
 from models.savedmodel import check_saved_model, strip_saved_model
 
 MAX_FILE_BYTES = 4 * 1024**3
@@ -32,6 +33,7 @@ MAX_CONFIG_BYTES = 16 * 1024**2
 MAX_FOLDER_FILES = 10_000
 MAX_DIRECTORY_BYTES = 1 << 20  # of an archive
 MAX_SIDE_WITHOUT_WEIGHTS = 65_536
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _ENTRIES = ("metadata.json", "config.json", "model.weights.h5")  # of a .keras archive
 _FOLDER_FILE = re.compile(r"saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})")
 _VERSION = re.compile(r"\d{1,4}(\.\w{1,12}){0,4}(-\w{1,12})?")
@@ -111,26 +113,31 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def holds_weights_only(path: Path) -> bool:
-    """Whether it is an HDF5 file without a network configuration."""
-    if not path.is_file() or not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path, "r") as h5:
-            return "model_config" not in h5.attrs
-    except OSError:  # truncated: opening it will report that
-        return False
-
-
-def check_weights_file(path: Path) -> None:
-    """Check a weights file; raises ModelFileError for unreadable files, links, references to other files and excessive size."""
+def looks_like_hdf5(path: Path) -> bool:
+    """Whether it is a file that begins like HDF5."""
     if not path.is_file():
-        raise ModelFileError("does not exist.", str(path), "Give a file of weights (.weights.h5), imagenet or none.")
+        return False
+    with open_regular(path) as stream:
+        return stream.read(len(_HDF5)) == _HDF5
+
+
+def clean_weights(path: Path, folder: Path) -> Path | None:
+    """The clean copy in the folder of an HDF5 file of weights alone; None for a whole network. Raises ModelFileError."""
     try:
         with h5py.File(path, "r") as h5:
             check_hdf5(h5, path.stat().st_size)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelFileError("is not an HDF5 weights file.", path.name, "Save it with model.save_weights('name.weights.h5').") from error
+            if "model_config" in h5.attrs:
+                return None
+            target = folder / ("weights.weights.h5" if path.name.endswith(".weights.h5") else "weights.h5")  # Keras goes by the name
+            with h5py.File(target, "w") as copy:
+                copy_weights(h5, copy)
+            return target
+    except ModelFileError as error:
+        raise type(error)(error.what, error.where or path.name, error.todo) from error
+    except _BROKEN as error:
+        what = "is a broken or cut-off" if looks_like_hdf5(path) else "is not an"
+        todo = "Save it with model.save_weights('name.weights.h5')."
+        raise ModelFileError(f"{what} HDF5 weights file.", path.name, todo) from error
 
 
 # writes the clean copy to a path
@@ -178,7 +185,7 @@ def _read_file(path: Path) -> Iterator[Checked]:
         with _read_zip(path, size) as checked:
             yield checked
         return
-    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+    if head.startswith(_HDF5):
         with _read_hdf5(path, size) as checked:
             yield checked
         return
@@ -193,14 +200,14 @@ def _read_zip(path: Path, size: int) -> Iterator[Checked]:
     try:
         _check_directory(path, size)
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            unpacked = _check_entries(archive, size)
+            _check_entries(archive, size)
             config = _parse_json(archive.read("config.json"))
             about = _parse_json(archive.read("metadata.json")) if "metadata.json" in archive.namelist() else {}
             weights = Path(folder) / "weights.h5"  # HDF5 needs random access, which is slow inside a zip
             with archive.open("model.weights.h5") as stream, weights.open("wb") as target:
                 shutil.copyfileobj(stream, target, 1 << 20)
             with h5py.File(weights, "r") as h5:
-                stored = check_hdf5(h5, unpacked)
+                stored = check_hdf5(h5, size)
                 version = _version(about.get("keras_version", "3") if isinstance(about, dict) else "3")
                 facts, rebuilt = _with_config(path, "keras", size, version, config, stored)
 
@@ -239,8 +246,8 @@ def _check_directory(path: Path, size: int) -> None:
 _BROKEN = (OSError, KeyError, RuntimeError, EOFError, TypeError, ValueError, NotImplementedError, zlib.error, struct.error, OverflowError)
 
 
-def _check_entries(archive: zipfile.ZipFile, size: int) -> int:
-    """Exactly one of each file a .keras archive consists of; returns their unpacked size."""
+def _check_entries(archive: zipfile.ZipFile, size: int) -> None:
+    """Exactly one of each file a .keras archive consists of."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     if "config.json" not in names:
@@ -250,7 +257,7 @@ def _check_entries(archive: zipfile.ZipFile, size: int) -> int:
     if any(name.startswith(("/", "\\")) or ".." in Path(name).parts or ":" in name for name in names):
         raise ModelFileError("contains paths that lead out of the archive.", todo="Do not open it.")
     unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MAX_WEIGHT_BYTES or unpacked > MAX_EXPANSION * max(size, 1 << 16):
+    if unpacked > most_unpacked(size):
         raise ModelFileError(f"would unpack to {unpacked / 2**30:.1f} GB.", todo="Do not open it.")
     if "model.weights.h5" not in names:
         raise ModelFileError("contains no weights.", todo=_SAVE_AGAIN)
@@ -265,7 +272,6 @@ def _check_entries(archive: zipfile.ZipFile, size: int) -> int:
             raise ModelFileError("is packed in an unknown way.", todo=_SAVE_AGAIN)
         if entry.filename.endswith(".json") and entry.file_size > MAX_CONFIG_BYTES:
             raise ModelFileError(f"contains a {entry.filename} of over {MAX_CONFIG_BYTES // 2**20} MB.", todo="Do not open it.")
-    return unpacked
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import numpy as np
 from core.errors import ModelFileError
 
 MAX_WEIGHT_BYTES = 8 * 1024**3
-MAX_EXPANSION = 200  # stored bytes may not unpack to more than this many times their size
+MAX_EXPANSION, MAX_LARGE_EXPANSION = 200, 20  # stored bytes may not unpack to more than this many times their size
+LARGE_BYTES = 100 * 2**20  # unpacked; trained weights of that size pack to more than half
 MAX_OBJECTS = 20_000  # NASNetLarge, the largest of Keras Applications, has 3,630
 MAX_CHUNKS = 100_000  # of a tensor
 MAX_DEPTH = 64
@@ -33,7 +34,10 @@ class Stored:
 
 
 def check_hdf5(h5: h5py.File, size: int) -> Stored:
-    """Refuse links, cycles, data in other files, foreign types and filters, and whatever would unpack into something huge."""
+    """Refuse links, cycles, data in other files, foreign types and filters, and whatever would unpack into something huge.
+
+    size: bytes of the file, or of the archive it lies in.
+    """
     elements = total = 0
     for item in _objects(h5):
         if len(item.attrs) > MAX_ATTRIBUTES:
@@ -42,9 +46,14 @@ def check_hdf5(h5: h5py.File, size: int) -> Stored:
             _check_dataset(item)
             elements += item.size
             total += item.size * item.dtype.itemsize
-            if total > MAX_WEIGHT_BYTES or total > MAX_EXPANSION * max(size, 1 << 16):
+            if total > most_unpacked(size):
                 raise ModelFileError(f"would unpack to {total / 2**30:.1f} GB of weights or more.", todo=_NO)
     return Stored(elements, total)
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that a file of this size may unpack to."""
+    return min(MAX_WEIGHT_BYTES, max(MAX_LARGE_EXPANSION * size, min(MAX_EXPANSION * max(size, 1 << 16), LARGE_BYTES)))
 
 
 def copy_weights(source: h5py.File, target: h5py.File) -> None:

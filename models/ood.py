@@ -84,7 +84,7 @@ def read_reference(path: Path) -> tuple[Reference, dict[str, str]] | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             content = {name: kept[name] for name in kept.files}
         return from_arrays(content), json.loads(content["about"].tobytes())
-    except (KeyError, ValueError, OSError, IndexError, EOFError, BadZipFile):
+    except (KeyError, ValueError, OSError, IndexError, EOFError, RecursionError, BadZipFile):
         return None  # truncated, or of an older version: it is computed again
 
 

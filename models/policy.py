@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from core.errors import CardError
-from core.records import Checked, in_words, read_yaml
+from core.records import Checked, Number, in_words, read_yaml
 from models.card import ModelCard
 
 EXAMPLE = Path(__file__).parent / "policy_alexanderson2024.yaml"
@@ -18,18 +18,18 @@ EXAMPLE = Path(__file__).parent / "policy_alexanderson2024.yaml"
 class Band(Checked):
     """The text for benign probabilities from this one up to the next band's."""
 
-    benign_at_least: float = Field(ge=0, le=1)
+    benign_at_least: Number = Field(ge=0, le=1)
     say: str = Field(min_length=1, max_length=500)
 
 
 class Policy(Checked):
     """Bands by benign probability, the highest first, and the text for a malignant predicted class."""
 
-    name: str = Field(min_length=1)
-    operator: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    bands: tuple[Band, ...] = Field(min_length=1)
-    malignant: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=200)
+    operator: str = Field(min_length=1, max_length=200)
+    source: str = Field(min_length=1, max_length=1_000)
+    bands: tuple[Band, ...] = Field(min_length=1, max_length=100)
+    malignant: str = Field(min_length=1, max_length=500)
 
     @model_validator(mode="after")
     def _bands_fall(self) -> "Policy":

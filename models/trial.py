@@ -7,7 +7,9 @@ finds is kept by the file's hash, so that a file is tried once; then the copy is
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from core.atomic import make_folder, write_bytes
 from core.errors import LesionLensError, ModelFileError, first_line
 from core.throwaway import Died, Limits, apart, tell_protections
 from models.card import ModelCard
-from models.files import FileFacts, clean_copy, file_sha256, inspect_file
+from models.files import FileFacts, clean_copy, clean_weights, file_sha256, inspect_file, looks_like_hdf5
 
 RULES = 1  # counts changes of what is refused and of the limits: what other rules let through is tried again
 MAX_KEPT = 64  # networks whose copies are kept
@@ -27,6 +29,7 @@ _ROOMS = ("core", "models", "imaging", "evaluation")
 _HEADROOM_BYTES = 2**30  # above what TensorFlow takes at rest
 _TIMES_WEIGHTS = 4  # initial values, what is read, and the copy in between
 _PER_THREAD_BYTES = 16 * 2**20
+_ABANDONED = 3_600  # seconds; no trial lasts as long
 _CPU_SECONDS, _PER_LAYER, _PER_MEGABYTE = 12.0, 0.15, 0.1
 
 
@@ -63,6 +66,7 @@ def try_model(
     tried = _read_kept(entry, path)
     if tried is None:
         make_folder(kept)
+        _clear(kept)
         with tempfile.TemporaryDirectory(dir=kept, prefix=".trial-") as folder:
             scratch = Path(folder) / "scratch"
             scratch.mkdir()
@@ -70,6 +74,39 @@ def try_model(
             _keep(tried, scratch, entry)
         tried = _read_kept(entry, path) or tried
     return tried
+
+
+@contextmanager
+def tried_weights(path: Path) -> Iterator[Path]:
+    """The clean copy of a stranger's file of weights, checked and written in the throw-away process. Raises ModelFileError."""
+    if not path.is_file():
+        raise ModelFileError("does not exist.", str(path), "Give a file of weights (.weights.h5), imagenet or none.")
+    with tempfile.TemporaryDirectory() as folder:
+        copied = _copied(path, Path(folder))
+        if copied is None:
+            raise ModelFileError("is a whole network, where a file of weights is expected.", path.name, "Name it as a classifier.")
+        yield copied
+
+
+def holds_weights_only(path: Path) -> bool:
+    """Whether it is an HDF5 file without a network's configuration. Raises ModelFileError for a broken or harmful one."""
+    if not looks_like_hdf5(path):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        return _copied(path, Path(folder)) is not None
+
+
+def _copied(path: Path, scratch: Path) -> Path | None:
+    given = [str(path.resolve()), str(scratch)]
+    with _in_words(path, Limits()), apart("models.trial:copy_once", given, scratch, [path], _ROOMS, Limits()) as answers:
+        name = next(answers)
+        return None if name is None else scratch / Path(str(name)).name
+
+
+def copy_once(path: str, folder: str) -> Iterator[Any]:
+    """In the process: the name of the clean copy of a file of weights, None for a whole network."""
+    copied = clean_weights(Path(path), Path(folder))
+    yield copied.name if copied else None
 
 
 def open_once(path: str, folder: str, trusted: bool, card: Mapping[str, Any] | None) -> Iterator[Any]:
@@ -148,13 +185,19 @@ def _too_big(name: str) -> ModelFileError:
 def _try(path: Path, scratch: Path, trusted: bool, card: ModelCard | None, meanwhile: Callable[[], object] | None, limits: Limits) -> Tried:
     readable = [Path("/")] if trusted else [path]
     given = [str(path.resolve()), str(scratch), trusted, card.model_dump(mode="json") if card else None]
+    with _in_words(path, limits), apart("models.trial:open_once", given, scratch, readable, _ROOMS, limits) as answers:
+        tried = _TRIED.validate_python(next(answers))
+        if meanwhile is not None:
+            meanwhile()
+        told = next(answers)
+        return replace(tried, guessed=ModelCard(**told) if told is not None else None)
+
+
+@contextmanager
+def _in_words(path: Path, limits: Limits) -> Iterator[None]:
+    """However the process ends, one message."""
     try:
-        with apart("models.trial:open_once", given, scratch, readable, _ROOMS, limits) as answers:
-            tried = _TRIED.validate_python(next(answers))
-            if meanwhile is not None:
-                meanwhile()
-            told = next(answers)
-            return replace(tried, guessed=ModelCard(**told) if told is not None else None)
+        yield
     except (StopIteration, ValidationError, TypeError) as error:
         raise ModelFileError("confused the process that opened it.", path.name, "The file is broken; save it again.") from error
     except Died as end:
@@ -184,6 +227,13 @@ def _keep(tried: Tried, scratch: Path, entry: Path) -> None:
     others = sorted((p for p in entry.parent.iterdir() if p.is_dir() and not p.name.startswith(".")), key=lambda p: p.stat().st_mtime)
     for old in others[:-MAX_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _clear(kept: Path) -> None:
+    """Removes what trials left whose process was killed together with the one that started it."""
+    for left in kept.glob(".trial-*"):
+        if time.time() - left.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _read_kept(entry: Path, path: Path) -> Tried | None:

@@ -1,4 +1,4 @@
-"""What a marker is compared with: as much skin changed elsewhere, and as strong a change that is no marker.
+"""What a marker is compared with: as much skin changed that is no marker, and as strong a change in no order.
 
 Without a control every classifier “uses” every marker: any change of a photograph moves its scores.
 """
@@ -12,6 +12,7 @@ TURNS = 24  # places round the lesion that are tried
 _BACK, _ALL = slice(None, None, -1), slice(None)
 _FLIPS = ((_ALL, _BACK), (_BACK, _ALL), (_BACK, _BACK))
 FURTHER = (1.15, 1.25, 1.35, 1.45)  # times the distance of a ring round the lesion
+SMOOTH, SOFT, DARKER = 0.03, 0.012, 0.9  # of `neutral`: shares of the shorter side; of the skin's light
 LOST = 0.03  # share of a mask that may be lost beyond the picture's border, or fall on what is there
 
 
@@ -19,7 +20,8 @@ def elsewhere(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, 
     """The same shape on clean skin at the same distance from the lesion: bool (H, W), None where there is no room.
 
     mask: bool (H, W); centre: (x, y) of the lesion, round which it is turned; taken: bool (H, W), lesion and markers that it must not
-    touch. Where no turn fits, as for marks along the border, it is mirrored across the picture.
+    touch. Where no turn fits, as for marks along the border, it is mirrored across the picture; where that does not fit either, as many
+    pixels in one patch of another shape, at the same distance.
     """
     dirty = taken | mask
     height, width = mask.shape
@@ -34,7 +36,24 @@ def elsewhere(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, 
         moved = candidate > 0
         if (moved & ~dirty).sum() >= (1 - LOST) * mask.sum():
             return np.asarray(moved & ~dirty)
-    return None
+    return _patch(mask, centre, dirty, rng)
+
+
+def _patch(mask: np.ndarray, centre: tuple[float, float], dirty: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """As many free pixels, round one of those that lie as far from the lesion as the mask does: bool (H, W)."""
+    free, wanted = np.flatnonzero(~dirty), int(mask.sum())
+    if len(free) < (1 - LOST) * wanted:
+        return None
+    y, x = np.divmod(free, mask.shape[1])
+    out = np.hypot(x - centre[0], y - centre[1])
+    rows, columns = np.nonzero(mask)
+    off = np.abs(out - np.hypot(columns - centre[0], rows - centre[1]).mean())
+    alike = np.flatnonzero(off <= np.quantile(off, 0.1))
+    seed = int(rng.choice(alike))
+    near = np.argsort(np.hypot(x - x[seed], y - y[seed]), kind="stable")[:wanted]
+    place = np.zeros(mask.size, bool)
+    place[free[near]] = True
+    return place.reshape(mask.shape)
 
 
 def further_out(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
@@ -51,6 +70,17 @@ def further_out(mask: np.ndarray, centre: tuple[float, float], taken: np.ndarray
             place[free[np.argsort(turn.ravel()[free], kind="stable")[:wanted]]] = True
             return place.reshape(mask.shape)
     return None
+
+
+def neutral(image: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The marker's shape without its look: the skin that lies there a little darker, smooth and with soft edges.
+
+    image: uint8 RGB (H, W, 3); place: bool (H, W). Returns uint8 RGB.
+    """
+    side = min(place.shape)
+    skin = cv2.GaussianBlur(image, (0, 0), max(1.0, SMOOTH * side)).astype(np.float32) * DARKER
+    cover = cv2.GaussianBlur(place.astype(np.float32), (0, 0), max(0.6, SOFT * side))[..., None]
+    return (image * (1 - cover) + skin * cover).round().astype(np.uint8)
 
 
 def scrambled(image: np.ndarray, marked: np.ndarray, mask: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,8 @@ ADVICE: dict[tuple[bool, Verdict], tuple[int, str]] = {
     (True, "can't tell"): (2, "The data teach it, and whether it is used is not settled: try more images."),
     (True, "not seen to matter"): (3, "The data would teach it; this classifier is not seen to use it. The next one may."),
     (False, "can't tell"): (4, "Not settled, and the data do not teach it."),
+    (True, "not tested"): (2, "The data teach it, and the lab could not find it: outline it with masks, or tell it in a column."),
+    (False, "not tested"): (4, "Not tested: nothing says where it is."),
     (False, "not seen to matter"): (5, "Nothing to fix."),
 }
 

@@ -43,6 +43,14 @@ class Drawing:
     shape: tuple[float, float] = (1.0, 1.0)
 
 
+def settle(dose: Dose, rng: np.random.Generator) -> Dose:
+    """The dose with its kind and colour, drawn at random where none is asked for."""
+    entry = INSERTED[dose.marker]
+    return replace(
+        dose, kind=dose.kind or str(rng.choice(entry.kinds)), colour=dose.colour or str(rng.choice(entry.colours[: entry.usual]))
+    )
+
+
 def draw_marker(
     image: np.ndarray, dose: Dose, lesion: np.ndarray | None, rng: np.random.Generator, taken: np.ndarray | None = None
 ) -> Drawn | None:
@@ -51,8 +59,8 @@ def draw_marker(
     lesion: bool (H, W) or None; taken: bool (H, W), markers that are there already.
     """
     entry = INSERTED[dose.marker]
-    kind, colour = dose.kind or str(rng.choice(entry.kinds)), dose.colour or str(rng.choice(entry.colours[: entry.usual]))
-    settled = replace(dose, kind=kind, colour=colour)
+    settled = settle(dose, rng)
+    kind = settled.kind
     height, width = image.shape[:2]
     length, lies = entry.size * dose.size * min(height, width), MARKERS[dose.marker].lies
     covered = [] if taken is None else [taken]

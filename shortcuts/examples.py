@@ -12,7 +12,8 @@ from datasets.dataset import Dataset
 from imaging.decode import encode_jpeg
 from imaging.resize import scale_image
 from models.card import ModelCard
-from shortcuts.effects import signed
+from shortcuts.donors import Donors, find_donors
+from shortcuts.effects import changes
 from shortcuts.experiment import Trial
 from shortcuts.plan import Plan, make_trials
 from shortcuts.study import Example
@@ -27,13 +28,14 @@ def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: P
     """One strip of three pictures each, as JPEG, and what it shows. The class is the one the marker moves furthest on average; its
     nearest to the median effect are shown."""
     made: list[Example] = []
+    donors = find_donors(card, data, plan.seed)
     for (marker, direction), rows in judged_trials(trials).groupby(["marker", "direction"], sort=False):
-        change = signed(rows)[0]
+        change = changes(rows, "changed")[0]
         target = int(np.abs(change.mean(axis=0)).argmax())
         order = np.argsort(np.abs(change[:, target] - np.median(change[:, target])), kind="stable")
         for k in order[:SHOWN]:
             row = rows.iloc[k]
-            pictures = _pictures(card, data, row, plan)
+            pictures = _pictures(card, data, row, plan, donors)
             if pictures is None:
                 continue
             name = f"{marker}-{direction}-{len(made)}.jpg"
@@ -45,9 +47,9 @@ def write_examples(card: ModelCard, data: Dataset, trials: pd.DataFrame, plan: P
     return made
 
 
-def _pictures(card: ModelCard, data: Dataset, row: pd.Series, plan: Plan) -> list[np.ndarray] | None:
+def _pictures(card: ModelCard, data: Dataset, row: pd.Series, plan: Plan, donors: Donors) -> list[np.ndarray] | None:
     try:
-        subject, found = make_trials(card, data, str(row["image_id"]), plan)
+        subject, found = make_trials(card, data, str(row["image_id"]), plan, donors)
     except ImageError:  # it was there when it was tried
         return None
     for t in found:

@@ -87,7 +87,7 @@ def in_words(answer: Answer, name: str) -> str:
     borne = "a painted mark" if key == PAINTED else MARKERS[key].borne
     did, changed = {
         "removal": (f"Removing the {marker_name(key)}", "changing as much skin elsewhere"),
-        "insertion": (f"Inserting {borne}", "a scrambled change as strong"),
+        "insertion": (f"Inserting {borne}", "its shape in the skin's own colour"),
     }[answer.trial.direction]
     before, after = f"{p[0]:.2f}", f"{p[1]:.2f}"
     moved = f"{'lowers' if by_marker < 0 else 'raises'} P({name}) from {before} to {after}"

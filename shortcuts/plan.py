@@ -10,6 +10,7 @@ from core.markers import UNDETECTED
 from data_audit.markers.present import says_yes
 from datasets.dataset import Dataset
 from models.card import ModelCard
+from shortcuts.donors import NOBODY, Donors
 from shortcuts.dose import Dose
 from shortcuts.drawing import INSERTED
 from shortcuts.experiment import Impossible, Subject, Trial, trials
@@ -47,7 +48,9 @@ def chosen(data: Dataset, plan: Plan, bearing: Mapping[str, Sequence[str]], spli
     return list(dict.fromkeys(drawn))
 
 
-def make_trials(card: ModelCard, data: Dataset, image_id: str, plan: Plan) -> tuple[Subject, list[Trial | Impossible]]:
+def make_trials(
+    card: ModelCard, data: Dataset, image_id: str, plan: Plan, donors: Donors = NOBODY
+) -> tuple[Subject, list[Trial | Impossible]]:
     """One photograph's experiments, the same in every run, whichever others are tried. Raises ImageError."""
     number = zlib.crc32(image_id.encode())
     rng = np.random.default_rng([plan.seed, number])
@@ -55,7 +58,8 @@ def make_trials(card: ModelCard, data: Dataset, image_id: str, plan: Plan) -> tu
     row = data.row(image_id)
     unplaced = [m for m in plan.markers if m in UNDETECTED and m not in subject.markers and says_yes(row, m)]
     markers = [m for m in plan.markers if m not in unplaced]
-    found = trials(subject, markers, plan.filling, rng, again=plan.again)
+    diagnosis = row["diagnosis"] if isinstance(row["diagnosis"], str) else ""
+    found = trials(subject, markers, plan.filling, rng, again=plan.again, lender=lambda marker: donors.lend(marker, diagnosis, rng))
     found += [Impossible(m, "insertion", "a column says it is there, and nothing says where") for m in unplaced]
     if plan.doses and number % DOSED == 0:
         for marker in markers:

@@ -17,6 +17,7 @@ from data_audit.scan import one_thread_a_call
 from datasets.dataset import Dataset
 from models.classifier import Classifier
 from shortcuts.attention import score, share_on
+from shortcuts.donors import find_donors
 from shortcuts.experiment import Impossible, Subject, Trial
 from shortcuts.plan import Plan, make_trials
 from shortcuts.table import empty_row, read_trials, trials_frame, write_trials
@@ -78,9 +79,11 @@ def _rounds(
 ) -> Iterator[list[dict[str, Any]]]:
     """Trials are made in threads while the network answers to those before."""
 
+    donors = find_donors(classifier.card, data, plan.seed)
+
     def make(image_id: str) -> _Made | str:
         try:
-            return _Made(*make_trials(classifier.card, data, image_id, plan))
+            return _Made(*make_trials(classifier.card, data, image_id, plan, donors))
         except ImageError as error:
             return str(error)
 
@@ -128,12 +131,14 @@ def _answered(
                     "direction": t.direction,
                     "on_lesion": t.on_lesion,
                     "area_share": float(t.mask.mean()),
+                    "kind": t.dose.kind if t.dose else None,
                     "size": t.dose.size if t.dose else float("nan"),
                     "strength": t.dose.strength if t.dose else float("nan"),
                 }
             )
             changed = put(t.changed, t.direction == "insertion")
-            places = {"base": base, "changed": changed, "control": put(t.control), "again": put(t.again), "cropped": cropped}
+            others = {"control": put(t.control), "lent": put(t.lent), "scrambled": put(t.scrambled), "again": put(t.again)}
+            places = {"base": base, "changed": changed, **others, "cropped": cropped}
             numbered.append((rows[-1], places, base if t.direction == "removal" else changed, t.mask))
     scored = score(classifier, pictures, looked_at)
     for row, places, marked, mask in numbered:

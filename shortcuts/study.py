@@ -8,7 +8,7 @@ from core.records import read_record
 from evaluation.intervals import Figure
 from shortcuts.alarms import Alarms
 from shortcuts.effects import Effect, Flips
-from shortcuts.rule import ATTENDS, FEWEST, FLIPS, LEVEL, MOVES, ON_LESION
+from shortcuts.rule import ATTENDS, DISTURBS, FEWEST, FLIPS, LEVEL, MOVES, ON_LESION
 from shortcuts.verdict import Verdict
 from shortcuts.winkler import Rates
 
@@ -22,6 +22,7 @@ class Rule:
     level: float = LEVEL
     flips: float = FLIPS
     moves: float = MOVES
+    disturbs: float = DISTURBS
     lesions: int = FEWEST
     attends: float = ATTENDS
     on_lesion: float = ON_LESION

@@ -92,7 +92,7 @@ def attention(rows: pd.DataFrame) -> Figure:
 
 def _of_marker(j: Judged, rows: pd.DataFrame, apart: pd.DataFrame, classes: Sequence[str], target: str) -> MarkerStudy:
     looked = attention(rows)
-    telling = looked.defined and not np.isnan(looked.low) and j.verdict != "can't tell"
+    telling = looked.defined and not np.isnan(looked.low) and j.verdict in ("used", "not seen to matter")
     return MarkerStudy(
         verdict=j.verdict,
         why=j.why,

@@ -20,6 +20,7 @@ COLUMNS = (
     "diagnosis",
     "marker",
     "direction",
+    "kind",
     "size",
     "strength",
     "on_lesion",
@@ -28,6 +29,8 @@ COLUMNS = (
     "base",
     "changed",
     "control",
+    "lent",
+    "scrambled",
     "again",
     "cropped",
     "base_logits",
@@ -35,7 +38,7 @@ COLUMNS = (
     "control_logits",
     "reason",
 )
-SCORES = COLUMNS[10:18]  # one value a class
+SCORES = COLUMNS[11:21]  # one value a class
 
 
 def empty_row() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from demo.classifiers import WEIGHTS, install
@@ -23,6 +24,14 @@ OF_ONE_RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid(
 TRIALS = Path(tempfile.gettempdir()) / f"lesionlens-trials-{OF_ONE_RUN}"  # a network that several tests open is tried once
 os.environ.setdefault("LESIONLENS_TRIALS", str(TRIALS))
 SMALL = {"nv": 14, "mel": 10, "bkl": 8}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Removes what runs that were killed have left."""
+    if not hasattr(session.config, "workerinput"):
+        for left in TRIALS.parent.glob("lesionlens-trials-*"):
+            if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import UnsafeModel, WorkspaceError
+from core.errors import RecordError, UnsafeModel, WorkspaceError
 from imaging.decode import read_image
 from models.predictions import PredictionTable, read_predictions, write_predictions
 from workspace import Workspace
@@ -30,6 +30,35 @@ def test_a_dataset_may_have_splits_of_its_own(workspace: Workspace, small_datase
     assert workspace.dataset_names() == ["tiny", "tiny (split of x)"]
     (workspace.datasets / "datasets.yaml").write_text(f"plain: {small_dataset}\n")  # as earlier versions wrote it
     assert len(workspace.open_dataset("plain")) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: &a [x]\nb: *a\n",
+        "a: " + "[" * 5_000,
+        "a: !!python/object/apply:os.system [true]\n",
+        "a: [\n",
+        "- a\n",
+        "a: 5\n",
+        "a: {split: x}\n",
+        "a: {path: [x]}\n",
+        "a: {path: x, split: 3}\n",
+        "a: " + "x" * 2**20,
+    ],
+)
+def test_a_list_of_datasets_that_is_none_is_one_message(workspace: Workspace, content: str) -> None:
+    (workspace.datasets / "datasets.yaml").write_text(content)
+    with pytest.raises(WorkspaceError, match=r"datasets\.yaml") as caught:
+        workspace.dataset_names()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("content", ["", "[", "[" * 100_000, "{}", "[1]", '"abc"', "null"])
+def test_a_list_of_trusted_files_that_is_none_is_one_message(workspace: Workspace, content: str) -> None:
+    (workspace.root / "trusted.json").write_text(content)
+    with pytest.raises(RecordError, match=r"trusted\.json"):
+        workspace.trusted()
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "demo-honest.card.yaml", "", "nothing"])

@@ -10,8 +10,8 @@ from models.architectures.preset import Base, Plan, Preset
 from models.architectures.recipe import Phase, Recipe
 from models.architectures.weights import IMAGENET, NONE, find_base
 from models.classifier import Classifier
-from models.files import check_weights_file
 from models.layers import sublayers
+from models.trial import tried_weights
 
 
 def build_network(preset: Preset, recipe: Recipe, n_classes: int, donor: Classifier | None = None) -> tuple[Any, Base | None]:
@@ -66,9 +66,9 @@ def _base(preset: Preset, recipe: Recipe, donor: Classifier | None) -> Base | No
 def _load_whole(network: Any, weights: str) -> None:
     if weights == IMAGENET:
         raise TrainingError("this network has no ImageNet weights.", "Training", "Leave out --weights.")
-    check_weights_file(Path(weights))
     try:
-        network.load_weights(weights)
+        with tried_weights(Path(weights)) as copy:
+            network.load_weights(copy)
     except (ValueError, OSError, KeyError) as error:
         raise ModelFileError(f"holds no weights of this network ({str(error).splitlines()[0][:160]}).", Path(weights).name) from error
 

@@ -17,7 +17,7 @@ import psutil
 from core.atomic import make_folder, writing
 from core.errors import LesionLensError, TrainingError, WriteError
 from core.exports import plain
-from core.records import write_record
+from core.records import OBJECT, read_record, write_record
 from core.runs import Run
 from core.wording import count
 from models.card import card_path
@@ -119,7 +119,7 @@ def _study(search: Search) -> "optuna.Study":
     wanted = plain({**plain(specification(search.order)), "space": search.space})
     del wanted["versions"]
     file = search.folder / SPECIFICATION
-    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != wanted:
+    if file.exists() and read_record(file, OBJECT, "a search", "Choose another --out, or delete the folder.") != wanted:
         raise TrainingError("holds another search.", str(search.folder), "Choose another --out, or delete the folder.")
     write_record(file, wanted)
     return optuna.create_study(

@@ -11,7 +11,7 @@ from core.errors import TrainingError, first_line
 from models.architectures.borrowed import borrow_base, own_scaling
 from models.architectures.preset import Base
 from models.card import IMAGENET_MEAN, IMAGENET_STD, ModelCard
-from models.files import check_weights_file
+from models.trial import tried_weights
 
 IMAGENET, NONE = "imagenet", "none"
 PATIENCE = 30  # seconds to wait for the server that hosts the weights
@@ -48,9 +48,9 @@ def find_base(name: str, weights: str, size: tuple[int, int], card: ModelCard | 
             return Base(make(weights=IMAGENET, **fixed), scaling)
     base = make(weights=None, **fixed)
     if weights != NONE:
-        check_weights_file(Path(weights))
         try:
-            base.load_weights(weights)
+            with tried_weights(Path(weights)) as copy:
+                base.load_weights(copy)
         except (ValueError, OSError, KeyError) as error:
             reason = f"does not contain weights of {name} ({first_line(error, 200)})."
             raise TrainingError(reason, Path(weights).name, f"Save them from {name} without its top.") from error

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -17,6 +17,7 @@ import pandas as pd
 from core.atomic import write_bytes
 from core.errors import DatasetError, ImageError
 from core.exports import safe_csv
+from core.records import OBJECT, read_record
 from core.runs import Run, part
 from data_audit.quality import Border, View, black_border
 from data_audit.scan import mask_file
@@ -152,14 +153,12 @@ def _claim(folder: Path, data: Dataset, stamp: Mapping[str, Any]) -> Cleaned | N
         raise DatasetError("would lie inside the dataset, or hold it.", str(folder), "Choose another --out.")
     path = folder / ABOUT
     if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            before = {}
+        described = ("what a copy was made from", "Choose another folder or name.")
+        before = read_record(path, OBJECT, *described)
         if any(before.get(k) != v for k, v in stamp.items()):
             raise DatasetError("holds another copy already.", str(folder), "Choose another folder or name.")
         if "copied" in before:
-            return Cleaned(*(tuple(before[f.name]) for f in fields(Cleaned)))
+            return read_record(path, Cleaned, *described)
     elif (folder / "metadata.csv").exists() or (folder / IMAGES).exists():
         raise DatasetError("holds something else already.", str(folder), "Choose an empty --out.")
     for name in (IMAGES, MASKS, NOTES):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,15 @@ class Server:
 
 
 @contextmanager
-def serving(workspace: Path, secrets: Path | None = None, port: int | None = None, base: str = "") -> Iterator[Server]:
-    """`streamlit run app.py` on a free port of this machine, ended by its process id."""
+def serving(
+    workspace: Path, secrets: Path | None = None, port: int | None = None, base: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """`streamlit run app.py` on a free port of this machine, ended by its process id. environment: what differs from ours."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     command += [f"--secrets.files={secrets}"] if secrets else []
     command += [f"--server.baseUrlPath={base}"] if base else []
-    environment = {**os.environ, "LESIONLENS_WORKSPACE": str(workspace)}
+    environment = {**os.environ, **(environment or {}), "LESIONLENS_WORKSPACE": str(workspace)}
     log = workspace.parent / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)

@@ -92,7 +92,7 @@ def test_uploading_a_photograph_and_a_bad_one(page: Page, server: Server, tmp_pa
     unfold(page, "Choose an image")
     tap(page.get_by_role("tab", name="Upload"))
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.jpg")
-    expect(page.get_by_text(re.compile("is not a JPEG, PNG"))).to_be_visible()
+    expect(page.get_by_text(re.compile("bad.jpg: is not a JPEG, PNG"))).to_be_visible()
     expect(heatmap(page)).to_be_visible()
     ready(page)
     press(page.get_by_role("button", name=re.compile("Remove bad")))

@@ -24,6 +24,7 @@ from data_audit.images import write_images
 from data_audit.review import Verdicts
 from data_audit.scan import _write as write_scan
 from explain.map_file import MapWriter
+from models.card import ModelCard, write_card
 from models.predictions import PredictionTable, write_predictions
 from reports.pictures import write_page
 from shortcuts.table import empty_row, trials_frame, write_trials
@@ -62,6 +63,8 @@ WRITERS = {
     "trials": lambda p: write_trials(trials_frame([{**empty_row(), "image_id": i} for i in ids]).assign(size=noise[:, 0]), {}, p),
     "maps": maps,
     "checkpoint": lambda p: save_checkpoint([Variable()], [], p),
+    "card": lambda p: write_card(ModelCard(name="x", classes=("a", "b"), height=1, width=1, limits="x" * 9_999), p),
+    "trust": lambda p: [Workspace(p.parent).trust(f) for k in range(70) if [(f := p.with_name(str(k))).write_bytes(b"%d" % k)]],
     "page": lambda p: write_page(p.parent, "x" * 99_999),
     "datasets.yaml": register,
     "uploaded model": lambda p: Workspace(p.parent).keep_model("n.keras", noise.tobytes()),

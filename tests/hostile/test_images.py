@@ -139,21 +139,21 @@ def test_orientations_of_garbage_are_upright(value: int, order: str) -> None:
     assert found == (value if 1 <= value <= 8 else 1)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"Exif\0\0",
-        b"Exif\0\0II*\0\xff\xff\xff\xff",
-        b"Exif\0\0XX*\0" + bytes(20),
-        exif([(0x0112, 3, 1, 6)], n=60_000),
-        exif([(0x0112, 3, 2**31, 6)]),
-        exif([(0x0112, 3, 1, 6)] + [(k, 7, 60_000, 8) for k in range(500)]),
-        exif([(0x0112, 5, 1, 2**32 - 1)]),
-        exif([(0x0112, 2, 4, 6)]),
-        exif([(0x0112, 3, 3, 2**32 - 9)]),
-    ],
-)
+BROKEN_EXIF = [
+    b"",
+    b"Exif\0\0",
+    b"Exif\0\0II*\0\xff\xff\xff\xff",
+    b"Exif\0\0XX*\0" + bytes(20),
+    exif([(0x0112, 3, 1, 6)], n=60_000),
+    exif([(0x0112, 3, 2**31, 6)]),
+    exif([(0x0112, 3, 1, 6)] + [(k, 7, 60_000, 8) for k in range(500)]),
+    exif([(0x0112, 5, 1, 2**32 - 1)]),
+    exif([(0x0112, 2, 4, 6)]),
+    exif([(0x0112, 3, 3, 2**32 - 9)]),
+]
+
+
+@pytest.mark.parametrize("content", BROKEN_EXIF)
 def test_broken_exif_leaves_the_picture(content: bytes) -> None:
     jpeg = with_segment(JPEG, 0xE1, (content if content.startswith(b"Exif") else b"Exif\0\0" + content)[:65_000])
     np.testing.assert_array_equal(decode(jpeg), decode(JPEG))
@@ -162,10 +162,10 @@ def test_broken_exif_leaves_the_picture(content: bytes) -> None:
 
 
 # width, height, bits, colour: 2 RGB, 4 grey with alpha, 6 RGBA → what is held while decoding, worked out by hand: OpenCV's output twice
-@pytest.mark.parametrize(
-    ("width", "height", "bits", "colour", "megabytes"),
-    [(9000, 9000, 16, 6, 1296), (10_000, 9000, 16, 2, 1080), (8000, 8000, 16, 6, 1024), (9900, 9900, 16, 4, 1568)],
-)
+TOO_DEEP = [(9000, 9000, 16, 6, 1296), (10_000, 9000, 16, 2, 1080), (8000, 8000, 16, 6, 1024), (9900, 9900, 16, 4, 1568)]
+
+
+@pytest.mark.parametrize(("width", "height", "bits", "colour", "megabytes"), TOO_DEEP)
 def test_depth_and_channels_count_against_the_budget(width: int, height: int, bits: int, colour: int, megabytes: int) -> None:
     data = png(width, height, bits, colour, rows=b"")
     began = time.process_time()
@@ -219,20 +219,20 @@ def test_a_picture_that_fails_gives_its_share_back(monkeypatch: pytest.MonkeyPat
 BOMB = zlib.compress(bytes(50_000_000), 9)  # 50 MB in 49 kB
 
 
-@pytest.mark.parametrize(
-    "between",
-    [
-        [chunk(b"iCCP", b"x\0\0" + BOMB)],
-        [chunk(b"zTXt", b"x\0\0" + BOMB)] * 20,
-        [chunk(b"iTXt", b"x\0\1\0\0\0" + BOMB)] * 20,
-        [chunk(b"tEXt", b"x\0" + bytes(100_000))] * 10,
-        [chunk(b"tEXt", b"")] * 20_000,
-        [chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)), chunk(b"fcTL", bytes(26))],
-        [chunk(b"fdAT", bytes(4) + BOMB)] * 5,
-        [chunk(b"gAMA", bytes(4))],
-        [chunk(b"sPLT", bytes(1000))],
-    ],
-)
+OTHER_CHUNKS = [
+    [chunk(b"iCCP", b"x\0\0" + BOMB)],
+    [chunk(b"zTXt", b"x\0\0" + BOMB)] * 20,
+    [chunk(b"iTXt", b"x\0\1\0\0\0" + BOMB)] * 20,
+    [chunk(b"tEXt", b"x\0" + bytes(100_000))] * 10,
+    [chunk(b"tEXt", b"")] * 20_000,
+    [chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)), chunk(b"fcTL", bytes(26))],
+    [chunk(b"fdAT", bytes(4) + BOMB)] * 5,
+    [chunk(b"gAMA", bytes(4))],
+    [chunk(b"sPLT", bytes(1000))],
+]
+
+
+@pytest.mark.parametrize("between", OTHER_CHUNKS)
 def test_chunks_that_say_nothing_of_the_pixels_are_not_unpacked(between: list[bytes]) -> None:
     plain = EVERY_KIND["png"]
     data = plain[:33] + b"".join(between) + plain[33:]
@@ -256,39 +256,39 @@ def tiff(*tags: tuple[int, int, int, int], order: str = "<", n: int | None = Non
     return exif([(256, 4, 1, 64), (257, 4, 1, 64), *tags], order, n) + bytes(64 * 64 * 3)
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (tiff(n=60_000), "more than 512 tags"),
-        (tiff((273, 4, 2**30, 0)), "corrupt"),
-        (tiff(*[(300 + k, 7, 12_000, 8) for k in range(200)]), "corrupt"),
-        (tiff((322, 4, 1, 1), (323, 4, 1, 0)), "tiles"),
-        (tiff((277, 3, 1, 60_000)), "60000 channels"),
-        (tiff((258, 3, 1, 500)), "500 bits"),
-        (tiff((322, 4, 1, 60_000), (323, 4, 1, 60_000)), "MB of 800"),
-        (exif([(256, 4, 1, 60_000), (257, 4, 1, 60_000)]), "60000 × 60000"),
-        (exif([(256, 4, 1, 0), (257, 4, 1, 5)]), "nothing to see"),
-        (exif([(257, 4, 1, 5)]), "corrupt"),
-        (tiff((256, 4, 1, 10)), "its tag 256 twice"),
-        (tiff((257, 9, 1, 10)), "its tag 257 twice"),
-        (tiff((277, 3, 1, 3), (277, 3, 1, 3)), "its tag 277 twice"),
-        (tiff((40_000, 7, 1, 0), (40_000, 7, 1, 0)), "its tag 40000 twice"),
-        (exif([(256, 9, 1, 5), (257, 4, 1, 5)]), "corrupt"),
-        (exif([(256, 16, 1, 5), (257, 4, 1, 5)]), "corrupt"),
-        (exif([(256, 4, 2, 8), (257, 4, 1, 5)]) + bytes(64), "corrupt"),
-        (tiff((277, 8, 1, 4)), "corrupt"),
-        (tiff((258, 11, 1, 4)), "corrupt"),
-        (tiff((278, 4, 0, 4)), "corrupt"),
-        (tiff((322, 9, 1, 64), (323, 4, 1, 64)), "corrupt"),
-        (tiff((322, 4, 1, 64)), "corrupt"),
-        (tiff((259, 3, 1, 6)), "corrupt"),
-        (tiff((259, 3, 1, 34_676)), "corrupt"),
-        (tiff((32_998, 4, 1, 50_000)), "50000 layers"),
-        (b"II*\0\xff\xff\xff\x7f" + bytes(20), "corrupt"),
-        (b"MM\0*", "corrupt"),
-        (tiff(), "cannot be decoded"),
-    ],
-)
+TIFFS: list[tuple[bytes, str]] = [
+    (tiff(n=60_000), "more than 512 tags"),
+    (tiff((273, 4, 2**30, 0)), "corrupt"),
+    (tiff(*[(300 + k, 7, 12_000, 8) for k in range(200)]), "corrupt"),
+    (tiff((322, 4, 1, 1), (323, 4, 1, 0)), "tiles"),
+    (tiff((277, 3, 1, 60_000)), "60000 channels"),
+    (tiff((258, 3, 1, 500)), "500 bits"),
+    (tiff((322, 4, 1, 60_000), (323, 4, 1, 60_000)), "MB of 800"),
+    (exif([(256, 4, 1, 60_000), (257, 4, 1, 60_000)]), "60000 × 60000"),
+    (exif([(256, 4, 1, 0), (257, 4, 1, 5)]), "nothing to see"),
+    (exif([(257, 4, 1, 5)]), "corrupt"),
+    (tiff((256, 4, 1, 10)), "its tag 256 twice"),
+    (tiff((257, 9, 1, 10)), "its tag 257 twice"),
+    (tiff((277, 3, 1, 3), (277, 3, 1, 3)), "its tag 277 twice"),
+    (tiff((40_000, 7, 1, 0), (40_000, 7, 1, 0)), "its tag 40000 twice"),
+    (exif([(256, 9, 1, 5), (257, 4, 1, 5)]), "corrupt"),
+    (exif([(256, 16, 1, 5), (257, 4, 1, 5)]), "corrupt"),
+    (exif([(256, 4, 2, 8), (257, 4, 1, 5)]) + bytes(64), "corrupt"),
+    (tiff((277, 8, 1, 4)), "corrupt"),
+    (tiff((258, 11, 1, 4)), "corrupt"),
+    (tiff((278, 4, 0, 4)), "corrupt"),
+    (tiff((322, 9, 1, 64), (323, 4, 1, 64)), "corrupt"),
+    (tiff((322, 4, 1, 64)), "corrupt"),
+    (tiff((259, 3, 1, 6)), "corrupt"),
+    (tiff((259, 3, 1, 34_676)), "corrupt"),
+    (tiff((32_998, 4, 1, 50_000)), "50000 layers"),
+    (b"II*\0\xff\xff\xff\x7f" + bytes(20), "corrupt"),
+    (b"MM\0*", "corrupt"),
+    (tiff(), "cannot be decoded"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), TIFFS)
 def test_tags_of_a_tiff_are_bounded(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         decode(data)
@@ -330,43 +330,43 @@ def bmp(width: int, height: int, bits: int = 24) -> bytes:
 WEBP_HEAD = b"RIFF\x00\x00\x00\x00WEBP"
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (bmp(0, 5), "nothing to see"),
-        (bmp(-5, 5), "nothing to see"),
-        (bmp(29_000, 29_000), "limit is 100"),
-        (bmp(5, -(2**31)), "limit is"),
-        (bmp(5, 2**31 - 1), "limit is"),
-        (bmp(500, 500), "cannot be decoded"),
-        (bmp(500, 500, bits=77), "cannot be decoded"),
-        (png(0, 5, 8, 2, rows=b""), "nothing to see"),
-        (png(5, 0, 8, 2, rows=b""), "nothing to see"),
-        (png(5, 5, 8, 2, rows=bytes(20)), "cannot be decoded"),
-        (png(31_000, 10, 8, 0), "31000 × 10"),
-        (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"x" * 30), "corrupt"),
-        (b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 2**32 - 1) + b"IHDR" + bytes(40), "corrupt|nothing"),
-        (WEBP_HEAD + b"VP8X" + struct.pack("<I", 10) + b"\0" * 4 + b"\xff" * 6, "limit is 100"),
-        (WEBP_HEAD + b"VP8L" + struct.pack("<I", 5) + b"\x2f\xff\xff\xff\x0f", "cannot be decoded|limit|MB of"),
-        (WEBP_HEAD + b"VP8 " + struct.pack("<I", 10) + bytes(10), "nothing to see"),
-        (WEBP_HEAD, "nothing to see"),
-        (WEBP_HEAD + b"ANMF\0\0\0\0" * 2000, "frames"),
-        (b"\xff\xd8\xff" + b"\xff" * 100_000, "corrupt"),
-        (b"\xff\xd8\xff\xe0\0\0" * 20_000, "corrupt"),
-        (b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\x00\x03" + bytes(9) + b"\xff\xda" + bytes(20) + END, "nothing to see"),
-        (b"\xff\xd8\xff\xda" + bytes(20) + END, "corrupt"),
-        (b"\xff\xd8\xff", "corrupt"),
-        (b"\xff\xd8\xff\xe0\xff\xff", "corrupt"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "corrupt"),
-        (b"\0\0\0\x18ftypheic" + b"\xff" * 500, "corrupt"),
-        (b"GIF89a" + bytes(100), "not a JPEG"),
-        (b"P6\n99999 99999\n255\n", "not a JPEG"),
-        (b"II\x2b\0" + bytes(40), "BigTIFF"),
-        (b"MM\0\x2b" + bytes(40), "BigTIFF"),
-        (b"<svg onload=alert(1)>", "not a JPEG"),
-        (b"", "empty"),
-    ],
-)
+HEADERS: list[tuple[bytes, str]] = [
+    (bmp(0, 5), "nothing to see"),
+    (bmp(-5, 5), "nothing to see"),
+    (bmp(29_000, 29_000), "limit is 100"),
+    (bmp(5, -(2**31)), "limit is"),
+    (bmp(5, 2**31 - 1), "limit is"),
+    (bmp(500, 500), "cannot be decoded"),
+    (bmp(500, 500, bits=77), "cannot be decoded"),
+    (png(0, 5, 8, 2, rows=b""), "nothing to see"),
+    (png(5, 0, 8, 2, rows=b""), "nothing to see"),
+    (png(5, 5, 8, 2, rows=bytes(20)), "cannot be decoded"),
+    (png(31_000, 10, 8, 0), "31000 × 10"),
+    (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"x" * 30), "corrupt"),
+    (b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 2**32 - 1) + b"IHDR" + bytes(40), "corrupt|nothing"),
+    (WEBP_HEAD + b"VP8X" + struct.pack("<I", 10) + b"\0" * 4 + b"\xff" * 6, "limit is 100"),
+    (WEBP_HEAD + b"VP8L" + struct.pack("<I", 5) + b"\x2f\xff\xff\xff\x0f", "cannot be decoded|limit|MB of"),
+    (WEBP_HEAD + b"VP8 " + struct.pack("<I", 10) + bytes(10), "nothing to see"),
+    (WEBP_HEAD, "nothing to see"),
+    (WEBP_HEAD + b"ANMF\0\0\0\0" * 2000, "frames"),
+    (b"\xff\xd8\xff" + b"\xff" * 100_000, "corrupt"),
+    (b"\xff\xd8\xff\xe0\0\0" * 20_000, "corrupt"),
+    (b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\x00\x03" + bytes(9) + b"\xff\xda" + bytes(20) + END, "nothing to see"),
+    (b"\xff\xd8\xff\xda" + bytes(20) + END, "corrupt"),
+    (b"\xff\xd8\xff", "corrupt"),
+    (b"\xff\xd8\xff\xe0\xff\xff", "corrupt"),
+    (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "corrupt"),
+    (b"\0\0\0\x18ftypheic" + b"\xff" * 500, "corrupt"),
+    (b"GIF89a" + bytes(100), "not a JPEG"),
+    (b"P6\n99999 99999\n255\n", "not a JPEG"),
+    (b"II\x2b\0" + bytes(40), "BigTIFF"),
+    (b"MM\0\x2b" + bytes(40), "BigTIFF"),
+    (b"<svg onload=alert(1)>", "not a JPEG"),
+    (b"", "empty"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), HEADERS)
 def test_each_broken_header_is_one_message(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         decode(data)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from core.claim import NAME, claimed
+from core.claim import NAME, WAITING, claimed, claimed_run
 from core.errors import WriteError
+from core.runs import Run, finish
 from tests.conftest import PROJECT
 
 HOLDER = """
@@ -104,6 +105,24 @@ def test_a_file_in_place_of_the_folder_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(WriteError, match="cannot be written"), claimed(tmp_path / "out", pytest.fail):
         pass
+
+
+def test_a_run_in_steps_waits_without_blocking_others(tmp_path: Path) -> None:
+    def steps() -> Run[str]:
+        yield 1, 2
+        assert (tmp_path / "new" / NAME).read_text() == f"{os.getpid()}\n"
+        return "done"
+
+    first = holder(tmp_path / "new")
+    run = claimed_run(tmp_path / "new" / NAME, steps())
+    assert [next(run) for _ in range(3)] == [WAITING] * 3
+    first.kill()
+    first.communicate(timeout=20)
+    assert finish(run) == "done" and list((tmp_path / "new").iterdir()) == []
+    stopped = claimed_run(tmp_path / NAME, steps())
+    assert next(stopped) == (1, 2)
+    stopped.close()
+    assert not (tmp_path / NAME).exists()
 
 
 def test_a_command_waits_for_another_and_gives_the_folder_back(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,6 +94,49 @@ def test_sixteen_bits_grey_transparent_and_cmyk_become_rgb8() -> None:
     np.testing.assert_array_equal(decode(saved(clear, "PNG"))[0, 0], [255, 255, 255])
     cmyk = decode(saved(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=95))
     assert cmyk.shape == (8, 8, 3) and cmyk[4, 4, 0] > 200 and cmyk[4, 4, 1] < 60
+
+
+@pytest.mark.parametrize("stored", ["plain", "planes", "tiles", "packed"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("extra", "pixel", "shown"),
+    [
+        ("unassalpha", (200, 100, 50, 128), (227, 177, 152)),
+        ("assocalpha", (100, 50, 25, 128), (227, 177, 152)),
+        ("unassalpha", (200, 100, 50, 0), (255, 255, 255)),
+        ("assocalpha", (0, 0, 0, 0), (255, 255, 255)),
+        ("unassalpha", (200, 100, 50, 255), (200, 100, 50)),
+        ("unspecified", (200, 100, 50, 128), (200, 100, 50)),
+    ],
+)
+def test_transparency_of_a_tiff_becomes_white_once(
+    extra: str, pixel: tuple[int, ...], shown: tuple[int, ...], bits: int, stored: str
+) -> None:
+    """Worked out by hand: colour × 128/255 + 255 × 127/255; a colour multiplied already is only added to the white."""
+    pixels = np.tile(np.array(pixel, np.uint8), (32, 32, 1)).astype(f"u{bits // 8}") * (257 if bits == 16 else 1)
+    how: dict[str, dict[str, Any]] = {
+        "planes": {"planarconfig": "separate"},
+        "tiles": {"tile": (16, 16)},
+        "packed": {"compression": "zlib"},
+    }
+    buffer = io.BytesIO()
+    given = np.moveaxis(pixels, -1, 0) if stored == "planes" else pixels
+    tifffile.imwrite(buffer, given, photometric="rgb", extrasamples=[extra], **how.get(stored, {}))
+    if stored == "planes" and bits == 16:  # OpenCV shows the first plane as all colours
+        with pytest.raises(ImageError, match="plane of its own"):
+            decode(buffer.getvalue())
+        return
+    np.testing.assert_array_equal(decode(buffer.getvalue())[5, 5], shown)
+
+
+def test_a_tiff_that_does_not_say_what_its_fourth_channel_is_has_transparency() -> None:
+    """As Pillow reads it."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.full((4, 4, 4), 128, np.uint8), photometric="rgb", extrasamples=["unassalpha"])
+    data = buffer.getvalue()
+    at = data.index(b"\x52\x01\x03\x00\x01\x00\x00\x00\x02")  # the tag ExtraSamples
+    silent = data[:at] + b"\x51" + data[at + 1 :]
+    np.testing.assert_array_equal(decode(data)[0, 0], decode(silent)[0, 0])
 
 
 def test_a_cut_off_jpeg_is_refused() -> None:

@@ -8,6 +8,7 @@ import pytest
 from core.markers import EVERYWHERE
 from demo.drawing.photograph import draw_photograph
 from shortcuts.controls import colour_difference, elsewhere, scrambled
+from shortcuts.donors import Donors
 from shortcuts.dose import Dose
 from shortcuts.drawing import INKS, INSERTED, draw_marker
 from shortcuts.experiment import Impossible, Subject, Trial, insertion, removal, trials
@@ -132,8 +133,41 @@ def test_no_room_is_said() -> None:
     assert isinstance(told, Impossible) and told.reason == "no room beside the lesion"
     nowhere = insertion(Subject(flat(), LESION, {}), Dose("black_frame"), np.random.default_rng(0))
     assert isinstance(nowhere, Impossible) and "cannot draw" in nowhere.reason
-    hair = removal(Subject(flat(), LESION, {"hair": full}), "hair", "telea", np.random.default_rng(0))
-    assert isinstance(hair, Impossible) and "everywhere" in hair.reason
+    most = removal(Subject(flat(), LESION, {"hair": full}), "hair", "telea", np.random.default_rng(0))
+    assert isinstance(most, Impossible) and "more than 50%" in most.reason
+    hair = removal(Subject(flat(), LESION, {"hair": LESION}), "hair", "telea", np.random.default_rng(0))
+    assert isinstance(hair, Impossible) and "no clean skin is left" in hair.reason
+
+
+def test_a_like_photograph_lends_its_skin_where_none_is_left() -> None:
+    """Hair lies everywhere: the same places of another photograph are filled the same way, and it is compared with itself."""
+    hair, other = disc((96, 128), 20, 20, 6), np.full((96, 128, 3), 180, np.uint8)
+    asked: list[str] = []
+
+    def lender(marker: str) -> Subject:
+        asked.append(marker)
+        return Subject(other, None, {})
+
+    trial = removal(Subject(flat(), LESION, {"hair": hair}), "hair", "telea", np.random.default_rng(0), lender=lender)
+    assert isinstance(trial, Trial) and asked == ["hair"] and trial.lent is other
+    assert (trial.place & hair).sum() == hair.sum() and np.abs(trial.control.astype(int) - 180).max() <= 3
+    donors = Donors({"nv": [Subject(flat(), None, {"hair": hair})], "mel": [Subject(other, None, {})]})
+    lent = donors.lend("hair", "nv", np.random.default_rng(0))
+    assert lent is not None and lent.image is other, "one of another diagnosis, where all of the same bear the marker"
+    assert donors.lend("ink", "nv", np.random.default_rng(0)) is donors.subjects["nv"][0]
+    assert Donors({"nv": [Subject(flat(), None, {"hair": hair})]}).lend("hair", "nv", np.random.default_rng(0)) is None
+
+
+def test_where_no_turn_fits_as_many_pixels_of_another_shape_do() -> None:
+    """A bar across the picture has no second place of its shape beside a lesion and a frame of other marks."""
+    bar, taken = np.zeros((96, 128), bool), LESION.copy()
+    bar[4:10, :] = True
+    taken[:, 100:] = taken[88:] = True
+    place = elsewhere(bar, (64, 48), taken, np.random.default_rng(0))
+    assert place is not None and place.sum() == bar.sum() and not (place & (bar | taken)).any()
+    out = np.hypot(*(np.array(np.nonzero(place)).mean(axis=1) - (48, 64)))
+    assert out > 20, "beside the lesion, not next to its middle"
+    assert elsewhere(bar, (64, 48), np.ones((96, 128), bool), np.random.default_rng(0)) is None
 
 
 def test_what_is_there_is_taken_away_and_what_is_not_is_put_in() -> None:

@@ -58,13 +58,15 @@ def test_every_kind_colour_and_draw_reads_differently() -> None:
     assert len(pictures) == len(entry.kinds) * len(entry.colours) * 2 == 18
 
 
-def test_it_is_put_beside_the_lesion_with_a_control_as_strong() -> None:
+def test_it_is_put_beside_the_lesion_with_its_shape_and_a_change_as_strong() -> None:
     subject = Subject(flat(), LESION, {})
     (trial,) = trials(subject, ["text"], "telea", np.random.default_rng(2))
     assert isinstance(trial, Trial) and trial.direction == "insertion" and not (trial.mask & LESION).any()
     assert not (trial.place & (LESION | trial.mask)).any()
     wanted = colour_difference(subject.image, trial.changed, trial.mask)
-    assert colour_difference(subject.image, trial.control, trial.place) == pytest.approx(wanted, rel=0.05)
+    assert trial.scrambled is not None
+    assert colour_difference(subject.image, trial.scrambled, trial.place) == pytest.approx(wanted, rel=0.05)
+    assert 1 < colour_difference(subject.image, trial.control, trial.place) < wanted / 2, "its shape in the skin's own colour"
 
 
 def test_what_another_hand_wrote_is_taken_away_beside_as_much_clean_skin() -> None:

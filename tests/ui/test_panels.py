@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.claim import WAITING
 from core.diagnoses import full_name
 from core.errors import Cancelled
 from data_audit.review import Verdicts
@@ -211,6 +212,8 @@ def test_a_run_says_how_far_it_is_and_how_long_it_takes_and_can_be_stopped(monke
     assert (bar.value, bar.text) == (25, "Counting: 1,000 of 4,000, about 3 min left")  # 60 s · 3,000 / 1,000
     run.progress = (0, 0)
     assert page.run().get("progress")[0].text == "Counting: getting ready"
+    run.progress = WAITING
+    assert page.run().get("progress")[0].text == "Counting: another process writes to the same place; this run waits for it"
     page.button[0].click().run()
     assert run.stopped
 

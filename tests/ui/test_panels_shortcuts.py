@@ -144,9 +144,10 @@ def test_verdicts_stand_alone_without_an_audit(kept: Path, monkeypatch: pytest.M
     rule = next(c.value for c in page.caption if "photographs were tested" in c.value)
     assert (
         rule.startswith("1,234 photographs were tested: those drawn at random and those drawn for a marker")
-        and "by at least 0.05 or at least 2% more decisions." in rule
+        and "by at least 0.05 or turns at least 5% more decisions one way." in rule
+        and "unless 10% of the decisions surely turn" in rule
     )
-    assert "With fewer than 30 lesions" in rule
+    assert "With fewer than 12 lesions" in rule
     assert not any("False alarms" in line or "Images with" in line for line in said(page))
 
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+import psutil
 import pytest
 
+from core.claim import WAITING
 from core.errors import Cancelled, CardError, LesionLensError, WorkerError
 from core.runs import Run
 from imaging.picture import Picture
 from models.card import card_path, read_card
 from models.files import file_sha256
+from tests.conftest import PROJECT
+from tests.hostile.test_runs import holder
 from ui.worker.client import Worker
 from ui.worker.job import LongJob, QuickJob
 from ui.worker.jobs.datasets import PredictDataset
@@ -61,6 +68,14 @@ class Count(LongJob[int]):
             yield k + 1, self.steps
             time.sleep(0.005)
         return self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Fill(Count):
+    """The same into a folder."""
+
+    folder: Path
+    writes: ClassVar[str] = "folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +272,33 @@ def test_an_interrupt_from_the_terminal_leaves_it_running(worker: Worker) -> Non
     assert before is not None
     os.kill(before, signal.SIGINT)
     assert worker.submit(Count(3)).result(60) == 3 and worker.pid == before
+
+
+def test_a_run_waits_for_another_process_that_writes_to_the_same_place(worker: Worker, tmp_path: Path) -> None:
+    worker.ask(Carry("starts it"))
+    other = holder(tmp_path)
+    waiting = worker.submit(Fill(3, tmp_path))
+    until(lambda: waiting.progress == WAITING)
+    assert worker.submit(Count(3)).result(60) == 3, "other runs go on"
+    other.kill()
+    other.communicate(timeout=20)
+    assert waiting.result(60) == 3 and list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_go_with_the_worker_however_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    one = Worker()
+    one._launch()
+    (folder,) = tmp_path.iterdir()
+    assert one.pid is not None and Path(psutil.Process(one.pid).environ()["TMPDIR"]) == folder
+    os.kill(one.pid, signal.SIGKILL)
+    until(lambda: not folder.exists())
+    one._launch()
+    one.stop()
+    until(lambda: not list(tmp_path.iterdir()))
+    code = "import os; from ui.worker.client import Worker; Worker()._launch(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env={**os.environ, "TMPDIR": str(tmp_path)}, check=True, timeout=60)
+    until(lambda: not list(tmp_path.iterdir()))
 
 
 def test_a_users_mistake_comes_through_as_it_is(worker: Worker, spec: ModelSpec) -> None:

@@ -47,8 +47,8 @@ def show_answer(opened: services.OpenModel, answer: Answer) -> None:
         st.warning(f"{trial.on_lesion:.0%} of it lies on the lesion: changing it changes the lesion as well.", icon=":material/warning:")
     st.caption(
         "Pictures are as the network gets them; the three heatmaps share one scale. The control of a removal is as much clean skin "
-        "filled the same way, at the same distance from the lesion; of an insertion, the marker's change with its order scrambled, of the "
-        f"same area and mean colour difference. One photograph proves nothing about others. {MEANING}"
+        "filled the same way, at the same distance from the lesion; of an insertion, the marker's shape in the skin's own colour, a little "
+        f"darker and with soft edges. One photograph proves nothing about others. {MEANING}"
     )
 
 

@@ -150,7 +150,7 @@ def _upload() -> Chosen | None:
     if file is None:
         return None
     with show_errors():
-        picture = services.uploaded_picture(file.getvalue())
+        picture = services.uploaded_picture(file.getvalue(), file.name)
         if st.button("Keep it in the workspace", help="Everybody who opens this workspace will see it, in the dataset “kept-images”."):
             kept = services.workspace().keep_image(picture.pixels)
             st.success(f"Kept as {literal(kept)} in the dataset “kept-images”.")

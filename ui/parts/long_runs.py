@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import streamlit as st
 
+from core.claim import WAITING
 from core.errors import LesionLensError
 from core.text import literal
 from ui.services import services
@@ -26,6 +27,8 @@ def follow(job: LongJob[R], what: str, kept: Callable[[], bool] = lambda: True) 
     passed = time.monotonic() - task.started
     left = f", about {duration(passed / done * (total - done))} left" if done and passed > 2 else ""
     text = f"{what}: {done:,} of {total:,}{left}" if total else f"{what}: getting ready"
+    if task.progress == WAITING:
+        total, text = 0, f"{what}: another process writes to the same place; this run waits for it"
     st.progress(done / total if total else 0.0, text=text)
     if st.button("Stop", icon=":material/stop:", key=f"stop {job.key}"):
         task.cancel()

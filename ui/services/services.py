@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 
 from core.digest import digest
-from core.errors import CardError, WorkspaceError
+from core.errors import CardError, ImageError, WorkspaceError
 from core.version import __version__
 from datasets.dataset import Dataset
 from evaluation.evaluate import How
@@ -130,9 +130,12 @@ def picture(data: Dataset, image_id: str) -> Picture:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def uploaded_picture(content: bytes) -> Picture:
-    """An upload, decoded within limits, in memory only; raises ImageError."""
-    return Picture(decode(content))
+def uploaded_picture(content: bytes, name: str) -> Picture:
+    """An upload, decoded within limits, in memory only; raises ImageError, which names the file."""
+    try:
+        return Picture(decode(content))
+    except ImageError as error:
+        raise ImageError(error.what, name, error.todo) from error
 
 
 def ask(job: QuickJob[R]) -> R:

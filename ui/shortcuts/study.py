@@ -50,7 +50,7 @@ def lab(opened: services.OpenModel, data: Dataset) -> None:
     if not path.exists():
         st.caption(
             "Each photograph goes through the network with and without each marker, and with a control: an equal area of clean skin "
-            "changed, or an equally strong change that is not a marker. A run that was stopped continues where it stopped."
+            "filled, or the marker's shape in the skin's own colour. A run that was stopped continues where it stopped."
         )
         start_button(job, "Test the markers", "science", primary=True)
         return
@@ -101,8 +101,9 @@ def _first(data: Dataset, study: Study) -> list[Crossed]:
     st.caption(
         f"{study.images:,} photographs were tested: those drawn at random and those drawn for a marker they bear. Used: the marker's "
         f"effect minus its control's is significant (95 %, adjusted for all tests), exceeds the control's, and changes a probability by at "
-        f"least {rule.moves:.2f} or at least {rule.flips:.0%} more decisions. With fewer than {rule.lesions:d} lesions the verdict is "
-        "“can't tell”."
+        f"least {rule.moves:.2f} or turns at least {rule.flips:.0%} more decisions one way. Of an insertion this also has to hold against "
+        f"the same change in no order, unless {rule.disturbs:.0%} of the decisions surely turn. With fewer than {rule.lesions:d} lesions "
+        "the verdict is “can't tell”."
     )
     if study.false_alarms is not None:
         st.caption(alarms_in_words(study.false_alarms))

@@ -14,7 +14,12 @@ from reports.shortcut_report import caption
 from shortcuts.study import Apart, Example, MarkerStudy, Study
 from ui.parts.components import cells
 
-ICONS = {"used": ":material/report:", "not seen to matter": ":material/check_circle:", "can't tell": ":material/help:"}
+ICONS = {
+    "used": ":material/report:",
+    "not seen to matter": ":material/check_circle:",
+    "can't tell": ":material/help:",
+    "not tested": ":material/block:",
+}
 
 
 def marker_verdict(marker: str, of: MarkerStudy, study: Study, folder: Path) -> None:

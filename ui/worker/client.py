@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from typing import Any, Generic, TypeVar
 import psutil
 
 from core.errors import Cancelled, LesionLensError, WorkerError
+from core.memory import memory_limit
 from ui.worker.job import Job, QuickJob
 from ui.worker.opened import WarmUp
 from ui.worker.process import CANCEL, DONE, JOB, KEY_VARIABLE, PROGRESS
@@ -28,12 +31,6 @@ START_SECONDS = 60
 WATCH_SECONDS = 0.5
 QUICK_SECONDS = 300
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
-
-
-def memory_limit() -> int:
-    """Resident bytes above which the worker is stopped: LESIONLENS_WORKER_MEMORY_MB, else 70 % of the machine's memory."""
-    megabytes = os.environ.get("LESIONLENS_WORKER_MEMORY_MB")
-    return int(megabytes) * 2**20 if megabytes else int(psutil.virtual_memory().total * 0.7)
 
 
 @dataclass
@@ -117,11 +114,14 @@ class Worker:
             task._finish(error=WorkerError(reason, todo="It restarts with the next request."))
 
     def _launch(self) -> None:
-        key = secrets.token_bytes(32)
-        with Listener(authkey=key) as listener:
+        key, limit = secrets.token_bytes(32), memory_limit()
+        folder = tempfile.mkdtemp(prefix="lesionlens-worker-")  # its temporary files, which go with it
+        with Listener(None if os.name == "nt" else f"{folder}/socket", authkey=key) as listener:
             environment = {**os.environ, KEY_VARIABLE: key.hex(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-            command = [sys.executable, "-m", "ui.worker.process", str(listener.address)]
+            environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
+            command = [sys.executable, "-m", "ui.worker.process", str(listener.address), folder]
             process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL)
+            threading.Thread(target=self._watch, args=(process, limit, folder), daemon=True).start()
             accepted: list[Connection] = []
             waiting = threading.Thread(target=_accept, args=(listener, accepted), daemon=True)
             waiting.start()
@@ -135,7 +135,6 @@ class Worker:
                 raise WorkerError(what, todo="Restart LesionLens.")
         self._process, self._connection = process, accepted[0]
         threading.Thread(target=self._listen, args=(process, accepted[0]), daemon=True).start()
-        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
 
     def _submit(self, job: Job[R]) -> Task[R]:
         content = bytes(ForkingPickler.dumps(job))
@@ -167,17 +166,15 @@ class Worker:
             if self._process is process:
                 self.stop(_ended(process))
 
-    def _watch(self, process: subprocess.Popen) -> None:
-        limit = memory_limit()
+    def _watch(self, process: subprocess.Popen, limit: int, folder: str) -> None:
+        """Ends the process above the limit; when it has ended, however that was, removes its folder."""
         while process.poll() is None:
-            try:
-                resident = psutil.Process(process.pid).memory_info().rss
-            except psutil.NoSuchProcess:
-                return
-            if resident > limit and self._process is process:
-                self.stop(f"The network used more than {limit / 2**30:.1f} GB of memory and was stopped.")
-                return
-            time.sleep(WATCH_SECONDS)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if psutil.Process(process.pid).memory_info().rss > limit and self._process is process:
+                    self.stop(f"The network used more than {limit / 2**30:.1f} GB of memory and was stopped.")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(WATCH_SECONDS)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _accept(listener: Listener, accepted: list[Connection]) -> None:

@@ -6,8 +6,10 @@ Everything a result depends on is in the fields, so the key it is kept under fol
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from core.claim import NAME, claimed_run
 from core.digest import digest
 from core.runs import Run
 
@@ -46,6 +48,18 @@ class LongJob(Job[R]):
     def slot(self) -> str:
         """Only one run per slot is under way: of the same job, or of all jobs that write to the same place."""
         return str(getattr(self, self.writes)) if self.writes else self.key
+
+    @property
+    def claim(self) -> Path | None:
+        """The lock file that keeps other processes from writing there meanwhile: in the folder it fills, or beside the file."""
+        if not self.writes:
+            return None
+        place: Path = getattr(self, self.writes)
+        return place / NAME if self.writes == "folder" else place.with_name(f".{place.name}{NAME}")
+
+    def begin(self) -> Run[R]:
+        """`run`, once no other process writes to the same place; until then its progress is WAITING."""
+        return claimed_run(self.claim, self.run()) if self.claim else self.run()
 
     @abstractmethod
     def run(self) -> Run[R]:

@@ -1,4 +1,4 @@
-"""The worker's loop: `python -m ui.worker.process ADDRESS`, started by `ui.worker.client`.
+"""The worker's loop: `python -m ui.worker.process ADDRESS FOLDER`, started by `ui.worker.client`.
 
 Quick jobs come first, in order; in between, the long runs advance by one step in turn. A second thread only listens, so
 that a cancelled or quick job is noticed while a batch is computed. Whatever a job raises, or cannot send, is reported as
@@ -7,6 +7,7 @@ that job's error; the loop continues.
 
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -56,7 +57,7 @@ class Loop:
                 return
             job = ForkingPickler.loads(content)
             if isinstance(job, LongJob):
-                self._runs[number] = job.run()
+                self._runs[number] = job.begin()
             else:
                 self._quick[number] = job
         except BaseException as error:
@@ -97,11 +98,16 @@ class Loop:
         self._send(FAILED, number, content)
 
 
-def main(address: str) -> None:
+def main(address: str, folder: str) -> None:
+    """folder: for temporary files, this process's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the server, and with it this process
-    connection = Client(address, authkey=bytes.fromhex(os.environ.pop(KEY_VARIABLE)))
+    try:
+        connection = Client(address, authkey=bytes.fromhex(os.environ.pop(KEY_VARIABLE)))
+    except (OSError, EOFError):  # the server has ended meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
+        sys.exit(1)
     inbox: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
-    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
+    threading.Thread(target=_listen, args=(connection, inbox, folder), daemon=True).start()
     loop = Loop(connection)
     while True:
         turn(loop, inbox)
@@ -117,11 +123,12 @@ def turn(loop: Loop, inbox: "queue.Queue[tuple[str, int, bytes]]") -> None:
             loop.take(*inbox.get(timeout=LINGER_SECONDS))
 
 
-def _listen(connection: Connection, inbox: queue.Queue[tuple[str, int, bytes]]) -> None:
+def _listen(connection: Connection, inbox: queue.Queue[tuple[str, int, bytes]], folder: str) -> None:
     try:
         while True:
             inbox.put(connection.recv())
-    except (EOFError, OSError):  # the server is gone
+    except (EOFError, OSError):  # the server is gone, and with it who would remove the folder
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
 
@@ -138,4 +145,4 @@ def portable(error: BaseException) -> LesionLensError:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

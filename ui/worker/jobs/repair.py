@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from core.claim import NAME
 from core.runs import Run
 from core.version import __version__
 from datasets.dataset import Dataset
@@ -25,6 +26,10 @@ class CleanCopy(LongJob[None]):
     seen: Path
     verdicts: Path
     writes: ClassVar[str] = "folder"
+
+    @property
+    def claim(self) -> Path:
+        return self.folder.with_name(f".{self.folder.name}{NAME}")  # the folder itself comes last
 
     def run(self) -> Run[None]:
         from shortcuts.repair.cleaned import clean
