@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         "untrained not tested",
         "not tested yet",
         lambda e: e.faithfulness is not None and e.twin is None,
-        lambda e: "Not compared with an untrained copy of the network.",
+        lambda e: "Not compared with an untrained copy of the network, which takes layers that are accessible.",
     ),
     Rule(
         "sanity failed",
