@@ -28,7 +28,8 @@ FAINT = {"probability": 0.03, "log odds": 0.5}  # gain that is too small to coun
 TWINS = 2.0  # times what an untrained copy of the network gains on the same photograph
 TWIN_MAPS = 1  # random maps beside the untrained copy's own, in half as many steps
 SEEN = 0.001  # change of the score that three digits show
-MOVES = 0.2  # change of the score, 0…1, that is too large under a harmless change of the image
+MOVES = 0.2  # change of the score, 0…1, that is too large under a harmless change of the image,
+OF_RISE = 0.5  # unless it is less than this share of what the photograph scores above the covered one
 STEADY = 0.6  # Spearman correlation below which a map is unstable under a harmless change of the image
 
 
@@ -186,7 +187,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "score moves",
         "weak",
-        lambda e: e.stability is not None and abs(_furthest(e)[1]) >= MOVES,
+        lambda e: e.stability is not None and abs(_furthest(e)[1]) >= _most_moved(e),
         lambda e: f"The score itself changes by {100 * _furthest(e)[1]:+.0f} percentage points under {_furthest(e)[0]}.",
     ),
     Rule(
@@ -344,6 +345,10 @@ def _saturated(e: Evidence) -> str:
     odds, moved = e.covered.log_odds[0], float(np.ptp(e.covered.probability))
     stays = f", and moves by {moved:.3f} at most when everything is covered" if moved < SEEN else ""
     return f"The network is saturated: its score is {_now(e):.3f} (log odds {odds:+.0f}){stays}."
+
+
+def _most_moved(e: Evidence) -> float:
+    return MOVES if e.faithfulness is None else max(MOVES, OF_RISE * e.faithfulness.rise)
 
 
 def _left(e: Evidence) -> float:

@@ -140,6 +140,10 @@ def _fooled(m: Map) -> bool:
     return m.swapped is not None and badge(m.swapped).verdict == "supported"
 
 
+LIES = (
+    "Where the cheats' evidence lies ({}; {} supported maps): {:.0%} of it on the marker, which covers {:.0%} of the picture; the strongest "
+    "point in {:.0%} of maps."
+)
 Count = tuple[str, Callable[[Map], bool], Callable[[Map], bool], str]
 COUNTS: tuple[Count, ...] = (
     ("cheat, its marker in the photograph", known, lambda m: m.verdict == "supported", "≥ 80 %"),
@@ -173,21 +177,16 @@ def table(method: str, maps: Sequence[Map]) -> list[str]:
         lines.append(f"| {name} | {goal} | {' | '.join(cells)} |")
     lines += ["", "| network | " + " | ".join(VERDICTS) + " | most frequent reason |", "|---|" + "---|" * (len(VERDICTS) + 1)]
     for kind in dict.fromkeys(m.kind for m in maps):
-        chosen = [m for m in maps if m.kind == kind and (m.half == 1 or kind in ("saturated", "constant"))]
+        chosen = [m for m in maps if m.kind == kind and (m.half == 1 or kind in ("honest", "saturated", "constant"))]
         verdicts = [m.verdict for m in chosen]
         rules = [r for m in chosen for r in badge(m.evidence).rules]
         most = max(sorted(set(rules)), key=rules.count) if rules else "–"
         lines.append(f"| {kind} | " + " | ".join(str(verdicts.count(v)) for v in VERDICTS) + f" | {most} |")
-    inside = [
-        p
-        for m in maps
-        if m.half == 1 and known(m) and m.verdict == "supported" and not np.isnan((p := m.evidence.localisation["marker"]).share)
-    ]
-    if inside:
-        lines += [
-            "",
-            f"Of *supported* maps of cheats, {np.mean([p.share for p in inside]):.0%} of the evidence lies on the marker, which covers {np.mean([p.area for p in inside]):.0%} of the picture; its strongest point lies there in {np.mean([bool(p.hit) for p in inside]):.0%}.",
-        ]
+    for half in (1, 0):
+        inside = [m.evidence.localisation["marker"] for m in maps if m.half == half and known(m) and m.verdict == "supported"]
+        if inside:
+            lies, covers, hit = (np.mean(v) for v in zip(*((p.share, p.area, bool(p.hit)) for p in inside), strict=True))
+            lines += ["", LIES.format("told on" if half else "rules were set on", len(inside), lies, covers, hit)]
     return [*lines, ""]
 
 
