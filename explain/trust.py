@@ -24,7 +24,6 @@ _UNITS = {"probability": "", "log odds": " log odds"}
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # the best first
 LEAST = 0.15  # gain over the best control that counts, as a share of how far the score moves on this photograph
 RISE = {"probability": 0.2, "log odds": 2.0}  # least difference between the photograph and the covered one for a map to explain
-FAINT = {"probability": 0.03, "log odds": 0.5}  # gain that is too small to count, whatever its share
 TWINS = 2.0  # times what an untrained copy of the network gains on the same photograph
 TWIN_MAPS = 1  # random maps beside the untrained copy's own, in half as many steps
 SEEN = 0.001  # change of the score that three digits show
@@ -217,7 +216,7 @@ RULES: tuple[Rule, ...] = (
 
 def least(f: Faithfulness) -> float:
     """The gain that counts, in the curves' unit."""
-    return max(LEAST * f.reach, FAINT[f.unit])
+    return LEAST * f.reach
 
 
 def signed(value: float) -> str:
