@@ -21,7 +21,7 @@ from docs.tables.published_pages import write_block
 from evaluation.intervals import Figure, ratio
 from explain.faithfulness import faithfulness
 from explain.methods import METHODS
-from explain.sanity import check_sanity, untrained_twin
+from explain.sanity import SEEDS, check_sanity, untrained_twin
 from explain.trust import VERDICTS, Evidence, badge, examine
 from models.classifier import Classifier, open_classifier
 from tests.truth.factory import Recipe, build, fitted, key, pool
@@ -30,7 +30,7 @@ from tests.truth.styles import STYLES, wear
 
 ROOT = Path(__file__).parents[2]
 CACHE, MAPS = Path(gettempdir()) / "truth", 8
-SANITY_IMAGES, SANITY_SEEDS = 16, 2
+SANITY_IMAGES = 16
 MOVED = 0.2  # change of P by the marker from which on the network's evidence is known to lie there
 SET_ON = (  # networks whose maps were looked at to set the rules
     *("drawn-ink-dashes", "drawn-sticker-square", "drawn-never-0", "drawn-never-1", "drawn-even-0", "drawn-shuffled-0"),
@@ -86,7 +86,8 @@ def examined(kind: str, half: int, recipe: Recipe, classifier: Classifier, metho
     """Maps of a network's held-out photographs: of the class its marker stands for, else of the predicted one."""
     shown, bare = zip(*pictures(recipe, n), strict=True)
     prepared = classifier.prepare(list(shown))
-    sanity = finish(check_sanity(classifier, prepared[:SANITY_IMAGES], method, seeds=SANITY_SEEDS, stages=1))
+    many = classifier.prepare([picture for picture, _ in pictures(recipe, SANITY_IMAGES)])
+    sanity = finish(check_sanity(classifier, many, method, stages=1))
     twin = untrained_twin(classifier)
     target = recipe.classes.index("mel") if recipe.cheats else None
     without = classifier.predict(classifier.prepare(list(bare))).probabilities
@@ -122,7 +123,7 @@ def measured(folder: Path, method: str, n: int, built_only: bool) -> list[Map]:
     for kind, half, recipe in networks():
         if built_only and not (folder / f"{recipe.name}-{key(recipe)}.json").exists():
             continue
-        kept = folder / f"{recipe.name}-{key(recipe)}-{method}-{n}-{code()}.badge"
+        kept = folder / f"{recipe.name}-{key(recipe)}-{method}-{n}-{SANITY_IMAGES}x{SEEDS}-{code()}.badge"
         if not kept.exists():
             classifier = open_classifier(build(recipe, folder).path)
             kept.write_bytes(pickle.dumps(examined(kind, half, recipe, classifier, method, n)))
