@@ -160,6 +160,7 @@ def _sanity(job: _Job, method: str) -> "Sanity | None":
 def _trust(job: _Job) -> dict[str, Any]:
     from explain.comparison import examine_dataset
     from explain.sanity import write_sanity
+    from explain.trust import VERDICTS
 
     classifier, request, about = job.classifier, job.request, job.about
     sanity = _sanity(job, request.method)
@@ -173,7 +174,7 @@ def _trust(job: _Job) -> dict[str, Any]:
     return {
         "file": str(path),
         "examined": len(rows),
-        "verdicts": {v: verdicts.count(v) for v in ("supported", "weak", "don't read")},
+        "verdicts": {v: verdicts.count(v) for v in VERDICTS},
         "sanity": None if sanity is None else {"passed": sanity.passed, "spearman": sanity.spearman, "stages": sanity.stages},
         **({"reasons": rows[0]["reasons"]} if len(rows) == 1 else {}),
     }

@@ -17,9 +17,9 @@ from core.errors import ImageError
 from core.runs import Run, finish
 from evaluation.intervals import Figure, mean, ratio
 from explain.methods import DEFAULT, METHODS, Settings, unsupported
-from explain.sanity import Sanity
+from explain.sanity import Sanity, untrained_twin
 from explain.stability import CHANGES
-from explain.trust import as_row, badge, examine
+from explain.trust import VERDICTS, as_row, badge, examine
 from imaging.decode import read_image
 from imaging.resize import scale_image
 from models.classifier import Classifier
@@ -77,12 +77,12 @@ def examine_dataset(
     A killed run is resumed: rows are logged beside the file as they come, and the log is removed once it is complete.
     """
     kept = path.with_name(f".{path.name}-{run_digest(about, [s.image_id for s in subjects])}.jsonl")
-    rows = _known(kept)
+    rows, twin = _known(kept), untrained_twin(classifier)
     write_bytes(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
     with kept.open("a", encoding="utf-8") as file:
         for subject in subjects[len(rows) :]:
             yield len(rows), len(subjects)
-            row = _examined(classifier, subject, method, target, layer, settings, sanity)
+            row = _examined(classifier, twin, subject, method, target, layer, settings, sanity)
             rows.append(row)
             file.write(json.dumps(row) + "\n")
             file.flush()
@@ -110,13 +110,13 @@ def compare_methods(
     """
     possible = [m for m in methods if not unsupported(classifier, m)]
     done, total = 0, len(possible) * len(subjects)
-    scores = []
+    scores, twin = [], untrained_twin(classifier)
     for method in possible:
         rows = []
         kept = (sanity or {}).get(method)
         for subject in subjects:
             yield done, total
-            row = _examined(classifier, subject, method, None, layer, settings, kept, **QUICK)
+            row = _examined(classifier, twin, subject, method, None, layer, settings, kept, **QUICK)
             done += 1
             if "error" not in row:
                 rows.append({**row, "group": subject.group})
@@ -148,6 +148,7 @@ def as_json(score: MethodScore) -> dict[str, Any]:
 
 def _examined(
     classifier: Classifier,
+    twin: Classifier | None,
     subject: Subject,
     method: str,
     target: int | None,
@@ -161,7 +162,7 @@ def _examined(
         masks = {k: _fit(m, image) for k, m in subject.masks().items()}
     except ImageError as error:
         return {"image_id": subject.image_id, "error": str(error)}
-    evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, **effort))
+    evidence, prediction = finish(examine(classifier, image, target, method, layer, settings, sanity, masks, **effort, twin=twin))
     decided = classifier.card.classes[int(prediction.logits[0].argmax())]
     return {"image_id": subject.image_id, "decision": decided, **as_row(evidence, badge(evidence))}
 
@@ -193,7 +194,7 @@ def _score(classifier: Classifier, method: str, rows: list[dict[str, Any]], laye
         over(steady, "no map to test"),
         over(column("lesion_share") - column("lesion_area"), "no lesion masks"),
         ratio(empty, np.ones(len(rows)), groups, "no images"),
-        {v: verdicts.count(v) for v in ("supported", "weak", "don't read")},
+        {v: verdicts.count(v) for v in VERDICTS},
         entry.cost(channels),
         sanity.spearman[-1] if sanity else math.nan,
     )

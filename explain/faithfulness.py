@@ -6,25 +6,30 @@ controls are random maps and the image centre.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+from scipy.special import logsumexp
 
 from core.runs import Run
 from explain.baselines import Baseline, Colour, baseline_images
 from explain.perturbation import scored
 from imaging.resize import enlarge
-from models.classifier import Classifier
+from models.classifier import Classifier, Prediction
 
 STEPS, RANDOM_MAPS = 20, 5
+SATURATED = 7.0  # log odds from which on a probability reads 1.000 (or, below zero, 0.000)
+Unit = Literal["probability", "log odds"]
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Curves of the target's probability, float (steps + 1,), over the share 0…1 of the image removed (deletion) or
+    """Curves of the target's score, float (steps + 1,), over the share 0…1 of the image removed (deletion) or
     restored (insertion), most important pixels first.
 
     random_…: float (maps, steps + 1), for random maps of the same resolution; centre_…: for the image centre.
+    unit: of the score. log_odds: the same curves in log odds, which go on moving where the probability has reached 0 or 1.
     """
 
     deletion: np.ndarray
@@ -34,6 +39,14 @@ class Faithfulness:
     centre_deletion: np.ndarray
     centre_insertion: np.ndarray
     baseline: str
+    unit: Unit = "probability"
+    log_odds: "Faithfulness | None" = None
+
+    @property
+    def judged(self) -> "Faithfulness":
+        """The curves to judge by: in log odds where the photograph's probability reads 1.000 or 0.000."""
+        odds = self.log_odds
+        return odds if odds is not None and abs(odds.deletion[0]) >= SATURATED else self
 
     @property
     def random(self) -> np.ndarray:
@@ -68,6 +81,22 @@ class Faithfulness:
     def over_centre(self) -> float:
         return self.score - self.centre
 
+    @property
+    def gain(self) -> float:
+        """Over the best of all controls: every random map, and the centre."""
+        return self.score - max(float(self.random.max()), self.centre)
+
+    @property
+    def rise(self) -> float:
+        """Score of the whole photograph, less that of the covered one."""
+        return float(self.deletion[0] - self.deletion[-1])
+
+    @property
+    def reach(self) -> float:
+        """How far the score moves on this photograph: the highest minus the lowest of all curves."""
+        every = [np.ravel(v) for k, v in vars(self).items() if isinstance(v, np.ndarray)]
+        return float(np.ptp(np.concatenate(every)))
+
 
 def faithfulness(
     classifier: Classifier,
@@ -92,16 +121,31 @@ def faithfulness(
     shares = np.arange(1, steps) / steps
     pictures = (picture for rank in ranks for picture in _both_ways(image, base, rank, shares))
     found = yield from scored(classifier, pictures, 0, 2 * len(ranks) * (steps - 1))
-    scores = found.probabilities[:, target].astype(float).reshape(len(ranks), 2, steps - 1)
-    whole, empty = classifier.predict(np.stack([image, base])).probabilities[:, target].astype(float)
-    deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
-    insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
-    return Faithfulness(deletion[0], insertion[0], deletion[1:-1], insertion[1:-1], deletion[-1], insertion[-1], baseline)
+    ends = classifier.predict(np.stack([image, base]))
+    inner, outer = (log_odds(classifier, p, target) for p in (found, ends))
+    unbounded = _curves(inner, outer, steps, baseline, "log odds")
+    return replace(_curves(found.probabilities[:, target], ends.probabilities[:, target], steps, baseline), log_odds=unbounded)
+
+
+def log_odds(classifier: Classifier, prediction: Prediction, target: int) -> np.ndarray:
+    """Log odds of a class, float (N,): what its logit is above all others, or above 0 where every class has a sigmoid of its own."""
+    logits = prediction.logits.astype(float)
+    if classifier.card.output in ("sigmoid", "multi-label"):
+        return logits[:, target]
+    return logits[:, target] - logsumexp(np.delete(logits, target, axis=1), axis=1)
 
 
 def predictions(steps: int = STEPS, random_maps: int = RANDOM_MAPS) -> int:
     """How many predictions the curves of one map take."""
     return 2 * (random_maps + 2) * (steps - 1) + 2
+
+
+def _curves(inner: np.ndarray, outer: np.ndarray, steps: int, baseline: str, unit: Unit = "probability") -> Faithfulness:
+    """inner: scores in the order of the pictures; outer: of the whole image and of nothing but the baseline."""
+    scores, (whole, empty) = inner.astype(float).reshape(-1, 2, steps - 1), outer.astype(float)
+    deletion = np.stack([np.concatenate([[whole], s[0], [empty]]) for s in scores])
+    insertion = np.stack([np.concatenate([[empty], s[1], [whole]]) for s in scores])
+    return Faithfulness(deletion[0], insertion[0], deletion[1:-1], insertion[1:-1], deletion[-1], insertion[-1], baseline, unit)
 
 
 def area(curve: np.ndarray) -> float:

@@ -151,6 +151,15 @@ def scrambled_copy(classifier: Classifier) -> ScrambledCopy:
     return ScrambledCopy(copy, {path: w for path, w in weights.items() if w})
 
 
+def untrained_twin(classifier: Classifier, seed: int = 0) -> Classifier | None:
+    """A copy of the network whose weights are all permuted; None if they are not accessible. Raises what opening its file raises."""
+    if not classifier.layers or not weighted_layers(classifier):
+        return None
+    copy = scrambled_copy(classifier)
+    copy.scramble(weighted_layers(classifier), seed)
+    return copy.classifier
+
+
 def weighted_layers(classifier: Classifier) -> list[str]:
     """The layers with weights, from the output down."""
     layers = dict(sublayers(classifier.network))

@@ -163,7 +163,7 @@ def test_reading_a_value_under_the_pointer_and_by_keyboard(page: Page, server: S
 
 def test_a_map_is_tested_and_the_sanity_check_is_run_once(page: Page, server: Server, tiny_workspace: Path) -> None:
     page.goto(f"{server.url}/inspect?model=demo-honest&method=hirescam")
-    expect(page.get_by_text(re.compile("Trust: weak, not tested yet"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Trust: not tested yet"))).to_be_visible()
     press(page.get_by_role("button", name="Test this map"))
     unfold(page, "Measurements behind this badge")
     expect(page.get_by_text(re.compile("Insertion minus deletion area: map"))).to_be_visible()

@@ -11,6 +11,7 @@ import pytest
 
 from core.runs import Run, finish
 from explain.comparison import Subject, compare_methods, examine_dataset
+from explain.covered import Covered
 from explain.faithfulness import Faithfulness, area, faithfulness
 from explain.gradients import Completeness
 from explain.heatmap import Explanation
@@ -18,15 +19,15 @@ from explain.localisation import localise
 from explain.sanity import Sanity
 from explain.similarity import spearman, ssim
 from explain.stability import CHANGES, Stability, stability
-from explain.trust import RULES, Evidence, as_row, badge, examine
+from explain.trust import RULES, VERDICTS, Evidence, as_row, badge, examine, signed
 from imaging.decode import encode_png
 from models.classifier import Classifier, open_classifier
 from tests.explain.planted import planted_classifier, planted_pictures
 
 
 @pytest.fixture(scope="module")
-def planted() -> Classifier:
-    return planted_classifier()
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    return planted_classifier(tmp_path_factory.mktemp("planted") / "planted.keras")
 
 
 # --- localisation
@@ -141,7 +142,12 @@ GOOD = Faithfulness(
 STEADY = Stability(dict.fromkeys(CHANGES, 0.95), dict.fromkeys(CHANGES, 0.0), dict.fromkeys(CHANGES, False))
 SANE = Sanity("grad-cam", "conv", ("a",), (0.05,), (0.1,), (0,), 100, 5)
 MAP = Explanation("grad-cam", "mel", "conv", np.eye(7, dtype=np.float32))
-ALL_GOOD = Evidence(MAP, GOOD, STEADY, SANE)
+# an untrained copy gains 0.1 over its one random map: 0.55 − 0.45 against 0
+TWIN = Faithfulness(
+    np.array([1, 0.4, 0]), np.array([0, 0.6, 1]), np.array([[1, 0.5, 0]]), np.array([[0, 0.5, 1]]), np.ones(3), np.ones(3), "blur"
+)
+SEEN = Covered(np.array([1, 0.1, 0.2, 0.3]), np.array([5.0, -2, -1, -1]))
+ALL_GOOD = Evidence(MAP, GOOD, STEADY, SANE, covered=SEEN, twin=TWIN)
 
 
 def worse(**changes: object) -> Evidence:
@@ -171,13 +177,28 @@ def worse(**changes: object) -> Evidence:
             "weak",
             "within random spread",
         ),
-        (worse(faithfulness=None), "weak", "faithfulness not measured"),
-        (worse(sanity=None), "weak", "sanity not tested"),
+        # the centre scores 0.225: 0.3 − 0.225 is less than 15 % of 0.9
+        (
+            worse(faithfulness=replace(GOOD, centre_deletion=np.array([1, 0.3, 0.1]), centre_insertion=np.array([0.1, 0.75, 1]))),
+            "weak",
+            "too small a gain",
+        ),
+        # 1 of the photograph, 0.85 of the covered one
+        (worse(faithfulness=replace(GOOD, deletion=np.array([1, 0.2, 0.85]))), "weak", "nothing to explain"),
+        (worse(twin=replace(TWIN, deletion=np.array([1, 0.2, 0]), insertion=np.array([0, 0.7, 1]))), "weak", "no better than untrained"),
+        (worse(covered=Covered(np.full(4, 0.5), np.array([0.0, 1e-6, 0, 0]))), "don't read", "constant"),
+        (worse(covered=Covered(np.ones(4), np.array([40.0, 9, 8, 7.5]))), "weak", "saturated"),
+        (worse(covered=Covered(np.zeros(4), np.array([-40.0, -9, -8, -7.5]))), "weak", "saturated"),
+        (worse(faithfulness=None), "not tested yet", "faithfulness not tested"),
+        (worse(twin=None), "not tested yet", "untrained not tested"),
+        (worse(sanity=None), "not tested yet", "sanity not tested"),
         (worse(sanity=replace(SANE, spearman=(0.4,))), "weak", "sanity failed"),
         (worse(sanity=replace(SANE, undefined=(300,))), "weak", "sanity undefined"),
         (worse(stability=replace(STEADY, correlation={**STEADY.correlation, "jpeg": 0.5})), "weak", "unstable"),
         (worse(stability=replace(STEADY, correlation={**STEADY.correlation, "jpeg": float("nan")})), "weak", "unstable"),
-        (worse(stability=replace(STEADY, probability_change={**STEADY.probability_change, "jpeg": -0.35})), "weak", "score moves"),
+        (worse(stability=replace(STEADY, probability_change={**STEADY.probability_change, "jpeg": -0.46})), "weak", "score moves"),
+        # 0.44 is less than half of 0.9, which the photograph scores above the covered one
+        (worse(stability=replace(STEADY, probability_change={**STEADY.probability_change, "jpeg": -0.44})), "supported", None),
         (worse(stability=replace(STEADY, flips={**STEADY.flips, "shift": True})), "weak", "decision turns"),
         (worse(completeness=Completeness(1.0, 2.0, 64)), "weak", "incomplete"),
         (worse(explanation=replace(MAP, method="eigen-cam")), "weak", "not of a class"),
@@ -191,6 +212,28 @@ def test_each_rule_of_the_badge(evidence: Evidence, verdict: str, rule: str | No
 def test_every_rule_is_tried_above() -> None:
     tried = {case[2] for case in test_each_rule_of_the_badge.pytestmark[0].args[1] if case[2] is not None}  # type: ignore[attr-defined]
     assert tried == {rule.key for rule in RULES}
+
+
+def test_the_gains_by_hand() -> None:
+    """Areas over two steps: half the middle and a quarter of each end. Map .675 − .375, each random map .525 − .575, centre .575 − .525."""
+    assert GOOD.score == pytest.approx(0.3) and GOOD.centre == pytest.approx(0.05) and GOOD.random == pytest.approx([-0.05, -0.05])
+    assert GOOD.over_random == pytest.approx(0.35) and GOOD.over_centre == pytest.approx(0.25) and GOOD.gain == pytest.approx(0.25)
+    one_good = replace(GOOD, random_deletion=np.array([[1, 0.6, 0.1], [1, 0.2, 0.1]]))  # the second scores .525 − .375
+    assert one_good.over_random == pytest.approx(0.25) and one_good.gain == pytest.approx(0.15)
+    assert GOOD.reach == pytest.approx(0.9) and GOOD.rise == pytest.approx(0.9)  # from 0.1 to 1
+
+
+@pytest.mark.parametrize(("log_odds", "judged"), [(6.9, "probability"), (7.1, "log odds"), (-7.1, "log odds")])
+def test_a_photograph_at_the_end_of_the_scale_is_judged_in_log_odds(log_odds: float, judged: str) -> None:
+    odds = replace(GOOD, deletion=np.array([log_odds, 0, 0]), unit="log odds")
+    assert replace(GOOD, log_odds=odds).judged.unit == judged
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.275, "+0.275"), (-0.0021, "-0.002"), (0.0003, "+0.0003"), (-0.000042, "-0.00004"), (0.0, "0")]
+)
+def test_no_gain_is_printed_as_nothing(value: float, shown: str) -> None:
+    assert signed(value) == shown
 
 
 def test_worst_reasons_come_first() -> None:
@@ -207,7 +250,7 @@ def test_examining_a_photograph_measures_everything(planted: Classifier) -> None
     assert evidence.localisation["lesion"].share > 0.5 and evidence.localisation["lesion"].hit
     row = as_row(evidence, badge(evidence))
     assert row["lesion_share"] == evidence.localisation["lesion"].share and len(row["deletion"]) == 21
-    assert {f"stability_{k}" for k in CHANGES} <= set(row) and row["verdict"] in ("supported", "weak", "don't read")
+    assert {f"stability_{k}" for k in CHANGES} <= set(row) and row["verdict"] in VERDICTS
     opposed, _ = finish(examine(planted, images[0], 1, "hirescam"))
     assert opposed.explanation.empty and opposed.faithfulness is None and badge(opposed).verdict == "don't read"
 

@@ -351,20 +351,20 @@ def sanity(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Sanity]:
 
 
 def test_a_comparison_says_what_it_takes(sanity: dict[tuple[str, str], Sanity], answering: Answering, data: Dataset) -> None:
-    """Curves of 5 orders × 2 ways × 9 steps + 2 pictures = 92, and 6 maps: of one pass by five methods, of three by the gradient:
-    20 · (5 · 98 + 110). With Ablation-CAM alone 6 · 5 passes on 10 images."""
+    """Curves of 5 orders × 2 ways × 9 steps + 2 pictures = 92, an untrained copy's 3 × 2 × 4 + 2 = 26, 4 covered, and 7 maps: of one pass by
+    five methods, of three by the gradient: 20 · (5 · 129 + 143). With Ablation-CAM alone 7 · 5 passes on 10 images."""
     kept = Sanity("grad-cam", "body/late", ("out",), (0.1,), (0.1,), (0,), 100, 5)
     sanity["grad-cam", "body/late"] = kept
     worker = answering({})
     page = drawn(method_choice.methods, classifier(), data)
     assert page.markdown[0].value == "Default: **Grad-CAM**. Because of its head."
     assert page.multiselect(key="compared").value == ["grad-cam", "grad-cam++", "hirescam", "layercam", "eigen-cam", "gradient"]
-    assert any(c.value.startswith("About 12,000 predictions.") for c in page.caption)
+    assert any(c.value.startswith("About 15,760 predictions.") for c in page.caption)
     page.button[0].click().run()
     assert isinstance(worker.asked[0], CompareMethods) and worker.asked[0].sanity == {"grad-cam": kept} and worker.asked[0].sample == 20
     page.multiselect(key="compared").set_value(["ablation-cam"])
     page.select_slider(key="compared-images").set_value(10).run()
-    assert any(c.value.startswith("About 1,220 predictions.") for c in page.caption)
+    assert any(c.value.startswith("About 1,570 predictions.") for c in page.caption)
 
 
 def test_methods_compared(sanity: dict[tuple[str, str], Sanity], answering: Answering, data: Dataset, saved: dict[str, Any]) -> None:

@@ -10,9 +10,8 @@ from core.text import literal
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
 from explain.comparison import QUICK, MethodScore, as_json
-from explain.faithfulness import predictions
 from explain.methods import METHODS, unsupported_by
-from explain.stability import CHANGES
+from explain.trust import passes
 from reports.charts import method_forest
 from ui.inspect.attribution import method_table
 from ui.parts.components import download
@@ -45,10 +44,10 @@ def methods(opened: services.OpenModel, data: Dataset | None) -> None:
             _scores(scores, opened, data)
         return
     channels = opened.description.default_layer.channels if opened.description.default_layer else 0
-    passes = sample * sum(predictions(**QUICK) + (1 + len(CHANGES)) * METHODS[m].cost(channels) for m in chosen)
+    total = sample * sum(passes(METHODS[m].cost(channels), **QUICK) for m in chosen)
     start_button(job, "Compare them", "balance", disabled=not chosen, primary=True)
     st.caption(
-        f"About {passes:,} predictions. Each map is tested by covering and uncovering the regions it marks, compared with random maps "
+        f"About {total:,} predictions. Each map is tested by covering and uncovering the regions it marks, compared with random maps "
         "and the image centre, and by harmless changes to the photograph."
     )
 

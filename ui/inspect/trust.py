@@ -10,12 +10,12 @@ from core.diagnoses import full_name
 from core.markers import marker_name
 from core.text import code, literal
 from datasets.dataset import Dataset
-from explain.faithfulness import Faithfulness, predictions
+from explain.faithfulness import Faithfulness
 from explain.heatmap import Explanation
 from explain.methods import METHODS
 from explain.sanity import FAILED, IMAGES, SEEDS, STAGES, Sanity
 from explain.stability import CHANGES, Stability
-from explain.trust import Badge, Evidence, badge
+from explain.trust import Badge, Evidence, Verdict, badge, passes, signed
 from reports.charts import faithfulness_curves, sanity_curve
 from ui.inspect.attribution import Shown
 from ui.parts.image_choice import Chosen
@@ -23,14 +23,16 @@ from ui.parts.long_runs import computed, start_button, under_way
 from ui.services import services
 from ui.worker.jobs.explanations import Examine
 
-Colour = Literal["green", "orange", "red"]
-COLOURS: dict[str, tuple[Colour, str]] = {
+Colour = Literal["green", "gray", "orange", "red"]
+COLOURS: dict[Verdict, tuple[Colour, str]] = {
     "supported": ("green", ":material/verified:"),
+    "not tested yet": ("gray", ":material/pending:"),
     "weak": ("orange", ":material/help:"),
     "don't read": ("red", ":material/block:"),
 }
-MEANS = {
+MEANS: dict[Verdict, str] = {
     "supported": "The tests found no reason to distrust this map. It still does not prove that these regions cause the decision.",
+    "not tested yet": "Nothing speaks against this map so far, but not every test has been run.",
     "weak": "Interpret this map with caution.",
     "don't read": "Do not use this map to explain the decision.",
 }
@@ -48,8 +50,8 @@ def trust_panel(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Non
             computed("Testing this map", job, "Test it again")
         elif not evidence.explanation.empty:
             note = (
-                "Covers and uncovers the regions the map marks, compared with random maps and the image centre, and makes harmless "
-                f"changes to the photograph: about {_passes(shown):,} predictions."
+                "Covers and uncovers the regions the map marks, compared with random maps, the image centre and an untrained copy of the "
+                f"network, and makes harmless changes to the photograph: about {_passes(shown):,} predictions."
             )
             start_button(job, "Test this map", "science", note)
 
@@ -77,9 +79,8 @@ def evidence_so_far(opened: services.OpenModel, chosen: Chosen, shown: Shown) ->
 
 
 def _passes(shown: Shown) -> int:
-    """How many predictions it takes to test a map: the curves, and the maps of the photograph and its changed versions."""
     found = shown.found
-    return predictions() + (1 + len(CHANGES)) * METHODS[found.method].cost(found.layer.channels if found.layer else 0)
+    return passes(METHODS[found.method].cost(found.layer.channels if found.layer else 0))
 
 
 def _examination(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Examine:
@@ -89,8 +90,7 @@ def _examination(opened: services.OpenModel, chosen: Chosen, shown: Shown) -> Ex
 
 def _badge(verdict: Badge) -> None:
     colour, icon = COLOURS[verdict.verdict]
-    untested = ", not tested yet" if "faithfulness not measured" in verdict.rules and verdict.verdict == "weak" else ""
-    st.badge(f"Trust: {verdict.verdict}{untested}", icon=icon, color=colour)
+    st.badge(f"Trust: {verdict.verdict}", icon=icon, color=colour)
     st.caption(f"{MEANS[verdict.verdict]} " + literal(" ".join(verdict.reasons)))
 
 
@@ -116,8 +116,8 @@ def _measurements(evidence: Evidence) -> None:
 def _curves(f: Faithfulness, name: str) -> None:
     st.markdown("**Covering and uncovering what it marks**")
     areas = (
-        f"Insertion minus deletion area: map {f.score:+.3f}, random maps {f.random.mean():+.3f} "
-        f"({f.random.min():+.3f} to {f.random.max():+.3f}), image centre {f.centre:+.3f}."
+        f"Insertion minus deletion area: map {signed(f.score)}, random maps {signed(f.random.mean())} "
+        f"({signed(f.random.min())} to {signed(f.random.max())}), image centre {signed(f.centre)}."
     )
     for place, chart, way in zip(st.columns(2, gap="large"), faithfulness_curves(f), ("covered", "uncovered"), strict=True):
         place.altair_chart(chart, width="stretch", alt=f"Score of {full_name(name)} while regions are {way}. {areas}")

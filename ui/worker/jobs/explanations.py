@@ -108,12 +108,16 @@ class Examine(LongJob["Evidence"]):
     image_id: str | None
 
     def run(self) -> "Run[Evidence]":
+        from explain.sanity import untrained_twin
         from explain.trust import examine
         from studies.subjects import masks_over
 
+        yield 0, 0
+        classifier = opened(self.spec)
+        twin = untrained_twin(classifier)
         image = self.picture.pixels
         masks = masks_over(self.data, self.image_id, image.shape[:2]) if self.data and self.image_id else {}
-        return (yield from examine(opened(self.spec), image, self.target, self.method, self.layer, masks=masks))[0]
+        return (yield from examine(classifier, image, self.target, self.method, self.layer, masks=masks, twin=twin))[0]
 
 
 @dataclass(frozen=True, eq=False)
