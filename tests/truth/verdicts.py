@@ -52,13 +52,13 @@ def aligned(row: pd.Series) -> bool:
 
 def section(found: pd.DataFrame) -> str:
     """Markdown: what was found on one material."""
-    used = found["verdict"] == "used"
     planted = found[found["cheat"] & (found["make"] == "trained") & ~found["on_lesion"]]
     innocent = found[~found["cheat"] & (found["make"] != "saturated")]
     clean = innocent[innocent["network"].str.contains("-never-|-even-|-few-|-age-")]
-    sized = planted[used & (planted["turned"] >= INNOCENT)]
+    used = found[(found["verdict"] == "used") & (found["turned"] >= INNOCENT)]
+    sized = planted[planted.index.isin(used.index)]
     factor = (sized["told"] / sized["truth"]).abs()
-    sure = found[used & (found["turned"] >= INNOCENT) & (found["classes"] == 2)]
+    sure = used[used["classes"] == 2]
     lines = [
         "| asked | found |",
         "| --- | --- |",
