@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv/.dev-installed
 RUN := .venv/.installed
 
-.PHONY: app test lint slow hostile hostile-browser fuzz watched load published published-shortcuts bench lock clean
+.PHONY: app test lint slow truth hostile hostile-browser fuzz watched load published published-shortcuts bench lock clean
 
 app: $(RUN)
 	$(BIN)/python -m streamlit run app.py
@@ -20,6 +20,12 @@ lint: $(DEV)
 # what takes minutes: real networks over real data (LESIONLENS_REAL_DATA), memory, card checks
 slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
+
+# what is said against what is true, written into docs/truth.md (what is there is not done again; LESIONLENS_REAL_DATA)
+truth: $(DEV)
+	$(BIN)/python -m tests.truth.verdicts
+	$(BIN)/python -m tests.truth.copies
+	$(BIN)/python -m tests.truth.detected
 
 # the hostile networks, cards and datasets of the tests through the whole command line, each in a process of its own (minutes)
 hostile: $(DEV)

@@ -123,6 +123,8 @@ def _print_compared(compared: list[dict[str, Any]], first: str) -> None:
         name, less = other["file"], other["less_the_first"]
         rows = [[difference_name(key), interval_text(f, "+.4f")] for key, f in less["differences"].items()]
         results.print(table(f"{name} minus {first}, on the same {less['n_images']:,} images", ["figure", "difference"], rows))
+        if less["caution"]:
+            results.print(less["caution"])
         p = less["mcnemar_p"]
         results.print(
             f"Correct only by {name}: {less['right_only_by_the_second']:,}; only by {first}: "
@@ -132,19 +134,24 @@ def _print_compared(compared: list[dict[str, Any]], first: str) -> None:
 
 def _print_groups(about: dict[str, Any]) -> None:
     rows = [
-        [g["group"], g["images"], g["lesions"], interval_text(g["figure"]), interval_text(g["gap"]), g["small"]] for g in about["groups"]
+        [g["group"], g["images"], g["lesions"], interval_text(g["figure"]), interval_text(g["gap"]), _q(g["q"]), g["small"]]
+        for g in about["groups"]
     ]
-    columns = ["group", "images", "lesions", "figure", "gap to all others", "too small"]
+    columns = ["group", "images", "lesions", "figure", "gap to all others", "q", "too small"]
     results.print(table(f"{BY_KEY[about['figure']].name} of {about['class']} by {about['by']}", columns, rows))
     if about["caution"]:
         results.print(about["caution"])
+
+
+def _q(q: float | None) -> str:
+    return "–" if q is None else f"{q:.3f}"
 
 
 def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str], audited: Path | None) -> list[dict[str, Any]]:
     for figure in figures:
         check_choice(figure, GROUPED, "figure by group")
     known = dataset_groupings(data, read_images(audited, data) if audited else None)
-    found = []
+    asked = []
     for text in by:
         names = comma_separated(text)
         for name in names:
@@ -152,13 +159,12 @@ def _groups(judged: Assessment, data: Dataset, by: list[str], figures: list[str]
         if not 1 <= len(names) <= 2:
             raise LesionLensError(f"--by {text}: one column or two.", todo=f"Choose: {', '.join(known)}.")
         grouping = known[names[0]] if len(names) == 1 else combined(known[names[0]], known[names[1]])
-        about = {"by": grouping.name, "caution": grouping.caution}
-        for c in judged.evaluation.per_class:
-            if 0 < c.support < judged.evaluation.n_images:
-                for figure in figures:
-                    groups = figures_by(judged, data, grouping, c.name, figure)
-                    found.append({**about, "class": c.name, "figure": figure, "groups": groups})
-    return found
+        classes = [c.name for c in judged.evaluation.per_class if 0 < c.support < judged.evaluation.n_images]
+        asked += [(grouping, name, figure) for name in classes for figure in figures]
+    return [
+        {"by": grouping.name, "caution": grouping.caution, "class": name, "figure": figure, "groups": groups}
+        for (grouping, name, figure), groups in zip(asked, figures_by(judged, data, asked), strict=True)
+    ]
 
 
 def _explained(space: Workspace, model: str, data: Dataset, judged: Assessment) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

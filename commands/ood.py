@@ -65,7 +65,8 @@ def ood(
     best = reference.best
     results.print(
         f"Fitted on {count(len(reference.of), 'image')} of {data.name}; {reference.false_alarms(best):.1%} of {len(reference.groups):,} "
-        "held-out images lie beyond the threshold, which is set for 5 %."
+        f"held-out images lie beyond the threshold. Of images of new lesions like these, {reference.stays_below:.1%} are expected to "
+        f"stay below it ({count(reference.lesions, 'lesion')} set it)."
     )
     for name in reference.thresholds:
         title = SCORES[name][0].capitalize() + (" (the score in use)" if name == best else "")

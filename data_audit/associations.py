@@ -4,15 +4,17 @@ A network may learn whatever is associated with the label. p-values are adjusted
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from core import diagnoses
 from core.wording import count
-from data_audit.evidence import Associated, GoesWith
+from data_audit.evidence import AnyEvidence, Associated, Correction, ErrorRates, FlagsGoWith, GoesWith
 from data_audit.findings import Finding, Severity
+from data_audit.markers.present import Present
+from data_audit.misclassification import card_rates, correction, in_words
 from datasets.dataset import COLUMNS, Dataset
 from evaluation.intervals import Figure, Z, clustered_error, ratio, undefined
 from evaluation.multiple import corrected
@@ -30,7 +32,8 @@ class Association:
     """One test. target: `diagnosis`, or `malignant`; strength: bias-corrected Cramér's V, odds ratio or difference of means, with its 95 %
     interval over lesions; q: p after Benjamini–Hochberg; rates: share malignant (or mean) with and without; reversed_in: the column
     within whose values it is reversed; rows: row numbers of the images with it; perfect: the column separates malignant from benign without
-    exception; restated: and its name or values say that it is the diagnosis in other words."""
+    exception; restated: and its name or values say that it is the diagnosis in other words; marker: the marker it tells of; by_flags,
+    correction: where a detector found it, the odds ratio of its flags, and what its errors make of it (`strength`, if it was reviewed)."""
 
     column: str
     target: str
@@ -45,15 +48,23 @@ class Association:
     rows: tuple[int, ...] = ()
     perfect: bool = False
     restated: bool = False
+    marker: str = ""
+    by_flags: Figure | None = None
+    correction: Correction | None = None
 
     @property
     def written(self) -> Associated:
-        s = self.strength
-        return Associated(self.column, self.target, self.kind, s.value, s.low, s.high, self.p, self.q, self.lesions, self.images)
+        s, of = self.strength, (self.column, self.target, self.kind)
+        return Associated(*of, s.value, s.low, s.high, self.p, self.q, self.lesions, self.images, self.correction)
+
+    @property
+    def unreviewed(self) -> bool:
+        """Whether it rests on the flags of a detector alone."""
+        return self.correction is not None and self.correction.by == "card"
 
 
-def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = None, leave_out: Collection[str] = ()) -> list[Association]:
-    """Every column (and every marker, 1, 0 or NaN (N,) in the table's order) against the diagnosis and against malignancy.
+def associations(dataset: Dataset, markers: Sequence[Present] = (), leave_out: Collection[str] = ()) -> list[Association]:
+    """Every column and every marker against the diagnosis and against malignancy.
 
     leave_out: columns not tested, because they are among the markers. Those significant after correction come first, then by p.
     """
@@ -61,8 +72,8 @@ def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = No
     groups = pd.factorize(dataset.groups)[0]
     labelled = frame["diagnosis"].notna().to_numpy()
     malignant = frame["diagnosis"].map(is_malignant).to_numpy(float)
-    found = []
-    for name, values in _columns(frame.drop(columns=list(leave_out)), markers or {}).items():
+    found, by_name = [], {m.name: m for m in markers}
+    for name, values in _columns(frame.drop(columns=list(leave_out)), {m.name: m.values for m in markers}).items():
         asked = labelled & values.notna().to_numpy()
         numeric = pd.api.types.is_numeric_dtype(values) and values[asked].nunique() > 2
         if not numeric:
@@ -71,7 +82,8 @@ def associations(dataset: Dataset, markers: Mapping[str, np.ndarray] | None = No
         if numeric:
             found.append(_means(name, values[decided].to_numpy(float), malignant[decided] > 0, groups[decided]))
         elif values[decided].nunique() == 2:
-            found.append(_odds(name, values[decided], malignant[decided] > 0, groups[decided], frame[decided]))
+            one = _odds(name, values[decided], malignant[decided] > 0, groups[decided], frame[decided])
+            found.append(_of_marker(one, by_name[name], malignant, groups) if one and name in by_name else one)
     kept = corrected([f for f in found if f is not None])
     return sorted(kept, key=lambda f: (not f.q <= 0.05, np.nan_to_num(f.p, nan=2.0)))
 
@@ -204,6 +216,19 @@ def _odds(name: str, values: pd.Series, event: np.ndarray, groups: np.ndarray, f
     return Association(*of, reversed_in, rows, perfect, perfect and _states_diagnosis(name, levels))
 
 
+def _of_marker(one: Association, marker: Present, malignant: np.ndarray, groups: np.ndarray) -> Association:
+    """Where a detector found it, with what its errors make of the odds ratio."""
+    if marker.flags is None or marker.seen is None:
+        return replace(one, marker=marker.marker)
+    asked = ~np.isnan(marker.flags) & ~np.isnan(malignant)
+    flags, event, lesions = marker.flags[asked] > 0, malignant[asked] > 0, groups[asked]
+    by_flags, p = odds_ratio(flags, event, lesions)
+    found, p_true = correction(flags, marker.seen[asked], event, lesions, card_rates(marker.marker))
+    true = found.odds_ratio if found.by == "review" else by_flags
+    p = p_true if found.by == "review" else p
+    return replace(one, marker=marker.marker, by_flags=by_flags, correction=found, strength=true, p=p)
+
+
 def _states_diagnosis(name: str, levels: Sequence[object]) -> bool:
     """Whether a column of two values is a diagnosis by its name, or by values that stand for a malignant and a benign one."""
     sides = {diagnoses.malignancy(diagnoses.code_or_name(str(level))) for level in levels}
@@ -240,32 +265,94 @@ EXPECTED = ("age", "sex", "site", "skin type", "fitzpatrick", "tone", "confirmat
 GRAVE, MODERATE = 2.0, 1.25  # odds ratio, or its inverse, beyond which the whole interval lies
 
 
+REVIEW, TRY = "Review a sample of both diagnoses first; then test", "Test"
+LEADS = "in the shortcut lab whether the classifier uses it; if it does, repair the data: a cleaned copy, training weights or a trap split."
+COMPARE = "Compare the classifier's results by it; where they differ, balance it over the diagnoses before you train again."
+RISK = "It may be a real risk factor: state whether the classifier is given it, and evaluate by it."
+
+
 def association_findings(found: Sequence[Association], image_ids: Sequence[str]) -> list[Finding]:
-    """Significant associations with malignancy, adjusted for the number of tests; image_ids: the table's."""
-    significant = [a for a in found if a.kind == "odds ratio" and a.q <= 0.05 and a.strength.defined]
-    return [_finding(a, tuple(image_ids[k] for k in a.rows)) for a in significant]
+    """Associations with malignancy that are significant, adjusted for the number of tests, and those that a detector hides; image_ids:
+    the table's."""
+    asked = [a for a in found if a.kind == "odds ratio" and a.strength.defined and (a.q <= 0.05 or _hidden(a))]
+    return [_finding(a, tuple(image_ids[k] for k in a.rows)) for a in asked]
+
+
+def _hidden(a: Association) -> bool:
+    """Whether its flags show no association, but whatever their errors are, the marker has one."""
+    return a.unreviewed and a.correction is not None and _beyond(a.correction.odds_ratio) >= MODERATE
 
 
 def _finding(a: Association, image_ids: tuple[str, ...]) -> Finding:
     column = a.column.replace("_", " ")
-    evidence = GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q)
+    evidence: AnyEvidence = GoesWith(a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q, a.marker)
     if a.restated:
         summary = f"{column} separates malignant from benign without exception in {count(a.images, 'image')}."
         return Finding(
             "the diagnosis in another column", "note", summary, (), evidence, "Do not give it to a classifier: it is the answer."
         )
-    expected, beyond = a.column.split(":")[0] in EXPECTED, max(a.strength.low, 1 / a.strength.high)
-    severity: Severity = "note" if expected or beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
-    rates = f" Malignant: {a.rates[0]:.1%} of the images with it, {a.rates[1]:.1%} of those without." if a.rates else ""
-    perfect = " It separates them without exception, unless it is the diagnosis in other words." if a.perfect else ""
+    if a.correction is not None and a.by_flags is not None:
+        fields = (a.column, a.strength.value, a.strength.low, a.strength.high, a.p, a.q, a.marker)
+        evidence = FlagsGoWith(*fields, by_flags=a.by_flags, correction=a.correction)
+        said = _corrected(a, a.by_flags, a.correction)
+    else:
+        rates = f" Malignant: {a.rates[0]:.1%} of the images with it, {a.rates[1]:.1%} of those without." if a.rates else ""
+        perfect = " It separates them without exception, unless it is the diagnosis in other words." if a.perfect else ""
+        said = f"is associated with malignancy: odds ratio {a.strength:.2f}, {count(a.lesions, 'lesion')}.{rates}{perfect}"
     paradox = f" Within the values of {a.reversed_in} the association is reversed." if a.reversed_in else ""
-    return Finding(
-        "associated with the diagnosis",
-        severity,
-        f"{column} is associated with malignancy: odds ratio {a.strength:.2f}, {count(a.lesions, 'lesion')}.{rates}{perfect}{paradox}",
-        image_ids,
-        evidence,
-        "It may be a real risk factor: state whether the classifier is given it, and evaluate by it."
-        if expected
-        else "Remove these images, balance them over the diagnoses, or test whether the classifier uses it.",
-    )
+    expected = a.column.split(":")[0] in EXPECTED
+    remedy = RISK if expected else f"{REVIEW if a.unreviewed else TRY} {LEADS}" if a.marker else COMPARE
+    kind = "associated with the diagnosis" if _known(a) else "may be associated with the diagnosis"
+    return Finding(kind, "note" if expected else _severity(a), f"{column} {said}{paradox}", image_ids, evidence, remedy)
+
+
+def _known(a: Association) -> bool:
+    """Whether there is an association, whatever errors a detector makes."""
+    return a.correction is None or a.correction.settled or a.correction.by == "review"
+
+
+def _severity(a: Association) -> Severity:
+    """What rests on flags that nobody reviewed is moderate at most, and a note where their errors leave it open; where nothing is known
+    of their errors, it goes by the flags."""
+    if a.correction is None or not a.unreviewed:
+        beyond = _beyond(a.strength)
+        return "note" if beyond < MODERATE else "grave" if beyond >= GRAVE else "moderate"
+    of = a.correction.odds_ratio
+    return "moderate" if _beyond(of if of.defined else a.strength) >= MODERATE else "note"
+
+
+def _beyond(odds: Figure) -> float:
+    """How far the whole interval lies from 1."""
+    return max(odds.low, 1 / odds.high) if odds.high > 0 else float("nan")
+
+
+def _corrected(a: Association, by_flags: Figure, of: Correction) -> str:
+    """The odds ratio with what is known of the detector's errors in either diagnosis, and what they make of it."""
+    lesions, errs = count(a.lesions, "lesion"), ""
+    if of.rates:
+        where = "In these images" if of.by == "review" else "On photographs labelled by hand"
+        found, wrong = (" and ".join(f"{rate(r):.0%}{_of(r)}" for r in of.rates) for rate in (_sensitivity, _false_alarms))
+        errs = f" {where} the detector flagged {found} images with it, and {wrong} images without."
+    if of.by == "review":
+        corrected = f"odds ratio {a.strength:.2f}, corrected by {count(of.reviewed, 'image')} that people looked at"
+        return f"is associated with malignancy: {corrected} ({by_flags.value:.2f} by the flags alone), {lesions}.{errs}"
+    said = f"has an odds ratio for malignancy of {by_flags:.2f} by its flags, which nobody reviewed, {lesions}.{errs}"
+    if not of.odds_ratio.defined:
+        one, other = of.flagged
+        explained = f"{one:.1%} of the malignant and {other:.1%} of the benign images are flagged; errors that differ by as much explain it"
+        return f"{said} Whether the marker itself is associated can't be told: {of.odds_ratio.reason}. {explained}."
+    possible = f"If it errs likewise here, odds ratios from {in_words(of)}"
+    return f"{said} {possible}." if of.settled else f"{said} {possible}: whether the marker is associated at all can't be told."
+
+
+def _of(rates: ErrorRates) -> str:
+    return " of the" if rates.of == "both" else f" of the {rates.of}"
+
+
+def _sensitivity(rates: ErrorRates) -> Figure:
+    return rates.sensitivity
+
+
+def _false_alarms(rates: ErrorRates) -> Figure:
+    share = rates.specificity
+    return Figure(1 - share.value, 1 - share.high, 1 - share.low, share.reason)

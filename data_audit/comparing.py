@@ -60,5 +60,5 @@ def _shared(one: Scan, other: Scan) -> Run[list[Pair]]:
     """Pairs of rows, one of each scan, that show the same photograph."""
     n = len(one.frame)
     frame = pd.concat([one.frame[["error", "content"]], other.frame[["error", "content"]]], ignore_index=True)
-    pairs = yield from find_pairs(Scan(frame, np.concatenate([one.smalls, other.smalls])), n)
+    pairs = yield from find_pairs(Scan(frame, one.traces + other.traces), n)
     return [Pair(p.one, p.other - n, p.correlation) for p in pairs if p.one < n <= p.other]

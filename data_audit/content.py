@@ -31,9 +31,7 @@ def find_pairs(scan: Scan, border: int = 0) -> Run[list[Pair]]:
     border: if not 0, only pairs of a row before it and a row from it on are compared.
     """
     rows = np.flatnonzero(scan.readable)
-    pairs: list[Pair] = []
-    for done, total, pairs in same_photographs(scan.smalls[rows], border=int((rows < border).sum())):  # noqa: B007 (the last)
-        yield done, total
+    pairs = yield from same_photographs([scan.traces[k] for k in rows], int((rows < border).sum()))
     found = {(int(rows[p.one]), int(rows[p.other])): p.correlation for p in pairs}
     for group in scan.frame[scan.readable].groupby("content").indices.values():
         where = rows[np.sort(group)]

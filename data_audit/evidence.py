@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from evaluation.intervals import Figure
+
+Side = Literal["malignant", "benign", "both"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class MarkerShare(Evidence):
 
 @dataclass(frozen=True)
 class GoesWith(Evidence):
-    """A column associated with malignancy; odds ratio with its 95 % interval."""
+    """A column associated with malignancy; odds ratio with its 95 % interval. marker: the marker it tells of, if it does."""
 
     column: str
     odds_ratio: float
@@ -94,12 +97,48 @@ class GoesWith(Evidence):
     high: float
     p: float
     q: float
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """Of a detector, in malignant, benign or all images: share flagged of those with the marker, share not flagged of those without."""
+
+    of: Side
+    sensitivity: Figure
+    specificity: Figure
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The odds ratio of the true marker. by: a review of the dataset's images drawn at random (`reviewed` of them), with its 95 %
+    interval, or the error rates on the detector's card, as the least and the largest possible. Undefined with its reason. flagged: share
+    of the malignant and of the benign images."""
+
+    by: Literal["review", "card"]
+    reviewed: int
+    flagged: tuple[float, float]
+    odds_ratio: Figure
+    rates: tuple[ErrorRates, ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether it tells on which side of 1 the odds ratio lies."""
+        return self.odds_ratio.low > 1 or self.odds_ratio.high < 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagsGoWith(GoesWith):
+    """A marker known by a detector that errs; by_flags: odds ratio of its flags alone."""
+
+    by_flags: Figure
+    correction: Correction
 
 
 @dataclass(frozen=True)
 class Associated:
     """A column's association with the diagnosis or with malignancy (`target`): Cramér's V, odds ratio or difference of means (`kind`)
-    with its 95 % interval."""
+    with its 95 % interval; correction: where it rests on a detector's flags."""
 
     column: str
     target: str
@@ -111,6 +150,7 @@ class Associated:
     q: float
     lesions: int
     images: int
+    correction: Correction | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +277,7 @@ AnyEvidence = (
     | DoubtfulLabels
     | MarkerShare
     | GoesWith
+    | FlagsGoWith
     | Uneven
     | Missing
     | Rows

@@ -8,6 +8,14 @@ from data_audit.evidence import AnyEvidence, Captioned, Evidence
 Severity = Literal["grave", "moderate", "note"]
 ORDER: tuple[Severity, ...] = ("grave", "moderate", "note")
 NOTHING = Evidence()
+LEAKAGE = frozenset(  # kinds that make every figure on the test images worthless
+    (
+        "lesions in several splits",
+        "patients in several splits",
+        "the same photograph in several splits",
+        "the same photograph in both datasets",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -30,4 +38,5 @@ class Finding:
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: (ORDER.index(f.severity), -len(f.image_ids)))
+    """Leakage first, however few images it concerns; then the most severe."""
+    return sorted(findings, key=lambda f: (f.kind not in LEAKAGE, ORDER.index(f.severity), -len(f.image_ids)))

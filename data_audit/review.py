@@ -6,7 +6,8 @@ write at once, and a killed process leaves whole verdicts.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core import diagnoses
 from core.errors import RecordError, WriteError
 from core.markers import DETECTED
+from datasets.dataset import Dataset
 from evaluation.intervals import Figure, undefined, wilson
 
 Side = Literal["flagged", "not flagged"]
@@ -29,7 +32,8 @@ WAIT = 10  # seconds for another writer
 @dataclass(frozen=True)
 class Reviewed:
     """What verdicts say about one marker on one dataset. precision: share of the flagged that bear it; missed: share of the
-    others that bear it; share: of all images, from both; in_a_row: verdicts since the last error, on the side shown."""
+    others that bear it; share: of all images, from both; in_a_row: verdicts since the last error, on the side shown; clean: the same in the
+    stratum where they are fewest; by_stratum: images looked at of malignant and of benign ones."""
 
     marker: str
     flagged: int
@@ -39,13 +43,15 @@ class Reviewed:
     missed: Figure
     share: Figure
     in_a_row: Mapping[Side, int]
+    clean: Mapping[Side, int]
+    by_stratum: Mapping[Side, Mapping[str, int]]
 
     def enough(self, side: Side) -> str:
         """Why reviewing this side may stop; empty while it should go on."""
         figure = self.precision if side == "flagged" else self.missed
         if self.seen[side] >= (self.flagged if side == "flagged" else self.others):
             return "all of them were looked at"
-        if self.in_a_row[side] >= CLEAN:
+        if self.clean[side] >= CLEAN:
             if self.marker in DETECTED:
                 return f"{CLEAN} in a row were right, so with 95 % confidence fewer than 5 % are wrong"
             return f"{CLEAN} in a row did not show it, so with 95 % confidence fewer than 5 % do"
@@ -100,6 +106,12 @@ class Verdicts:
         return pd.DataFrame(rows, columns=["content", "present"]).astype({"present": float})
 
 
+def strata(dataset: Dataset) -> np.ndarray:
+    """object (N,), in the table's order: malignant, benign or not known; as many are drawn of each, as a detector may err more in one."""
+    named = dataset.table["diagnosis"]
+    return np.array([(diagnoses.malignancy(d) if isinstance(d, str) else None) or "not known" for d in named], object)
+
+
 def drawn_order(images: pd.DataFrame, marker: str, side: Side) -> np.ndarray:
     """Rows of `images.parquet` on this side, in an order that is random but the same for everybody."""
     rows = np.flatnonzero(_flags(images, marker) == (1.0 if side == "flagged" else 0.0))
@@ -107,35 +119,54 @@ def drawn_order(images: pd.DataFrame, marker: str, side: Side) -> np.ndarray:
     return rows[np.argsort(np.array(keys, dtype="S8"), kind="stable")] if len(rows) else rows
 
 
-def next_row(images: pd.DataFrame, marker: str, side: Side, verdicts: pd.DataFrame) -> int | None:
-    """The next picture nobody has judged; None when all are."""
-    judged = set(verdicts["content"])
-    return next((int(k) for k in drawn_order(images, marker, side) if images["content"].iloc[k] not in judged), None)
+def next_row(images: pd.DataFrame, marker: str, side: Side, verdicts: pd.DataFrame, strata: np.ndarray) -> int | None:
+    """The next picture nobody has judged, of the stratum (object (N,), a name an image) of which the fewest are; None when all are."""
+    order = drawn_order(images, marker, side)
+    judged = images["content"].iloc[order].isin(verdicts["content"]).to_numpy()
+    looked_at = Counter(strata[order[judged]])
+    return min(order[~judged], key=lambda k: looked_at[strata[k]], default=None)
 
 
-def reviewed(images: pd.DataFrame, marker: str, verdicts: pd.DataFrame) -> Reviewed:
-    """The detector on this dataset by the verdicts given so far; intervals by Wilson (1927)."""
-    flags = pd.Series(_flags(images, marker), index=images["content"])
-    flags = flags[flags.notna() & ~flags.index.duplicated()]
-    decided = verdicts.dropna(subset=["present"])
-    decided = decided[decided["content"].isin(flags.index)]
-    side = flags.loc[decided["content"]].to_numpy() > 0
-    present = decided["present"].to_numpy() > 0
-    n = {"flagged": int((flags > 0).sum()), "not flagged": int((flags == 0).sum())}
-    precision, missed = _share(present[side]), _share(present[~side])
-    seen: dict[Side, int] = {"flagged": int(side.sum()), "not flagged": int((~side).sum())}
-    in_a_row: dict[Side, int] = {"flagged": _since_error(present[side]), "not flagged": _since_error(~present[~side])}
-    return Reviewed(marker, n["flagged"], n["not flagged"], seen, precision, missed, _overall(n, precision, missed), in_a_row)
+def reviewed(images: pd.DataFrame, marker: str, verdicts: pd.DataFrame, strata: np.ndarray) -> Reviewed:
+    """The detector on this dataset by the verdicts given so far; each stratum counts as many times as it has images.
+
+    strata: object (N,), a name an image. Intervals by Wilson (1927), combined by MOVER (Zou & Donner 2008).
+    """
+    flags = pd.DataFrame({"flag": _flags(images, marker), "stratum": strata}, index=images["content"])
+    flags = flags[flags["flag"].notna() & ~flags.index.duplicated()]
+    given = verdicts.dropna(subset=["present"])
+    decided = flags.join(given.set_index("content")["present"]).loc[[c for c in given["content"] if c in flags.index]]
+    told = decided.assign(right=decided["flag"] == decided["present"])
+    sides = {side: (flags["stratum"][flags["flag"] == f], told[told["flag"] == f]) for side, f in zip(SIDES, (1.0, 0.0), strict=True)}
+    n = {side: len(here) for side, (here, _) in sides.items()}
+    seen = {side: len(looked_at) for side, (_, looked_at) in sides.items()}
+    found = {side: _one_side(*of) for side, of in sides.items()}
+    share = _together([(n[side], found[side][0]) for side in SIDES])
+    in_a_row = {side: _since_error(looked_at["right"].to_numpy()) for side, (_, looked_at) in sides.items()}
+    (precision, _, _), (missed, _, _) = (found[side] for side in SIDES)
+    clean, by_stratum = {side: of[1] for side, of in found.items()}, {side: of[2] for side, of in found.items()}
+    return Reviewed(marker, n["flagged"], n["not flagged"], seen, precision, missed, share, in_a_row, clean, by_stratum)
 
 
-def _overall(n: Mapping[str, int], precision: Figure, missed: Figure) -> Figure:
-    """Share of all images that bear the marker: both sides weighted by their size; interval by MOVER (Zou & Donner 2008)."""
-    sides = [(n["flagged"], precision), (n["not flagged"], missed)]
-    used = [(count, figure) for count, figure in sides if count]
-    if len(used) == 1 and not used[0][1].defined:
+def _one_side(strata: pd.Series, told: pd.DataFrame) -> tuple[Figure, int, dict[str, int]]:
+    """Of the images of one side: the share that bears it, how many were right in a row in the stratum where they are fewest and not all
+    were looked at, and how many were looked at of each stratum."""
+    n = strata.value_counts()
+    parts = {str(name): told[told["stratum"] == name] for name in n.index}
+    share = _together([(int(n[name]), _share(part["present"].to_numpy() > 0)) for name, part in parts.items()])
+    in_a_row = [_since_error(part["right"].to_numpy()) for name, part in parts.items() if len(part) < n[name]]
+    return share, min(in_a_row, default=len(told)), {name: len(part) for name, part in parts.items()}
+
+
+def _together(parts: Sequence[tuple[int, Figure]]) -> Figure:
+    """Share of all images, each part weighted by its number of images; interval by MOVER (Zou & Donner 2008)."""
+    used = [(count, figure) for count, figure in parts if count]
+    if len(used) == 1:
         return used[0][1]
-    if not used or not all(figure.defined for _, figure in used):
-        return undefined("both the flagged and the others must be looked at")
+    if not used or not any(figure.defined for _, figure in used):
+        return undefined("none was looked at yet")
+    if not all(figure.defined for _, figure in used):
+        return undefined("images of every kind must be looked at: malignant and benign, flagged and not")
     total = sum(count for count, _ in used)
     value = sum(count * f.value for count, f in used) / total
     below = np.sqrt(sum((count / total * (f.value - f.low)) ** 2 for count, f in used))

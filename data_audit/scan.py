@@ -1,7 +1,7 @@
 """One decode an image for all checks together: sizes, errors, quality, markers, skin, file hash, the small picture for comparing.
 
-Kept as one Parquet file, written anew every 1,000 images, and taken up again: an image whose file has not changed is not
-read a second time. Marker masks become one PNG an image that has any. Some 12 kB an image are held in memory.
+Kept as one Parquet file, written anew every 2,500 images, and taken up again: an image whose file has not changed is not
+read a second time. Marker masks become one PNG an image that has any. Up to 25 kB an image are held in memory.
 """
 
 import hashlib
@@ -28,17 +28,16 @@ from core.errors import ImageError, RecordError
 from core.markers import DETECTED, MARKERS
 from core.runs import Run
 from core.tables import RESULT, about_of, read_arrow
-from data_audit.likeness import SIDE as SMALL
-from data_audit.likeness import small_picture
 from data_audit.markers.detector import NETWORK, find_markers
 from data_audit.quality import QUALITY, Border, View, black_border
 from data_audit.quality import SIDE as MEASURED
 from data_audit.skin import SKIN, skin_facts
+from data_audit.traces import Trace, trace, unpacked
 from datasets.dataset import Dataset
 from imaging.decode import decode_at_least, encode_png, read_bytes, read_header
 from imaging.resize import thumbnail
 
-VERSION = 2  # of what is measured: results of another version, or of other detectors, are not taken up
+VERSION = 3  # of what is measured: results of another version, or of other detectors, are not taken up
 SAVE_EVERY = 2500  # images
 AHEAD = 64
 LONGEST = 150  # characters of a mask file's name
@@ -50,10 +49,10 @@ MARKED = tuple(f"{marker}_{what}" for marker in DETECTED for what in ("score", "
 @dataclass(frozen=True)
 class Scan:
     """frame: one row an image of the dataset, in its order: image_id, width, height, error, MARKED, content (hash of the
-    file), QUALITY, BORDERS, SKIN; NaN where the image could not be read. smalls: uint8 (N, 64, 64, 3), zeros there."""
+    file), QUALITY, BORDERS, SKIN; NaN where the image could not be read. traces: what each is found again by, empty there."""
 
     frame: pd.DataFrame
-    smalls: np.ndarray
+    traces: tuple[Trace, ...]
 
     @cached_property
     def readable(self) -> np.ndarray:
@@ -83,9 +82,8 @@ def scan_dataset(dataset: Dataset, kept: Path, masks: Path) -> Run[Scan]:
             _write(kept, rows)
     yield total, total
     ordered = [rows[i] for i in stamps]
-    smalls = np.stack([_unpacked(r["small"]) for r in ordered]) if ordered else np.zeros((0, SMALL, SMALL, 3), np.uint8)
-    frame = pd.DataFrame(ordered, columns=["image_id", *_blank()]).drop(columns="small")
-    return Scan(frame, smalls)
+    frame = pd.DataFrame(ordered, columns=["image_id", *_blank()]).drop(columns="trace")
+    return Scan(frame, tuple(unpacked(r["trace"]) for r in ordered))
 
 
 def mask_file(masks: Path, image_id: str) -> Path:
@@ -145,14 +143,14 @@ def _measure(path: Path | None, mask: Path) -> dict[str, Any]:
         **{name: measure(view) for name, measure in QUALITY.items()},
         **dict(zip(BORDERS, edges, strict=True)),
         **skin_facts(view.image, bits),
-        "small": small_picture(view.image).tobytes(),
+        "trace": trace(view.image).packed(),
     }
 
 
 def _blank() -> dict[str, Any]:
     """What is known of a picture before it is read."""
     row: dict[str, Any] = {"width": np.nan, "height": np.nan, "error": None} | dict.fromkeys(MARKED)
-    return row | {"content": None, **dict.fromkeys([*QUALITY, *BORDERS, *SKIN], np.nan), "small": b""}
+    return row | {"content": None, **dict.fromkeys([*QUALITY, *BORDERS, *SKIN], np.nan), "trace": b""}
 
 
 def _marked(picture: np.ndarray, border: Border, mask: Path) -> tuple[dict[str, Any], np.ndarray]:
@@ -183,10 +181,6 @@ def _stamp(path: Path | None) -> str:
     return f"{path}:{facts.st_size}:{facts.st_mtime_ns}" if facts else "none"
 
 
-def _unpacked(small: bytes) -> np.ndarray:
-    return np.frombuffer(small, np.uint8).reshape(SMALL, SMALL, 3) if small else np.zeros((SMALL, SMALL, 3), np.uint8)
-
-
 def _write(kept: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
     table = pa.Table.from_pylist(list(rows.values())).replace_schema_metadata({"lesionlens": json.dumps({"scan": _version()})})
     with whole(kept) as part:
@@ -197,7 +191,7 @@ def read_kept(kept: Path) -> dict[str, dict[str, Any]]:
     if not kept.exists():
         return {}
     try:
-        table = read_arrow(kept, RecordError, limits=replace(RESULT, text=2**36))  # 12 kB an image
+        table = read_arrow(kept, RecordError, limits=replace(RESULT, text=2**36))  # up to 25 kB an image
         about = about_of(table)
     except (RecordError, ValueError):  # torn: everything is measured again
         return {}

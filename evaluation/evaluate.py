@@ -84,7 +84,7 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
     n_groups = int(group.max()) + 1
     is_true = true[:, None] == np.arange(c)
     is_decided = decide(how.rule, probabilities, classes)
-    present, place = np.flatnonzero(is_true.any(axis=0)), _place(true, probabilities)
+    present, place = np.flatnonzero(is_true.any(axis=0)), place_of(true, probabilities)
     drawn = resample(statistic_of(true, probabilities, group, classes, how), n_groups, how.resamples, how.seed)
 
     def of_class(k: int, measure: Measure) -> Figure:
@@ -98,6 +98,14 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
         counted = measure.share_of_all(is_true[:, present], place) if measure.share_of_all else None
         return _figure(drawn, (ALL, measure.key), counted, group, how.interval)
 
+    right = is_true & is_decided
+    of_found = {MACRO: (right[:, present], is_true[:, present]), WEIGHTED: (right.any(axis=1), is_true.any(axis=1))}
+
+    def average(kind: str, measure: Measure) -> Figure:
+        """Mean sensitivity is balanced accuracy, and weighted sensitivity accuracy: each has that figure's interval."""
+        counted = of_found[kind] if measure.key == "sensitivity" else None
+        return _figure(drawn, (kind, measure.key), counted, group, how.interval)
+
     counts = is_true.sum(0)
     return Evaluation(
         classes=tuple(classes),
@@ -110,9 +118,7 @@ def evaluate(true: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
         majority_baseline=float(counts.max() / n),
         majority_class=classes[int(counts.argmax())],
         figures={m.key: of_all(m) for m in OF_ALL if (ALL, m.key) in drawn.value},
-        averages={
-            kind: {m.key: with_interval(drawn, (kind, m.key), m.undefined, how.interval) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)
-        },
+        averages={kind: {m.key: average(kind, m) for m in COMPARABLE} for kind in (MACRO, WEIGHTED)},
         per_class=tuple(
             ClassFigures(name, int(counts[k]), {m.key: of_class(k, m) for m in OF_A_CLASS if (name, m.key) in drawn.value})
             for k, name in enumerate(classes)
@@ -132,7 +138,7 @@ def statistic_of(
     is_true = true[:, None] == np.arange(c)
     present = [k for k in range(c) if is_true[:, k].any()]
     decided = decide(how.rule, probabilities, classes)
-    place = _place(true, probabilities)
+    place = place_of(true, probabilities)
     sides = (is_true & decided, ~is_true & decided, is_true & ~decided, ~is_true & ~decided)
     rows = [side[:, k] for k in range(c) for side in sides] + [place == k for k in range(c)]
     counts = np.stack([np.bincount(group, row, n_groups) for row in rows])
@@ -158,7 +164,7 @@ def statistic_of(
     return statistic
 
 
-def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def place_of(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """int (N,): how many classes rank before the true one; of equal scores the first class does."""
     of_true = probabilities[np.arange(len(true)), true][:, None]
     before = np.arange(probabilities.shape[1]) < true[:, None]
@@ -166,14 +172,13 @@ def _place(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _figure(drawn: Resampled, name: Name, counted: Counted | None, group: np.ndarray, interval: str) -> Figure:
-    """A figure with an interval of nominal coverage: Wilson's for shares of few lesions or at 0 or 1, else the bootstrap's.
-
-    counted: hits and counted rows, if it is a share, or a mean of K shares, of which the rarest decides.
-    """
+    """A figure with its interval: stratified Wilson's for a mean of shares, Wilson's for shares of few lesions or at 0 or 1, else the
+    bootstrap's. counted: hits and counted rows, if it is a share, or a mean of K shares."""
     undefined = BY_KEY[name[1]].undefined
     if counted is not None:
         hits, trials = counted
-        lesions = min(len(np.unique(group[column])) for column in trials.reshape(len(trials), -1).T)
-        if not drawn.replicates or lesions < FEW or drawn.value[name] in (0, 1):
-            return (ratio if trials.ndim == 1 else mean_of_ratios)(hits.astype(float), trials.astype(float), group, undefined)
+        if trials.ndim == 2:
+            return mean_of_ratios(hits.astype(float), trials.astype(float), group, undefined)
+        if not drawn.replicates or len(np.unique(group[trials])) < FEW or drawn.value[name] in (0, 1):
+            return ratio(hits.astype(float), trials.astype(float), group, undefined)
     return with_interval(drawn, name, undefined, interval)

@@ -30,6 +30,8 @@ class Measure:
     share, share_of_all: for a proportion with Wilson's interval, the hits and the rows counted, from truth and decision bool (N,), or
     from truth bool (N, C) for the classes that occur and int (N,), the number of classes ranked before the true one.
     interval: its own, from scores (N,), truth bool (N,) and group int (N,), in place of the bootstrap's.
+    least: the lowest value it can have; the highest is 1.
+    passes: of a ranking, the share of the other side that a lesion which was not met may pass, for differences of few lesions.
     comparable: has a mean over classes, a difference between classifiers and gaps between groups.
     brief: shown for a class where space is short; headline: shown large for all classes.
     """
@@ -45,6 +47,8 @@ class Measure:
     interval: Callable[[np.ndarray, np.ndarray, np.ndarray], Figure] | None = None
     form: str = ""
     better: Better = Better.HIGHER
+    least: float = 0.0
+    passes: float = 0.0
     comparable: bool = True
     brief: bool = False
     headline: bool = False
@@ -114,6 +118,7 @@ MEASURES: tuple[Measure, ...] = (
         "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc"],
         interval=auc,
+        passes=0.1,
         brief=True,
     ),
     Measure(
@@ -122,6 +127,7 @@ MEASURES: tuple[Measure, ...] = (
         "the part of the area under the ROC curve where sensitivity is at least 80 %",
         "needs images with and without this diagnosis",
         one_class=lambda t: t.areas["auc_sens_80"],
+        passes=0.2,
     ),
     Measure(
         "average_precision",
@@ -129,6 +135,7 @@ MEASURES: tuple[Measure, ...] = (
         "mean PPV over all thresholds; guessing gives the prevalence",
         "no images of this class",
         one_class=lambda t: t.areas["average_precision"],
+        passes=0.1,
         brief=True,
     ),
     Measure(
@@ -244,6 +251,7 @@ MEASURES: tuple[Measure, ...] = (
         "agreement of diagnosis and prediction beyond chance (Cohen 1960): 0 is chance, 1 is perfect",
         "all diagnoses and predictions are one class",
         all_classes=lambda a: over(a.beyond_chance, a.total**2 - a.by_chance),
+        least=-1.0,
         headline=True,
     ),
     Measure(
@@ -253,6 +261,7 @@ MEASURES: tuple[Measure, ...] = (
         "ordinal classes",
         "all diagnoses and predictions are one class",
         all_classes=weighted_kappa,
+        least=-1.0,
     ),
     Measure(
         "mcc",
@@ -260,6 +269,7 @@ MEASURES: tuple[Measure, ...] = (
         "correlation of diagnosis and prediction: 0 is chance, 1 is perfect",
         "all diagnoses or all predictions are one class",
         all_classes=matthews,
+        least=-1.0,
         headline=True,
     ),
     among_highest(2),

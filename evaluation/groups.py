@@ -7,8 +7,7 @@ import numpy as np
 
 from evaluation.evaluate import BETA
 from evaluation.figures import BY_KEY
-from evaluation.intervals import Figure, Z, ratio, undefined
-from evaluation.multiple import corrected
+from evaluation.intervals import Figure, ratio, undefined
 from evaluation.ranking import rank
 from evaluation.resampling import Name, resample, with_interval
 from evaluation.tallies import OneClass
@@ -19,8 +18,8 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class GroupFigure:
-    """One group. with_class: images of the class; gap: the group's figure minus that of all others; q: p adjusted over the groups;
-    small: why the group is too small to be judged, or empty."""
+    """One group. with_class: images of the class; gap: the group's figure minus that of all others; small: why the group is too
+    small to be judged, or empty; p: NaN if it or the rest is; q: p adjusted over all that is asked at once."""
 
     group: str
     images: int
@@ -30,8 +29,8 @@ class GroupFigure:
     rest: Figure
     gap: Figure
     p: float
-    q: float
     small: str
+    q: float = float("nan")
 
 
 def by_group(
@@ -45,7 +44,7 @@ def by_group(
     seed: int = 0,
 ) -> list[GroupFigure]:
     """scores float (N,) of the class; positive, decided bool (N,); lesions (N,) any values; values: the group of each row, None where it is
-    not known: such rows are left out. figure: the key of one of COMPARABLE."""
+    not known: such rows are left out. figure: the key of one of COMPARABLE. q is left to `multiple.corrected_together`."""
     group = np.unique(lesions, return_inverse=True)[1]
     value = np.array([v if isinstance(v, str) else "" for v in values], object)
     known = value != ""
@@ -53,11 +52,14 @@ def by_group(
     for level in sorted(set(value[known])):
         inside = value == level
         own, rest = (figure_of(scores[at], positive[at], decided[at], group[at], figure, beta, seed) for at in (inside, known & ~inside))
-        gap, p = difference(own, rest)
+        inner, outer = _lesions(inside, positive, group), _lesions(known & ~inside, positive, group)
+        gap, p = difference(own, rest, max(min(*inner, *outer) - 1, 1))
         lesions_inside, with_class = len(np.unique(group[inside])), int((inside & positive).sum())
-        small = _small(inside, positive, group)
-        rows.append(GroupFigure(level, int(inside.sum()), lesions_inside, with_class, own, rest, gap, p, np.nan, small))
-    return corrected(rows)
+        small = _small(*inner)
+        if small or _small(*outer):
+            p = float("nan")
+        rows.append(GroupFigure(level, int(inside.sum()), lesions_inside, with_class, own, rest, gap, p, small))
+    return rows
 
 
 def figure_of(
@@ -87,11 +89,12 @@ def figure_of(
     return with_interval(resample(statistic, n, RESAMPLES, seed), name, measure.undefined)
 
 
-def difference(one: Figure, other: Figure) -> tuple[Figure, float]:
+def difference(one: Figure, other: Figure, degrees: float = np.inf) -> tuple[Figure, float]:
     """One minus the other, with the interval recovered from both (MOVER, Zou & Donner 2008, doi:10.1002/sim.3095), and p.
 
     The two are treated as independent; where lesions have images on both sides the interval is, if anything, too wide.
-    p is the level at which the interval would just touch 0.
+    p is the level at which the interval would just touch 0, its width growing as t with these degrees of freedom does: few lesions
+    have longer tails than the normal.
     """
     if not (one.defined and other.defined):
         return undefined(one.reason or other.reason), float("nan")
@@ -101,14 +104,19 @@ def difference(one: Figure, other: Figure) -> tuple[Figure, float]:
     low = gap - np.hypot(one.value - one.low, other.high - other.value)
     high = gap + np.hypot(one.high - one.value, other.value - other.low)
     towards_none = gap - low if gap > 0 else high - gap
-    from scipy.stats import norm
+    from scipy.stats import t
 
-    p = 1.0 if gap == 0 else float(2 * norm.sf(abs(gap) / towards_none * Z)) if towards_none > 0 else 0.0
+    quantile = t.ppf(0.975, degrees)
+    p = 1.0 if gap == 0 else float(2 * t.sf(abs(gap) / towards_none * quantile, degrees)) if towards_none > 0 else 0.0
     return Figure(gap, float(low), float(high)), p
 
 
-def _small(inside: np.ndarray, positive: np.ndarray, group: np.ndarray) -> str:
-    with_it, without = (len(np.unique(group[inside & side])) for side in (positive, ~positive))
+def _lesions(inside: np.ndarray, positive: np.ndarray, group: np.ndarray) -> tuple[int, int]:
+    """How many lesions have the class, and how many do not."""
+    return len(np.unique(group[inside & positive])), len(np.unique(group[inside & ~positive]))
+
+
+def _small(with_it: int, without: int) -> str:
     if with_it < FEW:
         return f"lesions of the class: {with_it}"
     return f"other lesions: {without}" if without < FEW else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.959963984540054  # standard normal, 97.5 %
-WILSON, MOVER, OBUCHOWSKI = "Wilson, effective size", "MOVER over Wilson", "Obuchowski"
+WILSON, STRATIFIED, OBUCHOWSKI = "Wilson, effective size", "stratified Wilson", "Obuchowski"
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,29 @@ def undefined(reason: str) -> Figure:
 def ratio(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
     """Σ hits / Σ trials with a Wilson interval on the effective number of trials.
 
-    The variance of the ratio is taken between groups (linearised); the number of independent trials with the same variance goes
-    into Wilson's interval (Rao & Scott 1992, doi:10.2307/2532311), capped at the real number (Korn & Graubard 1998).
     hits, trials: float (N,) a row; groups: int (N,). Undefined, with the reason given, without trials.
     """
-    total = float(trials.sum())
-    if total == 0:
+    if not trials.any():
         return undefined(reason)
-    value = float(hits.sum()) / total
-    used = trials > 0
-    n_groups = len(np.unique(groups[used]))
+    value, effective, n_groups = _effective(hits, trials, groups)
     if n_groups < 2:
         return Figure(value, reason="fewer than two lesions: no interval")
-    variance = clustered_error((hits - value * trials)[used], groups[used]) ** 2 / total**2
-    effective = min(value * (1 - value) / variance, total) if variance > 0 else min(total, n_groups)
     return Figure(value, *wilson(value, effective), method=WILSON)
+
+
+def _effective(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray) -> tuple[float, float, int]:
+    """A ratio, the number of independent trials with the same variance, and the number of groups with trials.
+
+    The variance is taken between groups (linearised; Rao & Scott 1992, doi:10.2307/2532311), the number capped at the real one (Korn &
+    Graubard 1998).
+    """
+    total = float(trials.sum())
+    value, used = float(hits.sum()) / total, trials > 0
+    n_groups = len(np.unique(groups[used]))
+    if n_groups < 2:
+        return value, float("nan"), n_groups
+    variance = clustered_error((hits - value * trials)[used], groups[used]) ** 2 / total**2
+    return value, min(value * (1 - value) / variance, total) if variance > 0 else min(total, n_groups), n_groups
 
 
 def mean(values: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
@@ -90,28 +98,36 @@ def clustered_error(terms: np.ndarray, groups: np.ndarray) -> float:
     return float(np.sqrt(n / (n - 1) * (np.bincount(group, terms) ** 2).sum())) if n > 1 else float("nan")
 
 
-def wilson(value: float, n: float) -> tuple[float, float]:
-    """95 % score interval of a proportion of n trials (Wilson 1927)."""
-    centre = (value + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * np.sqrt(value * (1 - value) / n + Z**2 / (4 * n**2))
+def wilson(value: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Score interval of a proportion of n trials (Wilson 1927), 95 % unless z is another quantile of the standard normal."""
+    centre = (value + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(value * (1 - value) / n + z**2 / (4 * n**2))
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def mean_of_ratios(hits: np.ndarray, trials: np.ndarray, groups: np.ndarray, reason: str) -> Figure:
     """Mean over K columns of Σ hits / Σ trials; balanced accuracy has a column a class.
 
-    hits, trials: float (N, K). The columns' `ratio` intervals are combined by variance recovery (MOVER, Zou & Donner 2008,
-    doi:10.1002/sim.3095), which treats columns as independent: a lesion has one diagnosis. Undefined if a column has no trials.
+    hits, trials: float (N, K). Stratified Wilson (Yan & Su 2010, doi:10.1198/sbr.2009.0049): the mean of the columns' intervals at a
+    level so much lower that it has 95 %, with t for the normal quantile (degrees of freedom: Satterthwaite 1946, from the lesions of
+    each column). Columns count as independent: a lesion has one diagnosis. Undefined if a column has no trials.
     """
-    columns = [ratio(hits[:, k], trials[:, k], groups, reason) for k in range(hits.shape[1])]
-    if not columns or not all(c.defined for c in columns):
+    if not trials.size or not trials.any(axis=0).all():
         return undefined(reason)
-    value = float(np.mean([c.value for c in columns]))
-    if any(np.isnan(c.low) for c in columns):
+    columns = [_effective(hits[:, k], trials[:, k], groups) for k in range(hits.shape[1])]
+    value = float(np.mean([c[0] for c in columns]))
+    lesions = np.array([c[2] for c in columns])
+    if lesions.min() < 2:
         return Figure(value, reason="a class with fewer than two lesions: no interval")
-    down = np.sqrt(sum((c.value - c.low) ** 2 for c in columns)) / len(columns)
-    up = np.sqrt(sum((c.high - c.value) ** 2 for c in columns)) / len(columns)
-    return Figure(value, max(0.0, float(value - down)), min(1.0, float(value + up)), method=MOVER)
+    from scipy.stats import t
+
+    z = Z
+    for _ in range(3):  # the spread of each column is read off its interval, which narrows as z does: twice is enough
+        low, high = np.array([wilson(p, n, z) for p, n, _ in columns]).T
+        variance = ((high - low) / (2 * z)) ** 2
+        degrees = variance.sum() ** 2 / (variance**2 / (lesions - 1)).sum()
+        z = float(t.ppf(0.975, degrees) * np.sqrt(variance.sum()) / np.sqrt(variance).sum())
+    return Figure(value, float(low.mean()), float(high.mean()), method=STRATIFIED)
 
 
 def on_logit_scale(value: float, spread: float) -> tuple[float, float]:

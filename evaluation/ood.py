@@ -4,6 +4,7 @@ A `Reference` is fitted on the network's features of in-distribution ("familiar"
 fit, one to set scale and threshold, one held out to evaluate. No score says whether a decision is right.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,9 @@ import numpy as np
 
 from evaluation.intervals import Figure, auc, ratio
 
-FAMILIAR = 0.95  # share of held-out familiar images that stays below the threshold
+FAMILIAR = 0.95  # chance of an image of a new familiar lesion to stay below the threshold
 NEIGHBOURS = 10
+CONFORMAL = "conformal, by lesion"
 LINEAR = 0.01  # of a feature's usual size, below which asinh is linear
 
 # score -> its name and what it measures
@@ -76,8 +78,9 @@ class Reference:
     """Familiar images as one network sees them.
 
     depths: for the Mahalanobis distance; bank: float32 (M, D), embeddings of length 1 of the images learned from, whose number in the
-    dataset is `of`; none: index of a class for none of the others; thresholds: score → value that 95 % of held-out images stay
-    below; judged: score → float (J,) of the images held out for evaluation; groups: int (J,), their lesions.
+    dataset is `of`; none: index of a class for none of the others; thresholds: score → value that an image of a new lesion stays
+    below with a chance of 95 %; lesions: how many they rest on; judged: score → float (J,) of the images held out for evaluation;
+    groups: int (J,), their lesions.
     """
 
     depths: tuple[Depth, ...]
@@ -85,6 +88,7 @@ class Reference:
     of: tuple[str, ...]
     none: int | None
     thresholds: Mapping[str, float]
+    lesions: int
     judged: Mapping[str, np.ndarray]
     groups: np.ndarray
 
@@ -121,6 +125,16 @@ class Reference:
         """Share of the held-out familiar images with a lower score."""
         return float((self.judged[name] < score).mean())
 
+    @property
+    def stays_below(self) -> Figure:
+        """Share of images of new lesions of the same kind below a threshold: what is expected, and the 95 % range of what this threshold
+        can have, given that it rests on so many lesions (Vovk 2012, arXiv:1209.2673: a beta distribution)."""
+        from scipy.stats import beta
+
+        place = min(math.ceil(FAMILIAR * (self.lesions + 1)), self.lesions)
+        of = beta(place, self.lesions + 1 - place)
+        return Figure(float(of.mean()), float(of.ppf(0.025)), float(of.ppf(0.975)), method=CONFORMAL)
+
     def false_alarms(self, name: str) -> Figure:
         """Share of the held-out familiar images beyond the threshold; 5 % are expected."""
         beyond = (self.judged[name] > self.thresholds[name]).astype(float)
@@ -146,10 +160,23 @@ def fit_reference(
     depths = tuple(_scaled(_fit_depth(p), q) for p, q in zip(learned.pooled, scale.pooled, strict=True))
     bank = None if learned.embedding is None or learned.embedding.shape[1] == 0 else _unit(learned.embedding)
     of = tuple(i for i, part in zip(image_ids, parts, strict=True) if part == FITTED)
-    bare = Reference(depths, bank, of, none, {}, {}, np.unique(groups[parts == JUDGED], return_inverse=True)[1])
-    thresholds = {name: float(np.quantile(s, FAMILIAR)) for name, s in bare.scores(scale).items()}
-    judged = bare.scores(features.of(parts == JUDGED))
-    return replace(bare, thresholds=thresholds, judged=judged)
+    bare = Reference(depths, bank, of, none, {}, 0, {}, np.unique(groups[parts == JUDGED], return_inverse=True)[1])
+    of_scale = groups[parts == SCALED]
+    thresholds = {name: conformal(s, of_scale) for name, s in bare.scores(scale).items()}
+    return replace(bare, thresholds=thresholds, lesions=len(np.unique(of_scale)), judged=bare.scores(features.of(parts == JUDGED)))
+
+
+def conformal(scores: np.ndarray, groups: np.ndarray) -> float:
+    """The value that an image of one more lesion stays at or below with a chance of at least 95 %, if it is exchangeable with these.
+
+    scores float (N,), groups (N,): lesion of each. Each lesion counts once, its images share that (Dunn, Wasserman & Ramdas 2018,
+    arXiv:1809.07441). Of fewer than 19 lesions it is the largest, which promises less.
+    """
+    _, group, images = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(scores)
+    below = np.cumsum(1 / images[group[order]])
+    needed = min(FAMILIAR * (len(images) + 1), len(images))
+    return float(scores[order[np.searchsorted(below, needed - 1e-9)]])
 
 
 def separation(reference: Reference, scores: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[str, Separation]:
@@ -171,11 +198,11 @@ def separation(reference: Reference, scores: Mapping[str, np.ndarray], groups: n
     return found
 
 
-def split_parts(groups: np.ndarray, seed: int = 0) -> np.ndarray:
-    """int (N,): 60 % of the lesions FITTED, 20 % SCALED, 20 % JUDGED."""
+def split_parts(groups: np.ndarray, seed: int = 0, ends: Sequence[float] = (0.6, 0.8)) -> np.ndarray:
+    """int (N,): the part of each image, whole lesions. By default 60 % of the lesions FITTED, 20 % SCALED, 20 % JUDGED."""
     _, group = np.unique(groups, return_inverse=True)
     place = np.random.default_rng(seed).permutation(int(group.max()) + 1)[group] / (int(group.max()) + 1)
-    return np.digitize(place, [0.6, 0.8])
+    return np.digitize(place, ends)
 
 
 def arrays(reference: Reference) -> Iterator[tuple[str, np.ndarray]]:
@@ -189,6 +216,7 @@ def arrays(reference: Reference) -> Iterator[tuple[str, np.ndarray]]:
     yield "of", np.array(reference.of, dtype=np.str_)
     yield "none", np.array([] if reference.none is None else [reference.none], int)
     yield "groups", reference.groups
+    yield "lesions", np.array(reference.lesions)
     for name, value in reference.thresholds.items():
         yield f"threshold {name}", np.array(value)
         yield f"judged {name}", reference.judged[name]
@@ -204,7 +232,8 @@ def from_arrays(kept: Mapping[str, np.ndarray]) -> Reference:
     names = [name for name in SCORES if f"threshold {name}" in kept]
     thresholds, judged = {n: float(kept[f"threshold {n}"]) for n in names}, {n: kept[f"judged {n}"] for n in names}
     none = int(kept["none"][0]) if len(kept["none"]) else None
-    return Reference(tuple(depths), kept.get("bank"), tuple(map(str, kept["of"])), none, thresholds, judged, kept["groups"])
+    of, lesions = tuple(map(str, kept["of"])), int(kept["lesions"])
+    return Reference(tuple(depths), kept.get("bank"), of, none, thresholds, lesions, judged, kept["groups"])
 
 
 def _fit_depth(pooled: np.ndarray) -> Depth:

@@ -15,7 +15,7 @@ from ui.evaluate.groups import by_groups
 from ui.evaluate.report import report_html
 from ui.evaluate.thresholds import operating_point
 from ui.inspect.familiarity import unlike
-from ui.parts import choice
+from ui.parts import choice, navigation
 from ui.parts.components import MEANING, download, need, page_title
 from ui.services import predictions, services
 
@@ -53,7 +53,7 @@ SECTIONS = {
     "Class by class": lambda: class_by_class(predicted, data, assessment),
     "Thresholds": lambda: operating_point(assessment, splits, split, on_split),
     "Calibration": lambda: calibration(assessment, splits, split, on_split),
-    "Groups": lambda: by_groups(assessment, data),
+    navigation.GROUPS: lambda: by_groups(assessment, data),
     "Comparison": lambda: comparison(predicted, data, assessment, split),
     "Unlike these": lambda: unlike(opened, data),
 }

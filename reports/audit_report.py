@@ -10,6 +10,7 @@ from core.diagnoses import full_name
 from core.markers import marker_name
 from data_audit.audit_file import Audit
 from data_audit.findings import ORDER, Finding
+from data_audit.misclassification import in_words
 from datasets.dataset import Dataset
 from reports.audit_charts import class_counts, forest, share_bars
 from reports.datasheet import datasheet
@@ -27,6 +28,7 @@ def audit_html(dataset: Dataset, audit: Audit, against: Dataset | None = None) -
         about=audit.about,
         findings=[(f, _pictures(dataset, against, f)) for f in audit.findings],
         charts=_charts(audit),
+        corrected=in_words,
         associations=[a for a in audit.associations if not np.isnan(a.strength)][:ROWS],
         datasheet=datasheet(dataset, audit),
         counted={s: sum(f.severity == s for f in audit.findings) for s in ORDER},

@@ -96,12 +96,10 @@ def scrambled(image: np.ndarray, marked: np.ndarray, mask: np.ndarray, place: np
     spectrum = np.fft.rfft2(change, axes=(0, 1)) * noise / np.maximum(np.abs(noise), 1e-9)
     spectrum[0, 0] = 0
     texture = np.fft.irfft2(spectrum, s=change.shape[:2], axes=(0, 1)).astype(np.float32)
-    t, b, l, r = _box(place)  # noqa: E741
-    field = np.zeros(image.shape, np.float32)
-    h, w = min(b - t, texture.shape[0]), min(r - l, texture.shape[1])
-    field[t : t + h, l : l + w] = texture[:h, :w]
     wanted = colour_difference(image, marked, mask)
-    skin, pattern = image[place].astype(np.float32), field[place]
+    rows, columns = np.nonzero(place)  # a patch of another shape may be larger than the marker's box: the texture goes on
+    pattern = texture[(rows - rows.min()) % texture.shape[0], (columns - columns.min()) % texture.shape[1]]
+    skin = image[place].astype(np.float32)
     before = _lab(skin)
 
     def difference(strength: float) -> float:

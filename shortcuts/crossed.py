@@ -34,7 +34,7 @@ class Crossed:
 
 def crossed(verdicts: Mapping[str, Verdict], findings: Sequence[Finding]) -> list[Crossed]:
     """The most pressing first. verdicts: by marker; findings: of an audit of the same data."""
-    of = {f.evidence.column.split(" (")[0]: f.image_ids for f in findings if f.severity != "note" and isinstance(f.evidence, GoesWith)}
+    of = {f.evidence.marker: f.image_ids for f in findings if f.severity != "note" and isinstance(f.evidence, GoesWith)}
     found = []
     for marker, verdict in verdicts.items():
         rank, advice = ADVICE[marker in of, verdict]

@@ -25,6 +25,7 @@ STICKERS = {
     "red": (204, 52, 56),
     "white": (236, 234, 228),
 }
+SHEETS = {"square": np.array([0.75, 0.75]), "strip": np.array([1.0, 0.4])}  # half width and height of stickers that are not round
 HAIRS = {"dark": (42, 30, 24), "brown": (78, 54, 34), "fair": (150, 120, 80)}
 
 
@@ -105,8 +106,14 @@ def _ink(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: n
 
 def _sticker(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng: np.random.Generator) -> Drawn:
     field = np.zeros(image.shape[:2], np.float32)
-    at = (round(float(place[0]) * 8), round(float(place[1]) * 8))
-    cv2.circle(field, at, round(length * 8), 1.0, -1, cv2.LINE_AA, shift=3)
+    if dose.kind == "round":
+        at = (round(float(place[0]) * 8), round(float(place[1]) * 8))
+        cv2.circle(field, at, round(length * 8), 1.0, -1, cv2.LINE_AA, shift=3)
+    else:
+        corners = length * SHEETS[str(dose.kind)] * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        turn = rng.uniform(0, 2 * np.pi)
+        corners = place + corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        cv2.fillConvexPoly(field, np.round(8 * corners).astype(np.int32), 1.0, cv2.LINE_AA, shift=3)
     side = 2 * round(length) + 1
     light = cv2.blur(image.mean(axis=-1), (side, side))  # paper lies in the same light as the skin
     shade = 0.5 + 0.5 * light / max(float(light.mean()), 1.0)
@@ -127,6 +134,11 @@ def _ruler(image: np.ndarray, place: np.ndarray, length: float, dose: Dose, rng:
     field = strokes(image.shape[:2], lines, [thick] * len(lines), 0.4)
     dark = np.full(3, rng.uniform(25, 50), np.float32)
     mask = cv2.dilate((field > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if dose.kind == "on plastic":
+        plate = np.zeros(image.shape[:2], np.float32)
+        edges = [place + along * length * (1.05 * a) + up * length * b for a, b in ((-1, -0.08), (1, -0.08), (1, 0.36), (-1, 0.36))]
+        cv2.fillConvexPoly(plate, np.round(8 * np.stack(edges)).astype(np.int32), 1.0, cv2.LINE_AA, shift=3)
+        image, mask = blend(image, np.full_like(image, 240), plate * dose.strength), plate > 0.5
     return blend(image, np.ones_like(image) * dark, field * dose.strength), mask
 
 
@@ -185,8 +197,8 @@ def _gel_border(image: np.ndarray, place: np.ndarray, length: float, dose: Dose,
 
 INSERTED: dict[str, Drawing] = {
     "ink": Drawing(_ink, 0.07, ("arc", "strokes", "cross", "dots"), tuple(INKS), usual=2),
-    "sticker": Drawing(_sticker, 0.17, colours=tuple(STICKERS)),
-    "ruler": Drawing(_ruler, 0.22, ("level", "upright"), shape=(1.0, 0.4)),
+    "sticker": Drawing(_sticker, 0.17, ("round", *SHEETS), tuple(STICKERS)),
+    "ruler": Drawing(_ruler, 0.22, ("level", "upright", "on plastic"), shape=(1.0, 0.4)),
     "hair": Drawing(_hair, 0.5, colours=tuple(HAIRS), usual=2),
     "dark_corner": Drawing(_dark_corner, 0.5),
     "gel_border": Drawing(_gel_border, 0.5),

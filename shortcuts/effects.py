@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.intervals import Figure, mean, ratio, undefined
-from shortcuts.rule import DISTURBS, EXACT, FLIPS, MOVES, WITHIN
+from shortcuts.rule import DISTURBS, EXACT, FLIPS, HARMLESS, MOVES, WITHIN
 
 ONE_SIDED = 1.6448536269514722  # standard normal, 95 %
 SIGNS = 20_000  # drawn for the permutation test where not all can be tried
@@ -83,7 +83,7 @@ class Effect:
     @property
     def harmless(self) -> bool:
         """Whether the marker's change, or what of it goes beyond its control, lies inside the margins at 90 %."""
-        return any(low > -MOVES and high < MOVES for low, high in (self.within, self.alone))
+        return any(low > -HARMLESS and high < HARMLESS for low, high in (self.within, self.alone))
 
 
 def at_least(figure: Figure, sign: float, margin: float) -> bool:
@@ -233,8 +233,8 @@ def by_signs(sums: np.ndarray) -> float:
 
 
 def _needed(excess: Figure, within: tuple[float, float], lesions: int) -> float:
-    """Lesions with which the 90 % interval would lie inside ± MOVES if mean and spread stay: the interval shrinks with their root."""
-    room = MOVES - abs(excess.value)
+    """Lesions with which the 90 % interval would lie inside ± HARMLESS if mean and spread stay: the interval shrinks with their root."""
+    room = HARMLESS - abs(excess.value)
     if np.isnan(within[0]) or room <= 0:
         return float("nan")
     return float(np.ceil(lesions * ((within[1] - within[0]) / 2 / room) ** 2))

@@ -11,7 +11,7 @@ from core.markers import EVERYWHERE, NO_DETECTOR, UNDETECTED
 from core.wording import count
 from evaluation.multiple import holm
 from shortcuts.effects import Effect, Flips, effects_of
-from shortcuts.rule import FEWEST, FLIPS, LEVEL, ON_LESION
+from shortcuts.rule import FEWEST, HARMLESS, LEVEL, ON_LESION
 
 NEVER_TRIED = {"removal": "none of the tested images shows it", "insertion": "every tested image shows it, or it cannot be drawn"}
 
@@ -114,7 +114,7 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
             "draws are not seen to be used, but others may look different.",
         )
     enough, flips = [e for e in enough if not e.kind], whole
-    few_turn = all(f.within[1] < FLIPS for f in flips if f.lesions >= FEWEST)
+    few_turn = all(f.within[1] < HARMLESS for f in flips if f.lesions >= FEWEST)
     if all(e.harmless for e in enough) and few_turn and not any(e.beyond and e.large for e in sure):
         largest = max(min(max(abs(v) for v in e.within), max(abs(v) for v in e.alone)) for e in enough)
         turning = max(0.0, *(f.within[1] for f in flips if f.lesions >= FEWEST))
@@ -128,7 +128,7 @@ def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.Dat
         return judged(
             "can't tell",
             f"up to {worst_flips.within[1]:.1%} more decisions may turn than with the control ({worst_flips.direction}, "
-            f"{worst_flips.lesions:,} lesions); {FLIPS:.0%} is the margin.",
+            f"{worst_flips.lesions:,} lesions); {HARMLESS:.0%} is the margin.",
         )
     disturbing = [e for e in sure if not e.kind and not e.harmless and e.in_no_order]
     if disturbing:

@@ -13,11 +13,12 @@ from core.exports import plain
 from core.version import __version__
 from data_audit.groupings import Grouping, of_images
 from datasets.dataset import Dataset
-from evaluation.comparison import Comparison, compare
+from evaluation.comparison import Comparison, caution, compare
 from evaluation.evaluate import USUAL, Evaluation, How, evaluate
 from evaluation.figures import OF_A_CLASS
 from evaluation.groups import GroupFigure, by_group
 from evaluation.intervals import Figure
+from evaluation.multiple import corrected_together
 from evaluation.rules import Rule, decide
 from models.predictions import PredictionTable, merge_classes
 
@@ -112,13 +113,17 @@ def shares(predictions: PredictionTable, dataset: Dataset, split: str | None, re
     return {c: of_code[code] for c in predictions.classes if (code := diagnoses.code_or_name(c)) in of_code}
 
 
-def figures_by(judged: Assessment, dataset: Dataset, grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
-    """One figure of one class by group, under the assessment's decision rule."""
+def figures_by(judged: Assessment, dataset: Dataset, asked: Sequence[tuple[Grouping, str, str]]) -> list[list[GroupFigure]]:
+    """For each grouping, class and figure asked about, the figure by group, under the assessment's decision rule; q is over all of them."""
     rows, classes = judged.rows, list(judged.evaluation.classes)
-    decided = decide(judged.how.rule, rows[classes].to_numpy(float), classes)[:, classes.index(name)]
-    values = of_images(grouping, dataset, rows["image_id"].tolist())
-    scores, positive, groups = rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), rows["group"].to_numpy()
-    return by_group(scores, positive, decided, groups, values, figure, judged.how.beta, judged.how.seed)
+    decided, groups = decide(judged.how.rule, rows[classes].to_numpy(float), classes), rows["group"].to_numpy()
+
+    def of_one(grouping: Grouping, name: str, figure: str) -> list[GroupFigure]:
+        values = of_images(grouping, dataset, rows["image_id"].tolist())
+        scores, positive, chosen = rows[name].to_numpy(float), (rows["diagnosis"] == name).to_numpy(), decided[:, classes.index(name)]
+        return by_group(scores, positive, chosen, groups, values, figure, judged.how.beta, judged.how.seed)
+
+    return corrected_together([of_one(*one) for one in asked])
 
 
 def compared(first: Assessment, second: Assessment) -> Comparison:
@@ -148,6 +153,7 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
             "right_only_by_the_second": c.better,
             "right_only_by_the_first": c.worse,
             "mcnemar_p": c.p,
+            "caution": caution(c),
         }
     )
 

@@ -34,7 +34,8 @@ _NO = {"0", "0.0", "false", "no", "n"}
 class Present:
     """One marker over a dataset. values: float (N,) in the table's order, 1 or 0, NaN where nobody and nothing looked;
     likely: float (N,), the detector's score, the same as values where a person looked; reviewed: images whose flag a person
-    confirmed or rejected; column: of the table, where it comes from one."""
+    confirmed or rejected; column: of the table, where it comes from one; flags, seen: float (N,), what the detector alone and what people
+    alone say, where there is a detector."""
 
     marker: str
     source: Source
@@ -42,6 +43,8 @@ class Present:
     likely: np.ndarray
     reviewed: int = 0
     column: str = ""
+    flags: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -129,7 +132,8 @@ def present_markers(
             if marker in DETECTED:
                 flags = scanned[f"{marker}_flag"].map({True: 1.0, False: 0.0}).to_numpy(float)
                 likely = np.where(seen, by_people, scanned[f"{marker}_score"].to_numpy(float))
-                found.append(Present(marker, "detector", np.where(seen, by_people, flags), likely, int(seen.sum())))
+                values = np.where(seen, by_people, flags)
+                found.append(Present(marker, "detector", values, likely, int(seen.sum()), flags=flags, seen=by_people))
             elif seen.any():
                 found.append(Present(marker, "hand", by_people, by_people, int(seen.sum())))
     return found

@@ -18,7 +18,9 @@ import yaml
 from core.atomic import write_bytes
 from core.errors import LesionLensError
 from core.markers import DETECTED
+from data_audit.associations import is_malignant
 from data_audit.markers.detector import CARD, FRAME, LEARNED, NETWORK, lies, look, stands_out
+from data_audit.misclassification import SIDES
 from demo.detectors.learning import fit, scores
 from demo.detectors.network import build_network, to_onnx
 from demo.detectors.pictures import Pictures, draw_fresh, draw_on, draw_pictures, join, read_labelled
@@ -60,7 +62,7 @@ def retrain(labelled: Path | None, work: Path, say: Say) -> dict[str, Any]:
         def trained(name: str, rows: np.ndarray) -> Path:
             return _trained(work / f"{name}.weights.h5", first, photographs.take(rows), [w.take(rows) for w in worn], drawn, say)
 
-        content["markers"] = _figures(photographs, trained, first, say)
+        content["markers"] = _figures(photographs, table["diagnosis"].map(is_malignant).to_numpy(float), trained, first, say)
         content["trained_on"] += f"; then {len(table):,} photographs {PHOTOGRAPHS}"
         final = trained("all", np.arange(len(photographs)))
     else:
@@ -96,9 +98,12 @@ def _trained(path: Path, first: Path, own: Pictures, worn: list[Pictures], drawn
     return path
 
 
-def _figures(photographs: Pictures, trained: Callable[[str, np.ndarray], Path], first: Path, say: Say) -> dict[str, dict[str, Any]]:
+def _figures(
+    photographs: Pictures, malignant: np.ndarray, trained: Callable[[str, np.ndarray], Path], first: Path, say: Say
+) -> dict[str, dict[str, Any]]:
     """By marker: AUC over all photographs by two-fold cross-validation; on either half alone; after training on drawings alone, on a
-    quarter and on half of the photographs; the threshold, with its sensitivity and specificity."""
+    quarter and on half of the photographs; the threshold, with its sensitivity and specificity, and how often it was right by diagnosis.
+    malignant: float (N,) 1, 0 or NaN."""
     n = len(photographs)
     order = np.random.default_rng(5).permutation(n)
     halves = [np.sort(order[k::2]) for k in range(2)]
@@ -124,6 +129,7 @@ def _figures(photographs: Pictures, trained: Callable[[str, np.ndarray], Path], 
         area = auc(found, truth, np.arange(len(truth)))
         threshold = np.sort(found)[-int(truth.sum())]  # as many are flagged as have the marker
         right = {"sensitivity": (found >= threshold)[truth].mean(), "specificity": (found < threshold)[~truth].mean()}
+        by_diagnosis = right_by_diagnosis(found >= threshold, truth, malignant[known])
         figures[marker] = {
             "threshold": round(float(threshold), 3),
             "auc": {
@@ -134,9 +140,20 @@ def _figures(photographs: Pictures, trained: Callable[[str, np.ndarray], Path], 
             },
             "figures": {name: round(float(value), 3) for name, value in right.items()},
             "images": {"with": int(truth.sum()), "without": int((~truth).sum())},
-        }
+        } | ({"by diagnosis": by_diagnosis} if by_diagnosis else {})
         say(f"{marker}: AUC out of fold {area:.3f}")
     return figures
+
+
+def right_by_diagnosis(flagged: np.ndarray, truth: np.ndarray, malignant: np.ndarray) -> dict[str, dict[str, int]]:
+    """Malignant and benign → images with the marker, how many of them were found, images without, how many of them not flagged; empty
+    where only one of both is there. flagged, truth: bool (N,); malignant: float (N,) 1, 0 or NaN."""
+    counts: dict[str, dict[str, int]] = {}
+    for side, value in zip(SIDES, (1, 0), strict=True):
+        here = malignant == value
+        numbers = ((flagged & truth)[here], truth[here], ~(flagged | truth)[here], ~truth[here])
+        counts[side] = dict(zip(("found", "with", "clear", "without"), (int(n.sum()) for n in numbers), strict=True))
+    return counts if all(c["with"] + c["without"] for c in counts.values()) else {}
 
 
 def _areas(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:

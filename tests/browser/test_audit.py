@@ -66,7 +66,7 @@ def test_marker_flags_are_reviewed_by_key_and_kept(page: Page, server: Server) -
     key_until(page, "n", page.get_by_text(re.compile("^1 of [0-9]+ looked at, 1 right in a row")))
     key_until(page, "y", page.get_by_text(re.compile("^2 of [0-9]+ looked at, 0 right in a row")))
     page.reload()
-    expect(page.get_by_text(re.compile("50.0%.*of the others show it"))).to_be_visible()
+    expect(page.get_by_text(re.compile("[1-9][0-9.]*%.*of the others show it"))).to_be_visible()
     for left in (1, 0):
         key_until(page, "b", page.get_by_text(re.compile(f"^{left} of [0-9]+ looked at")))
     expect(picture).to_have_attribute("alt", first)

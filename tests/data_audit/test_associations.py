@@ -11,6 +11,7 @@ import pytest
 
 from data_audit.associations import association_findings, associations, cramers_v, is_reversed, mean_difference, odds_ratio
 from data_audit.findings import Finding
+from data_audit.markers.present import Present
 from datasets.opening import open_dataset
 
 
@@ -18,6 +19,10 @@ def four_cells(a: int, b: int, c: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     """a: exposed events, b: exposed others, c: events without exposure, d: neither."""
     exposed = np.repeat([True, True, False, False], [a, b, c, d])
     return exposed, np.repeat([True, False, True, False], [a, b, c, d])
+
+
+def by_mask(marker: str, there: np.ndarray) -> Present:
+    return Present(marker, "mask", there.astype(float), there.astype(float))
 
 
 def test_odds_ratio_by_hand() -> None:
@@ -84,7 +89,7 @@ def test_ink_with_melanoma_comes_first(small_dataset: Path, rng: np.random.Gener
     data = replace(data, table=table, order=())
     ink = ((table["diagnosis"] == "mel") & (rng.random(len(table)) < 0.8)).to_numpy() | (rng.random(len(table)) < 0.05)
     hair = rng.random(len(table)) < 0.3
-    found = associations(data, {"ink": ink, "hair": hair})
+    found = associations(data, [by_mask("ink", ink), by_mask("hair", hair)])
     first = found[0]
     assert first.column == "ink" and first.q < 1e-6
     odds = next(f for f in found if f.column == "ink" and f.kind == "odds ratio")
@@ -106,7 +111,9 @@ def test_an_association_that_turns_round_within_a_column_says_so(small_dataset: 
     ]
     table = pd.DataFrame(rows).reindex(columns=[*data.table.columns, "sticker"])
     table["lesion_id"] = table["image_id"]
-    found = associations(replace(data, table=table.drop(columns="sticker"), order=()), {"sticker": table["sticker"].to_numpy(bool)})
+    found = associations(
+        replace(data, table=table.drop(columns="sticker"), order=()), [by_mask("sticker", table["sticker"].to_numpy(bool))]
+    )
     odds = next(f for f in found if f.column == "sticker" and f.kind == "odds ratio")
     assert odds.strength.low > 1 and odds.reversed_in == "site"
     finding = next(f for f in association_findings(found, list(table["image_id"])) if getattr(f.evidence, "column", "") == "sticker")

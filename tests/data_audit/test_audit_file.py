@@ -21,17 +21,21 @@ from data_audit.evidence import Captioned
 from data_audit.findings import Finding
 from datasets.dataset import Dataset
 from datasets.opening import open_dataset
+from evaluation.intervals import Figure
 
 PAIR = evidence.SamePhotograph("a", "b", 0.987)
 POTENTIAL = evidence.Potential("markers", "malignant", 0.7, 0.6, 0.8, "", (evidence.Carried("ink", 0.1),))
 SHIFT = evidence.Shift("age", "difference of means", 0.5, 0.4, 0.6, 0.01, 0.02, 40.0, 50.0, "")
+RATES = evidence.ErrorRates("malignant", Figure(0.8, 0.7, 0.9), Figure(0.9, 0.85, 0.95))
+CORRECTION = evidence.Correction("review", 40, (0.5, 0.25), Figure(3.0, 2.0, 4.0), (RATES,))
 KINDS = (
     evidence.Evidence(),
     evidence.Pairs((PAIR,)),
     evidence.SharedPairs((PAIR,)),
     evidence.DoubtfulLabels((evidence.DoubtfulLabel("b", "nv", "mel", 0.1),)),
     evidence.MarkerShare("ink", "detector", 0.25),
-    evidence.GoesWith("ink", 3.0, 2.0, 4.0, 0.01, 0.02),
+    evidence.GoesWith("ink", 3.0, 2.0, 4.0, 0.01, 0.02, "ink"),
+    evidence.FlagsGoWith("ink (detected)", 3.0, 2.0, 4.0, 0.01, 0.02, "ink", by_flags=Figure(2.5, 1.5, 3.5), correction=CORRECTION),
     evidence.Uneven(4.0, 0.5, 0.8),
     evidence.Missing("age", {"nv": 0.5}, 0.2, 0.03),
     evidence.Rows(("a", "gone.jpg")),

@@ -36,7 +36,8 @@ def test_every_image_is_measured_in_the_order_of_the_table(dataset: Dataset, tmp
     image = dataset.read(dataset.table["image_id"][3])
     row = scan.frame.iloc[3]
     assert (row["height"], row["width"]) == image.shape[:2] and row["brightness"] == pytest.approx(brightness(View(image)), abs=1)
-    assert scan.smalls.shape == (len(dataset), 64, 64, 3) and np.abs(scan.smalls[3].mean((0, 1)) - image.mean((0, 1))).max() < 3
+    grey = scan.traces[3].grey
+    assert len(scan.traces) == len(dataset) and max(grey.shape) == 128 and abs(grey.mean() - View(image).grey.mean()) < 3
 
 
 def test_a_second_run_reads_nothing_and_a_changed_file_is_read_again(
@@ -50,7 +51,7 @@ def test_a_second_run_reads_nothing_and_a_changed_file_is_read_again(
     measure = module._measure
     monkeypatch.setattr(module, "_measure", lambda path, mask: read.append(path) or measure(path, mask))  # type: ignore[func-returns-value]
     again = finish(scan_dataset(dataset, kept, tmp_path / "markers"))
-    assert not read and again.frame.equals(first.frame) and np.array_equal(again.smalls, first.smalls)
+    assert not read and again.frame.equals(first.frame) and [t.packed() for t in again.traces] == [t.packed() for t in first.traces]
     changed = dataset.path(dataset.table["image_id"][5])
     changed.write_bytes(encode_jpeg(np.full((90, 120, 3), 200, np.uint8)))
     assert finish(scan_dataset(dataset, kept, tmp_path / "markers")).frame["width"][5] == 120 and read == [changed]
@@ -70,6 +71,16 @@ def test_a_torn_file_of_measurements_is_measured_again(dataset: Dataset, tmp_pat
     whole = finish(scan_dataset(dataset, kept, tmp_path / "masks")).frame
     kept.write_bytes(kept.read_bytes()[:-40])
     pd.testing.assert_frame_equal(finish(scan_dataset(dataset, kept, tmp_path / "masks")).frame, whole)
+
+
+def test_measurements_of_another_version_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from data_audit import scan as module
+
+    kept = tmp_path / "scan.parquet"
+    module._write(kept, {"a": {"image_id": "a", "trace": b""}})
+    assert set(module.read_kept(kept)) == {"a"}
+    monkeypatch.setattr(module, "_version", lambda: "2-of-before")
+    assert module.read_kept(kept) == {}
 
 
 def test_broken_files_are_findings_and_the_rest_goes_on(dataset: Dataset, tmp_path: Path) -> None:

@@ -114,9 +114,10 @@ def test_review_draws_from_all_pictures_and_says_what_that_is_worth(tmp_path: Pa
     images = pd.DataFrame({"content": [f"c{k}" for k in range(90)] + [None]})
     assert len(drawn_order(images, marker, "flagged")) == 0
     assert sorted(drawn_order(images, marker, "not flagged")) == list(range(90))
-    found = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(20)], "present": [1.0] * 5 + [0.0] * 15}))
+    strata = np.full(91, "benign", object)
+    found = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(20)], "present": [1.0] * 5 + [0.0] * 15}), strata)
     assert (found.flagged, found.others, found.share.value) == (0, 90, 0.25) and not found.precision.defined
-    clean = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(CLEAN)], "present": [0.0] * CLEAN}))
+    clean = reviewed(images, marker, pd.DataFrame({"content": [f"c{k}" for k in range(CLEAN)], "present": [0.0] * CLEAN}), strata)
     assert clean.enough("not flagged").startswith(f"{CLEAN} in a row did not show it")
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from evaluation.confusion import confusion, row_percent
-from evaluation.evaluate import evaluate
+from evaluation.evaluate import How, evaluate
 
 CLASSES = ("bcc", "mel", "nv")
 
@@ -74,3 +74,15 @@ def test_row_percent_of_an_empty_row_is_undefined() -> None:
     percent = row_percent(confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 3))
     np.testing.assert_array_equal(percent[:2], [[50, 50, 0], [0, 100, 0]])
     assert np.isnan(percent[2]).all()
+
+
+@pytest.mark.parametrize("lesions", [60, 500])
+def test_a_figure_has_one_interval_wherever_it_stands(lesions: int) -> None:
+    """By the highest score, mean sensitivity is balanced accuracy and weighted sensitivity is accuracy, ends and all."""
+    rng = np.random.default_rng(lesions)
+    true = rng.integers(0, 3, lesions)
+    scores = rng.dirichlet([1, 1, 1], lesions) + 0.4 * np.eye(3)[true]
+    told = evaluate(true, scores, CLASSES, np.arange(lesions), How(resamples=200))
+    for kind, same in (("macro", "balanced_accuracy"), ("weighted", "accuracy")):
+        one, other = told.averages[kind]["sensitivity"], told[same]
+        assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-12)

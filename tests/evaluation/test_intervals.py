@@ -55,11 +55,23 @@ def test_auc_interval_is_delongs_without_repeats(rng: np.random.Generator) -> No
 
 
 def test_perfect_scores_are_not_certain() -> None:
-    """Four of four in each of three classes: Wilson's .5101 to 1 each; the mean's lower end is 1 − .4899/√3."""
+    """Four of four in each of three classes: t with nine degrees of freedom is 2.2622, so each is taken at z = 2.2622/√3 = 1.3061, where
+    Wilson's interval ends at 4 / (4 + 1.3061²) = .7010."""
     figure = mean_of_ratios(np.repeat(np.eye(3), 4, axis=0), np.repeat(np.eye(3), 4, axis=0), np.arange(12), "")
-    assert (figure.value, figure.low, figure.high) == pytest.approx((1, 1 - 0.4899 / np.sqrt(3), 1), abs=5e-5)
+    assert (figure.value, figure.low, figure.high) == pytest.approx((1, 0.7010, 1), abs=5e-5)
     perfect = auc(np.arange(8.0), np.arange(8) >= 4, np.arange(8))
     assert (perfect.value, perfect.low, perfect.high) == pytest.approx((1, 0.5101, 1), abs=5e-5)
+
+
+def test_both_ends_of_a_mean_of_ratios_by_hand() -> None:
+    """16 of 20 and 5 of 10, an image a lesion: the variance of a share of n lesions being p(1 − p)/(n − 1), they count as 19 and 9.
+    Wilson at 1.96: .5779 to .9212 and .2265 to .7735, spreads .0876 and .1395. Satterthwaite: (.0876² + .1395²)² / (.0876⁴/19 +
+    .1395⁴/9) = 16.29 degrees, t = 2.1169, z = 2.1169 · √(.0876² + .1395²) / (.0876 + .1395) = 1.5355. Wilson at that: .6299 to .9038 and
+    .2722 to .7278, spreads .0892 and .1484, so 15.71 degrees, z = 1.5471: .6285 to .9044 and .2708 to .7292."""
+    trials = np.repeat(np.eye(2), (20, 10), axis=0)
+    hits = trials * np.concatenate([np.arange(20) < 16, np.arange(10) < 5])[:, None]
+    figure = mean_of_ratios(hits, trials, np.arange(30), "")
+    assert (figure.value, figure.low, figure.high) == pytest.approx((0.65, (0.6285 + 0.2708) / 2, (0.9044 + 0.7292) / 2), abs=1e-4)
 
 
 def test_auc_counts_lesions(rng: np.random.Generator) -> None:

@@ -19,6 +19,7 @@ from evaluation.ood import (
     Features,
     Reference,
     arrays,
+    conformal,
     fit_reference,
     from_arrays,
     separation,
@@ -76,6 +77,32 @@ def test_the_threshold_lets_through_what_it_promises(reference: Reference) -> No
     for name in reference.thresholds:
         alarms = reference.false_alarms(name)
         assert alarms.low <= 0.05 <= alarms.high
+
+
+def test_the_threshold_counts_lesions_by_hand() -> None:
+    """19 lesions of one image each, 1 to 19: 95 % of 20 is the 19th. Of 39, 38 of 40. The last of the 39 photographed four times, three of
+    them low, keeps its one share: below 38 lie 37 and three quarters, so it is 39."""
+    assert conformal(np.arange(1.0, 20), np.arange(19)) == 19
+    assert conformal(np.arange(1.0, 40), np.arange(39)) == 38
+    again = np.concatenate([np.arange(2.0, 39), [39.0, 0.1, 0.2, 0.3, 40.0]])
+    assert conformal(again, np.concatenate([np.arange(38), [38] * 4])) == 39
+    assert conformal(np.arange(5.0), np.arange(5)) == 4, "of few lesions the largest"
+
+
+def test_new_lesions_stay_below_as_promised() -> None:
+    """1,500 thresholds of 40 lesions, one to four images alike, each tried on an image of one more: 95.1 % ± 1.1, as 39 of 41; and with
+    one image a lesion the shares below are spread as the beta distribution says."""
+    rng = np.random.default_rng(12)
+    passed, below = np.zeros(1500, bool), np.zeros(1500)
+    for k in range(1500):
+        lesion = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+        scores = 0.9 * rng.standard_normal(40)[lesion] + np.sqrt(0.19) * rng.standard_normal(len(lesion))
+        passed[k] = rng.standard_normal() <= conformal(scores, lesion)
+        below[k] = norm.cdf(conformal(rng.standard_normal(40), np.arange(40)))
+    promised = replace(fit_reference(features(90), split_parts(np.arange(90)), np.arange(90), ["i"] * 90), lesions=40).stays_below
+    assert promised.value == pytest.approx(39 / 41)
+    assert passed.mean() == pytest.approx(39 / 41, abs=0.015)
+    assert (promised.low, promised.high) == pytest.approx(np.quantile(below, [0.025, 0.975]), abs=0.012)
 
 
 def test_energy_is_minus_logsumexp_and_none_is_the_class_itself(reference: Reference) -> None:

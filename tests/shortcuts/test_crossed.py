@@ -8,8 +8,8 @@ from shortcuts.crossed import ADVICE, crossed
 from shortcuts.verdict import Verdict
 
 FINDINGS = [
-    Finding("associated with the diagnosis", "grave", "", ("a", "b"), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0)),
-    Finding("associated with the diagnosis", "note", "", ("c",), GoesWith("hair", 3.0, 2.0, 4.0, 0.0, 0.0)),
+    Finding("associated with the diagnosis", "grave", "", ("a", "b"), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0, "ink")),
+    Finding("associated with the diagnosis", "note", "", ("c",), GoesWith("hair", 3.0, 2.0, 4.0, 0.0, 0.0, "hair")),
     Finding("exact copies", "grave", "", ("d",)),
 ]
 

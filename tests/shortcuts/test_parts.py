@@ -112,18 +112,31 @@ def test_size_and_strength_have_an_effect(marker: str) -> None:
     assert strong > 1.6 * weak
 
 
-def test_kinds_and_colours_have_an_effect_and_a_dose_looks_alike_at_every_resolution() -> None:
+def test_kinds_and_colours_have_an_effect() -> None:
     pictures = {
         (kind, colour): draw_marker(flat(), Dose("ink", kind, colour, at=(0.3, 0.3)), None, np.random.default_rng(1))[0].tobytes()  # type: ignore[index]
         for kind in INSERTED["ink"].kinds
         for colour in INKS
     }
     assert len(set(pictures.values())) == 16
+
+
+@pytest.mark.parametrize("kind", INSERTED["sticker"].kinds)
+def test_a_dose_looks_alike_at_every_resolution(kind: str) -> None:
     small, large = (
-        draw_marker(flat(size), Dose("sticker", at=(0.5, 0.5)), None, np.random.default_rng(2))[1].mean()  # type: ignore[index]
+        draw_marker(flat(size), Dose("sticker", kind, at=(0.5, 0.5)), None, np.random.default_rng(2))[1].mean()  # type: ignore[index]
         for size in ((96, 128), (480, 640))
     )
-    assert small == pytest.approx(large, rel=0.08)
+    assert small == pytest.approx(large, rel=0.1)
+    areas = {"round": np.pi, "square": 1.5**2, "strip": 2 * 0.8}  # of a sticker of half size 1
+    assert large == pytest.approx(areas[kind] * (0.17 * 480) ** 2 / (480 * 640), rel=0.03)
+
+
+def test_a_ruler_on_plastic_has_its_ticks_on_a_pale_plate() -> None:
+    drawn = draw_marker(flat(), Dose("ruler", "on plastic", strength=1.0, at=(0.5, 0.3)), None, np.random.default_rng(3))
+    assert drawn is not None
+    inside = drawn[0][drawn[1]].mean(axis=-1)
+    assert np.median(inside) > 220 and np.percentile(inside, 2) < 80
 
 
 def test_no_room_is_said() -> None:

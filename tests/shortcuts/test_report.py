@@ -34,7 +34,7 @@ ABOUT = {
     "model_sha256": "a" * 64,
     "dataset_sha256": "b" * 64,
 }
-FINDING = Finding("associated with the diagnosis", "grave", "", ("x",), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0))
+FINDING = Finding("associated with the diagnosis", "grave", "", ("x",), GoesWith("ink (detected)", 3.0, 2.0, 4.0, 0.0, 0.0, "ink"))
 
 
 @pytest.fixture(scope="module")

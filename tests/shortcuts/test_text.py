@@ -32,7 +32,7 @@ def stamped() -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(picture), np.asarray(mask) > 60
 
 
-@pytest.mark.parametrize("kind", INSERTED["text"].kinds)
+@pytest.mark.parametrize("kind", [k for k in INSERTED["text"].kinds if k != "label"])
 def test_it_is_as_wide_as_asked_around_its_place(kind: str) -> None:
     drawn = draw_marker(flat(), Dose("text", kind, "black", at=(0.5, 0.25)), None, np.random.default_rng(4))
     assert drawn is not None
@@ -55,12 +55,21 @@ def test_every_kind_colour_and_draw_reads_differently() -> None:
         for seed in (1, 2)
         if (drawn := draw_marker(flat(), Dose("text", kind, colour, at=(0.5, 0.5)), None, np.random.default_rng(seed))) is not None
     }
-    assert len(pictures) == len(entry.kinds) * len(entry.colours) * 2 == 18
+    assert len(pictures) == (3 * len(entry.colours) + 1) * 2 == 20, "a label is dark on white whatever the colour"
+
+
+def test_a_label_is_dark_writing_on_white_paper_clear_of_the_lesion() -> None:
+    drawn = draw_marker(flat(), Dose("text", "label", strength=1.0), LESION, np.random.default_rng(4))
+    assert drawn is not None and not (drawn[1] & LESION).any()
+    inside = drawn[0][drawn[1]].mean(axis=-1)
+    assert np.median(inside) > 235 and np.percentile(inside, 5) < 80
+    y, x = np.nonzero(drawn[1])
+    assert drawn[1].sum() == pytest.approx((np.ptp(x) + 1) * (np.ptp(y) + 1), rel=0.03), "a rectangle"
 
 
 def test_it_is_put_beside_the_lesion_with_its_shape_and_a_change_as_strong() -> None:
     subject = Subject(flat(), LESION, {})
-    (trial,) = trials(subject, ["text"], "telea", np.random.default_rng(2))
+    (trial,) = trials(subject, ["text"], "telea", np.random.default_rng(2), {"text": Dose("text", "number")})
     assert isinstance(trial, Trial) and trial.direction == "insertion" and not (trial.mask & LESION).any()
     assert not (trial.place & (LESION | trial.mask)).any()
     wanted = colour_difference(subject.image, trial.changed, trial.mask)

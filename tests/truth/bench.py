@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +19,12 @@ from shortcuts.plan import Plan, chosen
 from shortcuts.run import run_dataset
 from shortcuts.summary import known_bearing
 from shortcuts.table import read_trials, write_trials
+from shortcuts.verdict import judge
 from tests.truth.factory import Built, Recipe, bearing, build, key, pool
 from tests.truth.styles import STYLES
 
 LAB = Path(__file__).parents[2] / "shortcuts"
-SAYS = ("verdict.py", "effects.py", "rule.py", "study.py", "summary.py", "alarms.py", "winkler.py", "examples.py", "crossed.py", "text.py")
+SAYS = ("verdict.py", "effects.py", "rule.py", "study.py", "summary.py", "alarms.py", "winkler.py", "examples.py", "crossed.py", "one.py")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,6 @@ def tried(recipe: Recipe, folder: Path) -> Tried:
 
 def told(one: Tried) -> pd.DataFrame:
     """One row a marker: verdict, told effect, and the truth of its planted style (of all styles where it was not planted)."""
-    from shortcuts.verdict import judge
-
     recipe, found = one.built.recipe, []
     for j in judge(one.trials, recipe.classes, tuple(STYLES)):
         planted = next((w for w in recipe.worn if w.marker == j.marker), None)
@@ -100,14 +99,18 @@ def told(one: Tried) -> pd.DataFrame:
                 "turned": most.turned,
                 "least_turned": min(t.turned for t in truths),
                 "bearing": one.worn[j.marker],
+                "classes": len(recipe.classes),
             }
         )
     return pd.DataFrame(found)
 
 
 def every(recipes: Sequence[Recipe], folder: Path) -> pd.DataFrame:
-    return pd.concat([told(tried(r, folder)) for r in recipes], ignore_index=True)
+    """`told` of every network, which is built and tried if that was not done before."""
+    return pd.concat([_say(told(tried(r, folder))) for r in recipes], ignore_index=True)
 
 
-def as_json(recipe: Recipe) -> str:
-    return json.dumps(asdict(recipe))
+def _say(rows: pd.DataFrame) -> pd.DataFrame:
+    said = rows[rows["verdict"] == "used"]
+    print(f"{rows['network'].iloc[0]}: used {', '.join(said['marker']) or 'none'}", file=sys.stderr, flush=True)
+    return rows

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from core.errors import RecordError
 from core.text import literal
 from data_audit.audit import CHECKS, Asked
 from data_audit.audit_file import About, Audit
-from data_audit.evidence import DoubtfulLabel, DoubtfulLabels, MarkerShare, SamePhotograph, SharedPairs
+from data_audit.evidence import Correction, DoubtfulLabel, DoubtfulLabels, FlagsGoWith, GoesWith, MarkerShare, SamePhotograph, SharedPairs
 from data_audit.findings import Finding
 from data_audit.review import Verdicts
 from datasets.dataset import Dataset
@@ -31,6 +32,7 @@ from tests.pages.conftest import said
 from tests.ui.panels import RUNS_PAGES, Answering, Worker, alternatives, badges, classifier, drawn, scores_of, tiles
 from ui.classifier import card_form, file, method_choice
 from ui.dataset import findings
+from ui.parts import navigation
 from ui.services import audits, predictions, services
 from ui.services.predictions import PredictionSet
 from ui.services.services import OpenModel
@@ -114,6 +116,7 @@ def test_a_marker_is_told_as_people_have_reviewed_it(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, data: Dataset, tmp_path: Path
 ) -> None:
     """Of four flagged, three were looked at and two bear it; of six others, one of two: (4 · 2/3 + 6 · 1/2) / 10."""
+    data = replace(data, table=data.table.assign(diagnosis="nv"))
     table = pd.DataFrame({"content": [f"c{k}" for k in range(10)], "ink_flag": [k < 4 for k in range(10)]})
     monkeypatch.setattr(audits, "images", lambda data: table)
     finding = Finding("marker", "moderate", "Ink on 40 %.", ("i0", "i1", "i2", "i3"), MarkerShare("ink", "detector", 0.4))
@@ -128,6 +131,25 @@ def test_a_marker_is_told_as_people_have_reviewed_it(
     assert {link.proto.query_string for link in page.get("page_link")} == {"dataset=ten&marker=ink", ""}
     by_mask = replace(finding, evidence=MarkerShare("ink", "mask", 1.0))  # nobody reviews masks
     assert not any("eview" in c.value for c in panel(monkeypatch, data, audit(by_mask)).caption)
+
+
+def test_a_finding_leads_to_what_can_be_done_about_it(worker: Worker, monkeypatch: pytest.MonkeyPatch, data: Dataset) -> None:
+    """By the flags of a detector: review, experiment, repair; by a mask: no review; by a column: comparison. The selection goes along."""
+    odds = (3.0, 2.0, 4.0, 0.01, 0.02)
+    corrected = Correction("card", 0, (0.5, 0.2), undefined("it was not measured"), ())
+    kinds = {
+        FlagsGoWith("hair (detected)", *odds, "hair", by_flags=Figure(3.0), correction=corrected): ["Review", "Does it matter?", "Repair"],
+        GoesWith("ink", *odds, "ink"): ["Does it matter?", "Repair"],
+        GoesWith("clinic: Vienna", *odds): ["Compare by it"],
+    }
+    for evidence, labels in kinds.items():
+        page = panel(monkeypatch, data, audit(Finding("associated with the diagnosis", "moderate", "…", ("i0",), evidence)))
+        links = {link.proto.label: parse_qs(link.proto.query_string) for link in page.get("page_link")}
+        assert [name for name in links if name in {step.label for step in navigation.STEPS.values()} - {"Review the markers"}] == labels
+        assert all(links[name]["dataset"] == ["ten"] for name in labels)
+        for name in labels[-2:]:
+            assert links[name].get("marker", [evidence.marker]) == [evidence.marker]
+    assert links["Compare by it"] == {"dataset": ["ten"], "group-by": ["clinic"], "section": ["Groups"]}
 
 
 def test_what_an_audit_leaves_is_downloaded(worker: Worker, monkeypatch: pytest.MonkeyPatch, data: Dataset, saved: dict[str, Any]) -> None:

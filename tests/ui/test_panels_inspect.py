@@ -568,7 +568,7 @@ def kept(data: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path
 
 def looked(**changes: Any) -> Familiarity:
     near = tuple((i, 0.9) for i in ("i8", "i6", "gone", "i0", "i1", "i2", "i3", "i4", "i5"))
-    return replace(Familiarity("nearest", 0.4567, 0.5, 0.875, 40, False, near), **changes)
+    return replace(Familiarity("nearest", 0.4567, 0.5, 0.875, 40, False, near, Figure(0.951, 0.92, 0.975), 200), **changes)
 
 
 @pytest.mark.parametrize(
@@ -587,7 +587,8 @@ def test_whether_a_picture_is_like_those_learned_from(kept: Path, answering: Ans
     page = drawn(familiarity.familiar_panel, classifier(), photograph(), "ten")
     assert told.format("To this classifier it is further from them than") in said(page)
     assert page.caption[-1].value.endswith(
-        "0.46; the warning appears above 0.50; 95% of held-out images stay below. The nearest images need not be similar."
+        "0.46; the warning appears above 0.50; of images of new lesions like these, 95.1% [92.0%, 97.5%] are expected to stay below "
+        "(200 held-out lesions). The nearest images need not be similar."
     )
 
 
@@ -627,7 +628,7 @@ def test_kinds_of_pictures_are_told_apart(kept: Path, answering: Answering, data
     """Of 40 kept apart, 4 lie beyond the threshold."""
     far = np.concatenate([np.full(36, 0.1), np.full(4, 0.9)])
     reference = Reference(
-        (), None, tuple(map(str, range(60))), None, {"nearest": 0.5, "energy": 1.0}, {"nearest": far, "energy": far}, np.arange(40)
+        (), None, tuple(map(str, range(60))), None, {"nearest": 0.5, "energy": 1.0}, 40, {"nearest": far, "energy": far}, np.arange(40)
     )
 
     def told(area: Figure) -> dict[str, Separation]:
@@ -642,9 +643,12 @@ def test_kinds_of_pictures_are_told_apart(kept: Path, answering: Answering, data
     answering({JudgeKinds: (reference, kinds)})
     page = drawn(familiarity.unlike, classifier(), data)
     assert alternatives(page) == ["AUROC by kind: noise 0.99, walls 0.75, zoomed 0.50"]
-    assert page.markdown[0].value == (
-        "Non-skin images: hardest to detect are **walls**, AUROC **0.75**. Of 40 held-out images of ten, 10.0% [3.9%, 23.3%] would raise the warning; "
-        "the target is 5 %."  # Wilson, the spread between 40 lesions being that of 39 images
+    assert (
+        page.markdown[0].value
+        == (
+            "Non-skin images: hardest to detect are **walls**, AUROC **0.75**. Of 40 held-out images of ten, 10.0% [3.9%, 23.3%] would raise the warning; "  # Wilson, the spread between 40 lesions being that of 39 images
+            "of images of new lesions like these, 95.1% [86.8%, 99.4%] are expected not to."  # beta of 39 and 2: 1 of 40 by Clopper & Pearson
+        )
     )
     table = page.dataframe[0].value
     assert table.columns.tolist() == ["against", "images", "AUROC", "FPR at 95%", "raise the warning"]

@@ -39,6 +39,8 @@ def test_no_detector_is_said_and_an_answer_is_kept(audited: Workspace, monkeypat
     assert "– (none was looked at yet) of all images show it" in [m.value for m in app.markdown]
     app.button(key="answer-Y").click().run()
     assert not app.exception and Verdicts(audited.verdicts).of(marker)["present"].tolist() == [1.0]
+    assert any("images of every kind must be looked at" in m.value for m in app.markdown)
+    app.button(key="answer-Y").click().run()  # one malignant and one benign, drawn in turn
     assert any("of all images show it" in m.value and "100.0%" in m.value for m in app.markdown)
     assert not any("precision" in m.value or "missed" in m.value for m in app.markdown)
 

@@ -9,10 +9,10 @@ from core.errors import LesionLensError, RecordError
 from core.text import literal
 from core.wording import count
 from data_audit.audit import SPLIT, Asked
-from data_audit.evidence import MarkerShare
+from data_audit.evidence import FlagsGoWith, GoesWith, MarkerShare
 from data_audit.findings import Finding
 from data_audit.resplit import parse_fractions
-from data_audit.review import reviewed
+from data_audit.review import reviewed, strata
 from datasets.dataset import Dataset
 from reports.pictures import NAME as REPORT
 from studies.assess import QUICK
@@ -140,11 +140,23 @@ def _finding(data: Dataset, finding: Finding, number: int, against: str | None) 
             if marker:
                 _reviewed(data, marker)
         shown = finding.n_images > 0 and right.toggle(count(finding.n_images, "image"), key=f"finding-{data.sha256[:8]}-{number}")
-        if marker:
-            link = {"dataset": data.name, "marker": marker}
-            right.page_link(navigation.page("review"), label="Review", icon=":material/rule:", query_params=link)
+        for step, chosen in _steps(finding).items():
+            navigation.next_step(right, step, {"dataset": data.name, **chosen})
         if shown:
             _images(data, finding, number, against)
+
+
+def _steps(finding: Finding) -> dict[str, dict[str, str]]:
+    """What to do about it (of `navigation.STEPS`), in this order, and what is chosen there: look at what a detector flagged, test whether
+    a classifier uses it, repair the data."""
+    on = finding.evidence
+    if isinstance(on, MarkerShare):
+        return {"review": {"marker": on.marker}} if on.source == "detector" else {}
+    if not isinstance(on, GoesWith):
+        return {}
+    if not on.marker:
+        return {"compare": {"group-by": on.column.split(":")[0]}}
+    return {step: {"marker": on.marker} for step in ("review", "test", "repair") if step != "review" or isinstance(on, FlagsGoWith)}
 
 
 def _reviewed(data: Dataset, marker: str) -> None:
@@ -152,7 +164,7 @@ def _reviewed(data: Dataset, marker: str) -> None:
     table, given = audits.images(data), audits.verdicts().of(marker)
     if table is None or given.empty:
         return
-    r = reviewed(table, marker, given)
+    r = reviewed(table, marker, given, strata(data))
     if r.precision.defined:
         st.caption(f"Reviewed: {r.precision:.1%} of the flagged images have it ({r.seen['flagged']:,} reviewed).")
     if r.share.defined:

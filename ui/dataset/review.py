@@ -8,7 +8,8 @@ import streamlit as st
 from core.errors import ImageError
 from core.markers import DETECTED, MARKERS, NO_DETECTOR, UNDETECTED, marker_name, plane
 from core.text import literal
-from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed
+from data_audit.misclassification import LEAST
+from data_audit.review import SIDES, Reviewed, Side, Verdicts, next_row, reviewed, strata
 from datasets.dataset import Dataset
 from evaluation.intervals import Figure
 from imaging.decode import read_bits
@@ -19,11 +20,15 @@ from ui.services import audits
 
 LARGE = 720  # pixels
 OUTLINE = (0, 158, 115)  # RGB
+ENOUGH_TO_CORRECT = (
+    f"From {LEAST} malignant and {LEAST} benign images each, of the flagged and of the others, the next audit corrects the marker's "
+    "association with the diagnosis by your answers; more make its interval narrower."
+)
 
 
 def judge(data: Dataset, images: pd.DataFrame) -> None:
     """The choice of marker and side, the picture, three answers, and what they add up to."""
-    verdicts = audits.verdicts()
+    verdicts, drawn_by = audits.verdicts(), strata(data)
     present = [m for m in DETECTED if images[f"{m}_flag"].notna().any()]
     if not present:
         st.warning("No picture of this dataset could be read, so no marker was looked for.")
@@ -35,7 +40,7 @@ def judge(data: Dataset, images: pd.DataFrame) -> None:
         marker = choice.optional("marker", "Marker", list(flagged), present[0], lambda m: f"{marker_name(m)} ({flagged[m]})") or present[0]
     if marker in UNDETECTED:
         right.caption(f"{marker_name(marker).capitalize()} has {NO_DETECTOR}. Your answers count in the next audit.")
-        _one(data, images, marker, "not flagged", verdicts)
+        _one(data, images, marker, "not flagged", verdicts, drawn_by)
         return
     with right:
         side = (
@@ -50,19 +55,19 @@ def judge(data: Dataset, images: pd.DataFrame) -> None:
             )
             or "flagged"
         )
-    _one(data, images, marker, side, verdicts)
+    _one(data, images, marker, side, verdicts, drawn_by)
 
 
 @st.fragment
-def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts: Verdicts) -> None:
+def _one(data: Dataset, images: pd.DataFrame, marker: str, side: Side, verdicts: Verdicts, drawn_by: np.ndarray) -> None:
     given = verdicts.of(marker)
-    row = next_row(images, marker, side, given)
+    row = next_row(images, marker, side, given, drawn_by)
     shown, answers = st.columns([2, 1], gap="medium")
     looked_for = marker in DETECTED
     with answers:
         outlined = looked_for and st.toggle("Outline it", value=True, help="What the detector found.", key="outlined")
         _answers(None if row is None else str(images["content"].iloc[row]), marker, verdicts, given.empty)
-        _figures(reviewed(images, marker, given), side)
+        _figures(reviewed(images, marker, given, drawn_by), side)
     with shown:
         if row is None:
             there = not looked_for or (images[f"{marker}_flag"] == (side == "flagged")).any()
@@ -114,12 +119,15 @@ def _figures(r: Reviewed, side: Side) -> None:
     looked_for = r.marker in DETECTED
     row = f"{r.in_a_row[side]:,} {'right' if looked_for else 'without it'} in a row"
     st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {row}")
+    if len(r.by_stratum[side]) > 1:
+        st.caption(f"Looked at: {', '.join(f'{n:,} {name}' for name, n in r.by_stratum[side].items())}, drawn in turn.")
     flags = (("of the flagged show it (precision)", r.precision), ("of the others show it (missed)", r.missed))
     rows = (*(flags if looked_for else ()), ("of all images show it", r.share))
     for label, figure in rows:
         st.markdown(f"{_percent(figure)} {label}")
     st.caption(
-        "With 95 % intervals. Stop when the page says “Enough”. “Can't tell” counts neither way. Verdicts are kept in the workspace."
+        "With 95 % intervals. Stop when the page says “Enough”. “Can't tell” counts neither way. Verdicts are kept in the workspace. "
+        f"{ENOUGH_TO_CORRECT if looked_for else ''}"
     )
 
 

@@ -10,7 +10,7 @@ from core.errors import LesionLensError
 from core.text import literal
 from core.wording import count
 from datasets.dataset import Dataset
-from evaluation.comparison import Comparison
+from evaluation.comparison import Comparison, caution
 from evaluation.figures import BY_KEY, HEADLINE
 from reports.evaluation_charts import difference_heatmap
 from studies.assess import Assessment, compared
@@ -86,7 +86,10 @@ def _differences(found: Comparison, first: str, second: str, assessment: Assessm
         rows = {who: [figures[n].cell("+.3f") for n in names] for who, figures in found.per_class.items()}
         shown = pd.DataFrame.from_dict(rows, orient="index", columns=[BY_KEY[n].name for n in names])
         st.dataframe(shown, alt=f"Differences class by class, {second} minus {first}")
-        st.caption("Differences with 95 % intervals; both are resampled together, by lesion. An interval that excludes 0 is a difference.")
+        st.caption(
+            "Differences with 95 % intervals; lesions are left out of both together. An interval that excludes 0 is a difference. "
+            + literal(caution(found))
+        )
 
 
 def _disagreements(predicted: PredictionSet, other: PredictionSet, data: Dataset, one: Assessment, two: Assessment) -> None:

@@ -143,8 +143,9 @@ def figure_table(assessment: Assessment) -> None:
     if reasons:
         st.caption("; ".join(sorted(reasons)) + ".")
     st.caption(
-        f"Decision rule: {literal(e.decision_rule)}. Intervals: AUC, Obuchowski; shares of fewer than 100 lesions, or of none or all of "
-        f"them, Wilson on the effective number; all others, {e.resamples:,} resamples of the lesions (BCa)."
+        f"Decision rule: {literal(e.decision_rule)}. Intervals: AUC, Obuchowski; balanced accuracy, stratified Wilson; shares of fewer "
+        "than 100 lesions, or of none or all of them, Wilson on the effective number; "
+        f"all others, {e.resamples:,} resamples of the lesions (BCa)."
     )
 
 

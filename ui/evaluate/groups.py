@@ -38,7 +38,7 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
     if name is None:
         return
     grouping = known[by] if also == NONE else combined(known[by], known[also])
-    found = figures_by(assessment, data, grouping, name, figure)
+    found = figures_by(assessment, data, [(grouping, name, figure)])[0]
     if not found:
         st.info("No evaluated image is in any of these groups.")
         return
@@ -54,8 +54,8 @@ def by_groups(assessment: Assessment, data: Dataset) -> None:
         (f"Too small to judge: {'; '.join(few)}. " if few else "")
         + (f"In no group, because the value is missing: {count(unknown, 'image')}. " if unknown else "")
         + f"Decision rule: {literal(assessment.evaluation.decision_rule)}. Intervals: 95 %, by lesion; q is p adjusted over these groups "
-        "(Benjamini–Hochberg). A gap may come from other differences between the groups, such as how difficult their lesions are. "
-        + literal(grouping.caution)
+        "(Benjamini–Yekutieli), not over other tables you look at. A gap may come from other differences between the groups, such as how "
+        "difficult their lesions are. " + literal(grouping.caution)
     )
     for problem in problems:
         st.warning(literal(problem.summary), icon=":material/warning:")

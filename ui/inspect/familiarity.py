@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import LesionLensError
 from core.text import literal
+from core.wording import count
 from datasets.dataset import Dataset
 from evaluation.ood import FAMILIAR, SCORES, Reference
 from reports.audit_charts import forest
@@ -117,7 +118,8 @@ def _result(seen: Familiarity, data: Dataset, split: str | None, itself: str | N
         gallery(ids, diagnoses_of(data, ids), [thumbnail(data, i, 256) for i in ids], NEIGHBOURS, [data.name] * len(ids))
     st.caption(
         f"{SCORES[seen.score][0].capitalize()}: {SCORES[seen.score][1]}. {seen.value:.2f}; the warning appears above {seen.threshold:.2f}; "
-        f"{FAMILIAR:.0%} of held-out images stay below. The nearest images need not be similar."
+        f"of images of new lesions like these, {seen.stays_below:.1%} are expected to stay below "
+        f"({count(seen.lesions, 'held-out lesion')}). The nearest images need not be similar."
     )
 
 
@@ -142,8 +144,7 @@ def _separations(reference: Reference, kinds: Sequence[Kind], data: Dataset) -> 
         st.markdown(
             f"Non-skin images: hardest to detect are **{literal(worst[0].name)}**, AUROC **{worst[1].auroc.value:.2f}**. Of "
             f"{len(reference.groups):,} held-out images of {literal(data.name)}, {reference.false_alarms(name):.1%} would raise the "
-            "warning; "
-            "the target is 5 %."
+            f"warning; of images of new lesions like these, {reference.stays_below:.1%} are expected not to."
         )
         st.caption("0.5 is chance; below it, the score points the wrong way. Kinds are not pooled: an easy one would hide a hard one.")
     st.dataframe(

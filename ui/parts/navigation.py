@@ -1,9 +1,11 @@
 """The pages, in the order of the menu: one script in `pages/` and one row here each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
@@ -68,6 +70,35 @@ PAGES = {
         PageRow("about", "about", "About", "info"),
     )
 }
+
+
+EXPERIMENT, REPAIR = "Does the classifier use them?", "Repair the data"  # parts of Shortcuts
+GROUPS = "Groups"  # a part of Evaluate
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next about something that was found: a page, and what is chosen there beside what was found."""
+
+    address: str
+    label: str
+    icon: str
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+
+STEPS = {
+    "review": Step("review", "Review", "rule"),
+    "test": Step("shortcuts", "Does it matter?", "science", {"lab-part": EXPERIMENT}),
+    "repair": Step("shortcuts", "Repair", "build", {"lab-part": REPAIR}),
+    "compare": Step("evaluate", "Compare by it", "grid_on", {"section": GROUPS}),
+}
+
+
+def next_step(place: DeltaGenerator, step: str, chosen: Mapping[str, str]) -> None:
+    """A link to a step, with a selection (dataset, marker, column) carried along."""
+    row = STEPS[step]
+    link = {**chosen, **row.chosen}
+    place.page_link(page(row.address), label=row.label, icon=f":material/{row.icon}:", query_params=link)
 
 
 def page(address: str) -> StreamlitPage:

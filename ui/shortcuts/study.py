@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.markers import marker_name
+from core.markers import MARKERS, marker_name
 from core.text import literal
 from core.version import __version__
 from datasets.dataset import Dataset
@@ -28,10 +28,17 @@ SHOWN = 6
 
 
 def lab(opened: services.OpenModel, data: Dataset) -> None:
-    """What to test, the run, its verdicts and repairs."""
+    """What to test, the run, its verdicts and repairs; or repairs alone, for a marker that a link names."""
+    named = [m for m in MARKERS if m == st.query_params.get("marker")]
+    if choice.part("Part", (navigation.EXPERIMENT, navigation.REPAIR), navigation.EXPERIMENT, "lab-part") == navigation.REPAIR:
+        repair_panel(data, named)
+        return
     one, two, three = st.columns([2, 1, 1])
     every, note = list(INSERTED), "Each marker is one experiment."
-    markers = one.multiselect("Markers", every, default=every, format_func=marker_name, key="lab-markers", help=note)
+    asked = [m for m in named if m in every]
+    if named and not asked:
+        st.info(f"No experiment can show whether a classifier uses {MARKERS[named[0]].borne}; these are the markers it can be tested on.")
+    markers = one.multiselect("Markers", every, default=asked or every, format_func=marker_name, key="lab-markers", help=note)
     with two:
         split = choice.split(data, "lab-split", "test")
     note = "Drawn at random; and half as many again with each marker, where the dataset has marker masks or labels."
