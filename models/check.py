@@ -32,7 +32,7 @@ CLEARLY = 0.02  # mean AUC by which another card must at least be better to cont
 WORKS = 0.60  # lower bound of the mean AUC, below which a network is not said to work under a card
 REPEATS = 400
 BATCH = 64
-NAMED = 4  # pairs and cards a reason lists
+NAMED, OUTPUTS = 4, 12  # pairs and cards, and outputs or diagnoses, that a sentence lists
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class CardCheck:
         """What either card would cost, where the images point to another; else empty."""
         if self.fitted is None:
             return ""
-        said, fitted = (", ".join(o or "?" for o in c.order) for c in (self.own, self.fitted))
+        said, fitted = (_listed((o or "?" for o in c.order), OUTPUTS) for c in (self.own, self.fitted))
         return (
             f"As the card says ({self.own.read_as}; {said}): {self.own.in_figures}. "
             f"As fitted ({self.fitted.read_as}; {fitted}): {self.fitted.in_figures}."
@@ -120,9 +120,9 @@ class CardCheck:
         """What could not be judged; empty if all could."""
         lines = []
         if self.left_out:
-            lines.append(f"Left out, for the network has no output for them: {', '.join(self.left_out)}.")
+            lines.append(f"Left out, for the network has no output for them: {_listed(self.left_out, OUTPUTS)}.")
         if self.unseen:
-            lines.append(f"Not judged, for the dataset has no image of them: {', '.join(self.unseen)}.")
+            lines.append(f"Not judged, for the dataset has no image of them: {_listed(self.unseen, OUTPUTS)}.")
         return " ".join(lines)
 
 
@@ -255,27 +255,27 @@ def _verdict(found: _Comparison, codes: Sequence[str], fitted: Sequence[str | No
     own, best, gain = found.own, found.best, found.gain
     confirmed = found.swapped and best.order != own.order and gain.value > 0
     if (gain.low > CLEARLY and best.even_auc.low >= WORKS) or confirmed:
-        turned = f" The other way round: {_listed(p.names for p in found.swapped)}." if found.swapped else ""
+        turned = f" The other way round: {_listed('/'.join(p.names) for p in found.swapped)}." if found.swapped else ""
         return CONTRADICTED, f"Another card is better by {gain:.2f} mean AUC.{turned}"
     if not own.auc.defined:
         return OPEN, "The card names none of the dataset's diagnoses, or too few images show them."
     doubts = []
     if found.unsure:
-        doubts.append(f"these images do not tell which output is which of {_listed(p.names for p in found.unsure)}")
+        doubts.append(f"these images do not tell which output is which of {_listed('/'.join(p.names) for p in found.unsure)}")
         if not best.even_auc.low >= WORKS:
             doubts.append(f"the best card reaches a mean AUC of only {best.even_auc:.2f} with all diagnoses weighted equally")
     elif tuple(fitted) != tuple(codes):
         doubts.append("half of the lesions fit another order of the outputs")
     if found.level:
-        doubts.append(f"{_listed((name,) for name in found.level)} may do as well as {own.read_as}")
+        doubts.append(f"{_listed(found.level)} may do as well as {own.read_as}")
     if doubts:
         return OPEN, f"The images speak neither for nor against the card: {'; '.join(doubts)}."
     return SUPPORTED, f"Every output ranks its diagnosis first, and no other scaling or colour order does as well: {own.in_figures}."
 
 
-def _listed(names: Iterable[tuple[str, ...]]) -> str:
-    listed = ["/".join(n) for n in names]
-    return ", ".join(listed[:NAMED]) + (f" and {len(listed) - NAMED} more" if len(listed) > NAMED else "")
+def _listed(names: Iterable[str], most: int = NAMED) -> str:
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 def _classes(shown: Sequence[str] | np.ndarray, codes: Sequence[str]) -> dict[str, str | None]:
@@ -356,7 +356,14 @@ def as_table(check: CardCheck) -> pd.DataFrame:
     """One row per candidate, for screens and exports."""
     return pd.DataFrame(
         [
-            (c.scaling, c.colour_order.upper(), *_ends(c.auc), c.even_auc.value, c.accuracy.value, ", ".join(o or "?" for o in c.order))
+            (
+                c.scaling,
+                c.colour_order.upper(),
+                *_ends(c.auc),
+                c.even_auc.value,
+                c.accuracy.value,
+                _listed((o or "?" for o in c.order), OUTPUTS),
+            )
             for c in check.candidates
         ],
         columns=["scaling", "colours", "mean AUC", "low", "high", "mean AUC, diagnoses equal", "accuracy", "order of outputs"],
