@@ -286,17 +286,17 @@ def test_accuracy_agrees_with_an_independent_check(real_data: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "verdict", "scaling"),
+    ("name", "verdicts", "scaling"),
     [
-        ("cnn32_softmax7", "supported", "0..1"),
-        ("cnn64_sigmoid", "supported", "0..1"),
-        ("resizing256_softmax9", "not contradicted", "0..255"),
-        ("nested_mobilenet224_softmax2", "not contradicted", None),
+        ("cnn32_softmax7", {"supported"}, "0..1"),
+        ("cnn64_sigmoid", {"supported"}, "0..1"),
+        ("resizing256_softmax9", {"supported", "not contradicted"}, "0..255"),
+        ("nested_mobilenet224_softmax2", {"not contradicted"}, None),
     ],
 )
-def test_the_card_check_on_published_networks(real_data: Path, name: str, verdict: str, scaling: str | None) -> None:
+def test_the_card_check_on_published_networks(real_data: Path, name: str, verdicts: set[str], scaling: str | None) -> None:
     found = card_checked(real_data, network(real_data, name))
-    assert found.verdict == verdict, found.reason
+    assert found.verdict in verdicts, found.reason
     if scaling:
         assert (found.candidates[0].scaling, found.candidates[0].colour_order) == (scaling, "rgb")
 
