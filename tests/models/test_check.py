@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from core.errors import CardError
-from core.runs import finish
+from core.runs import Run, finish
 from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import ModelCard, read_card
 from models.check import CardCheck, Labelled, Tried, cards_to_try, check_card, judge, mean_auc, sample_for_check, without_output
 from models.classifier import Classifier, open_classifier
 from models.order import fitted_order, pairs_of_outputs, separation
+from tests.test_cli import as_json_here, run_here
+from workspace import Workspace
 
 SEVEN = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 SWAPPED = ("bkl", "bcc", "akiec", "df", "mel", "nv", "vasc")
@@ -158,6 +161,26 @@ def test_the_network_shipped_with_the_demo(honest: Path, drawn: Path) -> None:
     swapped = right.model_copy(update={"classes": ("akiec", "bcc", "bkl", "df", "nv", "mel", "vasc")})
     assert check(open_classifier(honest, swapped), drawn).verdict == "contradicted"
     assert check(open_classifier(honest, right.model_copy(update={"scaling": "0..1"})), drawn).verdict == "contradicted"
+
+
+def test_the_command_says_the_verdict_the_costs_and_what_was_left_out(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    swapped = card(SWAPPED)
+    found = judge(*study(swapped, dict.fromkeys(SEVEN, 20), SEVEN), left_out=("scc",))
+    asked: list[object] = []
+
+    def told(*arguments: object) -> Run[CardCheck]:
+        asked.extend(arguments)
+        yield 1, 1
+        return found
+
+    monkeypatch.setattr("models.check.check_card", told)
+    monkeypatch.setattr("commands.model.open_named", lambda *_: SimpleNamespace(card=swapped, facts=SimpleNamespace(sha256="ab")))
+    shown = " ".join(run_here("model", "check", "net", "--dataset", "tiny", workspace=workspace).stdout.split())
+    assert f"The card is contradicted. {found.reason}" in shown and found.costs in shown and found.limits in shown
+    assert asked[-1] == ()  # every diagnosis of the dataset has an output
+    said = as_json_here("model", "check", "net", "--dataset", "tiny", workspace=workspace)
+    assert said["verdict"] == "contradicted" and said["fitted"]["order"] == list(SEVEN) and said["left_out"] == ["scc"]
+    assert said["card"]["accuracy"]["value"] == found.own.accuracy.value and len(said["pairs"]) == 21
 
 
 def test_constant_scores_tell_nothing() -> None:
