@@ -255,8 +255,8 @@ def _verdict(found: _Comparison, codes: Sequence[str], fitted: Sequence[str | No
     own, best, gain = found.own, found.best, found.gain
     confirmed = found.swapped and best.order != own.order and gain.value > 0
     if (gain.low > CLEARLY and best.even_auc.low >= WORKS) or confirmed:
-        turned = f" The other way round: {_listed('/'.join(p.names) for p in found.swapped)}." if found.swapped else ""
-        return CONTRADICTED, f"Another card is better by {gain:.2f} mean AUC.{turned}"
+        turned = f"The other way round: {_listed('/'.join(p.names) for p in found.swapped)}. " if found.swapped else ""
+        return CONTRADICTED, f"{turned}On lesions held apart, the fitted card is better by {gain:.2f} mean AUC."
     if not own.auc.defined:
         return OPEN, "The card names none of the dataset's diagnoses, or too few images show them."
     doubts = []

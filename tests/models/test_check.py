@@ -16,7 +16,18 @@ from core.runs import Run, finish
 from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import ModelCard, read_card
-from models.check import CardCheck, Labelled, Tried, cards_to_try, check_card, judge, mean_auc, sample_for_check, without_output
+from models.check import (
+    CardCheck,
+    Labelled,
+    Tried,
+    _comparable,
+    cards_to_try,
+    check_card,
+    judge,
+    mean_auc,
+    sample_for_check,
+    without_output,
+)
 from models.classifier import Classifier, open_classifier
 from models.order import fitted_order, pairs_of_outputs, separation
 from tests.test_cli import as_json_here, run_here
@@ -88,6 +99,15 @@ def test_a_card_with_all_outputs_shifted_is_contradicted() -> None:
     found = judge(*study(card(shifted), dict.fromkeys(SEVEN, 20), SEVEN))
     assert found.verdict == "contradicted" and found.fitted.order == SEVEN
     assert found.own.accuracy.value < 0.1 < 0.9 < found.fitted.accuracy.value
+
+
+def test_a_pair_the_other_way_round_contradicts_though_the_gain_is_uncertain() -> None:
+    found = judge(*study(card(SWAPPED), dict.fromkeys(SEVEN, 20), SEVEN, signal=0.7))
+    assert found.verdict == "contradicted" and found.gain.low < 0 < found.gain.value and found.fitted.order == SEVEN
+    assert found.gain.value == pytest.approx(found.fitted.auc.value - found.own.auc.value)
+    assert found.reason.startswith("The other way round: bkl/akiec. ") and f"better by {found.gain:.2f}" in found.reason
+    (pair,) = (p for p in found.pairs if set(p.names) == {"akiec", "bkl"})
+    assert pair.p_swapped < 0.01 / 21 and pair.auc < 0.5
 
 
 def test_another_scaling_is_found_and_one_that_does_as_well_is_named() -> None:
@@ -236,6 +256,21 @@ def test_another_output_must_be_better_by_more_than_two_hundredths() -> None:
         np.testing.assert_allclose(worth, [0.5, 0.5 + rising / 100])
         names = tuple("class 9" if o == "df" else o for o in order)
         assert fitted_order(np.stack([first, second], axis=1), labels, ("mel", "class 9"))[names.index("mel")] == "mel"
+
+
+def test_logits_are_compared_between_images_without_what_softmax_ignores() -> None:
+    logits = np.array([[1.0, 3.0], [101.0, 103.0]])
+    of_softmax = _comparable(Tried(card(("mel", "nv")), logits, logits))
+    np.testing.assert_allclose(of_softmax, [[-2.126928, -0.126928]] * 2, atol=1e-6)  # log of 1 / (1 + e²) and of e² / (1 + e²)
+    np.testing.assert_array_equal(_comparable(Tried(card(("mel", "nv"), output="multi-label"), logits, logits)), logits)
+
+
+def test_only_a_class_without_a_name_takes_a_diagnosis_the_card_does_not_list() -> None:
+    scores, labels = np.eye(3), np.array(["mel", "nv", "bcc"])
+    assert fitted_order(scores, labels, ("mel", "nv", "df")) == ("mel", "nv", "df")
+    assert fitted_order(scores, labels, ("mel", "nv", "class 2")) == ("mel", "nv", "bcc")
+    assert fitted_order(scores, labels, ("nv", "mel", "class 2")) == ("mel", "nv", "bcc")
+    assert fitted_order(scores[:2], labels[:2], ("mel", "nv", "class 2")) == ("mel", "nv", None)
 
 
 def test_the_mean_auc_counts_a_row_as_often_as_its_weight(rng: np.random.Generator) -> None:

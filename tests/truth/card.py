@@ -1,5 +1,6 @@
 """How often the card check supports and contradicts right and wrong cards, by network and number of images.
 
+Simulated outputs: a normal number each, more at the right output, and half of that more under a wrong scaling or colour order.
 Networks of one kind, trained for longer or shorter, on real photographs (HAM10000, where LESIONLENS_REAL_DATA says) or drawn lesions,
 and judged on photographs of other lesions. Run: python -m tests.truth.card
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from models.check import Labelled, Tried, cards_to_try, judge, sample_for_check
 SIDE = 32
 LEARNED, POOL = 3500, 3000  # photographs trained on, and to draw from
 EPOCHS, SIZES, REPEATS = (1, 4, 16), (30, 100, 300, 900), 25
+SIGNALS = (4.0, 2.0, 1.0)  # standard deviations by which the right output is higher, in simulated outputs
+SHARES = (0.05, 0.08, 0.15, 0.05, 0.15, 0.47, 0.05)  # of the diagnoses, where they are drawn
 RIGHT = ModelCard(name="right", classes=HAM10000, height=SIDE, width=SIDE)
 KINDS = ("right", "two swapped", "another scaling")
 
@@ -34,6 +38,7 @@ KINDS = ("right", "two swapped", "another scaling")
 class Pool:
     """Photographs that no network has seen: a dataset's table, and what a network says of each row under every card."""
 
+    name: str
     table: pd.DataFrame
     tried: list[Tried]
     accuracy: float
@@ -45,7 +50,7 @@ def photographs() -> tuple[pd.DataFrame, np.ndarray]:
     if not folder:
         from demo.drawing.photograph import draw_photograph
 
-        labels = np.random.default_rng(0).choice(HAM10000, LEARNED + POOL, p=(0.05, 0.08, 0.15, 0.05, 0.15, 0.47, 0.05))
+        labels = np.random.default_rng(0).choice(HAM10000, LEARNED + POOL, p=SHARES)
         pictures = [draw_photograph(d, "II", 200_000 + k).image for k, d in enumerate(labels)]
         table = pd.DataFrame({"diagnosis": labels, "lesion": np.arange(len(labels)).astype(str), "file": "drawn"})
         return table, np.stack([fit_image(p, (SIDE, SIDE), "stretch", "bicubic") for p in pictures])
@@ -85,8 +90,20 @@ def pools() -> list[Pool]:
             odds = np.exp(logits - logits.max(1, keepdims=True))
             tried.append(Tried(card, logits, odds / odds.sum(1, keepdims=True)))
         accuracy = float((tried[0].logits.argmax(1) == labels[apart]).mean())
-        made.append(Pool(table.iloc[apart].reset_index(drop=True), tried, accuracy))
+        name = f"{epochs} epochs on {'HAM10000' if os.environ.get('LESIONLENS_REAL_DATA') else 'drawn lesions'}"
+        made.append(Pool(name, table.iloc[apart].reset_index(drop=True), tried, accuracy))
     return made
+
+
+def simulated(signal: float) -> Pool:
+    rng = np.random.default_rng(0)
+    label = rng.choice(HAM10000, POOL, p=SHARES)
+    table = pd.DataFrame({"diagnosis": label, "lesion": np.arange(POOL).astype(str), "file": "simulated"})
+    tried = []
+    for k, card in enumerate(cards_to_try(RIGHT)):
+        logits = rng.normal(size=(POOL, 7)) + signal * (1 if k == 0 else 0.5) * (label[:, None] == np.array(HAM10000))
+        tried.append(Tried(card, logits, np.exp(logits) / np.exp(logits).sum(1, keepdims=True)))
+    return Pool("simulated", table, tried, float((tried[0].logits.argmax(1) == table["diagnosis"].map(HAM10000.index)).mean()))
 
 
 def verdict(pool: Pool, size: int, kind: str, seed: int) -> str:
@@ -107,26 +124,23 @@ def verdict(pool: Pool, size: int, kind: str, seed: int) -> str:
     return judge(card, [Tried(c, t.logits[rows], t.probabilities[rows]) for c, t in said], images, seed=seed).verdict
 
 
-def main() -> None:
+def rows_of(made: Iterable[Pool]) -> list[list[str]]:
+    """A row of the table for each network and number of images."""
     rows = []
-    totals = {kind: Counter[str]() for kind in KINDS}
-    for pool in pools():
+    for pool in made:
         for size in SIZES:
             found = {kind: Counter(verdict(pool, size, kind, seed) for seed in range(REPEATS)) for kind in KINDS}
-            for kind in KINDS:
-                totals[kind] += found[kind]
-            rows.append([f"{pool.accuracy:.2f}", str(size), *_cells(found)])
+            cells = [f"{found[kind][says]} of {REPEATS}" for kind in KINDS for says in ("supported", "contradicted")]
+            rows.append([pool.name, f"{pool.accuracy:.2f}", str(size), *cells])
             print(rows[-1], file=sys.stderr, flush=True)
-    rows.append(["all", "", *_cells(totals)])
-    of = "HAM10000" if os.environ.get("LESIONLENS_REAL_DATA") else "drawn lesions"
-    head = ["accuracy", "images", *(f"{kind}: {says}" for kind in KINDS for says in ("supported", "contradicted"))]
-    note = f"Networks trained on {of}, {REPEATS} draws of images a cell."
-    write_block(DOCS / "truth.md", "card: written by python -m tests.truth.card", "card", f"{note}\n\n{markdown(head, rows)}")
+    return rows
 
 
-def _cells(found: dict[str, Counter[str]]) -> list[str]:
-    return [f"{found[kind][says] / found[kind].total():.1%}" for kind in KINDS for says in ("supported", "contradicted")]
+def write(rows: list[list[str]]) -> None:
+    head = ["network", "accuracy", "images", *(f"{kind}: {says}" for kind in KINDS for says in ("supported", "contradicted"))]
+    total = ["all", "", "", *(f"{sum(int(row[k].split()[0]) for row in rows)} of {REPEATS * len(rows)}" for k in range(3, len(head)))]
+    write_block(DOCS / "truth.md", "card: written by python -m tests.truth.card", "card", markdown(head, [*rows, total]))
 
 
 if __name__ == "__main__":
-    main()
+    write(rows_of([*map(simulated, SIGNALS), *pools()]))
