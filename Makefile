@@ -26,6 +26,7 @@ truth: $(DEV)
 	$(BIN)/python -m tests.truth.verdicts
 	$(BIN)/python -m tests.truth.copies
 	$(BIN)/python -m tests.truth.detected
+	$(BIN)/python -m tests.truth.card
 
 # the hostile networks, cards and datasets of the tests through the whole command line, each in a process of its own (minutes)
 hostile: $(DEV)

@@ -90,35 +90,38 @@ def check(
     workspace_root: InWorkspace = None,
     as_json: AsJson = False,
 ) -> Any:
-    """Card check: which class order, scaling and colour order fit the labelled images."""
-    from models.check import as_table, check_card, sample_for_check
+    """Card check: do labelled images support the card's class order, scaling and colour order, or contradict them?"""
+    from models.check import as_table, check_card, sample_for_check, without_output
 
     space = Workspace(workspace_root)
     data = space.open_dataset(dataset)
     classifier = open_named(space, file, card)
-    sample = sample_for_check(data.table, classifier.card.codes, images)
-    run = check_card(classifier, data.root, sample, data.groups[sample.index].astype(str).tolist())
-    checked = with_progress("testing cards", run)
+    codes = classifier.card.codes
+    sample = sample_for_check(data.table, codes, images)
+    groups = data.groups[sample.index].astype(str).tolist()
+    checked = with_progress("testing cards", check_card(classifier, data.root, sample, groups, without_output(data.table, codes)))
     if as_json:
         return {
             "verdict": checked.verdict,
             "reason": checked.reason,
-            "agrees_with_card": checked.agrees,
             "n_images": checked.n_images,
             "n_lesions_held_out": checked.n_lesions,
-            "margin": checked.margin,
-            "margin_low": checked.margin_low,
-            "winner": vars(checked.candidates[0]) if checked.verdict == "found" else None,
-            "candidates": [vars(c) for c in checked.candidates],
+            "card": checked.own,
+            "fitted": checked.fitted,
+            "gain": checked.gain,
+            "pairs": checked.pairs,
+            "left_out": checked.left_out,
+            "not_judged": checked.unseen,
+            "candidates": checked.candidates,
             "lesionlens_version": __version__,
             "model_sha256": classifier.facts.sha256,
             "dataset_sha256": data.sha256,
         }
     shown = as_table(checked).round(3).astype(str)
     results.print(table(f"Cards tested on {count(checked.n_images, 'image')}", list(shown.columns), shown.values.tolist()))
-    headed(checked.verdict, f": {checked.reason}")
-    if checked.agrees is not None:
-        results.print("The card in use agrees." if checked.agrees else "The card in use does not agree: correct it.")
+    headed(f"The card is {checked.verdict}", f". {checked.reason}")
+    for line in filter(None, (checked.costs, checked.limits)):
+        results.print(line)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.errors import RecordError
 from core.text import literal
@@ -226,43 +227,50 @@ def test_layers_that_can_be_explained() -> None:
     assert drawn(file.layers, classifier(layers=())).info[0].value.endswith("It can predict, but class activation maps cannot explain it.")
 
 
-CHECK = CardCheck(
-    "found",
-    "0..1 RGB (mean AUC 0.91 [0.88, 0.94]) beats the runner-up.",
-    (
-        Candidate("0..1", "rgb", 0.91234, 0.88, 0.94, 0.9, 0.85, ("bkl", "mel", None)),
-        Candidate("caffe", "bgr", 0.5, 0.45, 0.55, 0.5, 0.4, (None, None, None)),
-    ),
-    1_234,
-    567,
-    0.4,
-    0.3,
-    True,
+RIGHT = Candidate("0..1", "rgb", ("bkl", "mel", None), Figure(0.91234, 0.88, 0.94), Figure(0.9, 0.85, 0.93), Figure(0.8, 0.7, 0.9))
+OTHER = Candidate("caffe", "bgr", (None, None, None), Figure(0.5, 0.45, 0.55), Figure(0.5, 0.4, 0.6), undefined("no output"))
+CHECK = CardCheck("supported", "No other comes near.", RIGHT, None, Figure(0.0, 0.0, 0.0), (RIGHT, OTHER), 1_234, 567)
+COSTS = (
+    "As the card says (0..1 RGB; bkl, mel, ?): mean AUC 0.91 [0.88, 0.94], accuracy 0.80 [0.70, 0.90]. "
+    "As fitted (caffe BGR; ?, ?, ?): mean AUC 0.50 [0.45, 0.55], accuracy undefined (no output)."
 )
 
 
 @pytest.mark.parametrize(
     ("changes", "kind", "told"),
     [
-        ({}, "success", f"{literal(CHECK.reason)} The card in use agrees."),
-        ({"agrees": False}, "warning", f"{literal(CHECK.reason)} **The card in use differs: correct it on the first tab.**"),
-        ({"verdict": "can't tell", "agrees": None}, "info", f"Can't tell. {literal(CHECK.reason)}"),
+        ({}, "success", "The card is supported. No other comes near."),
+        ({"verdict": "contradicted"}, "warning", "The card is contradicted. No other comes near. **Correct it on the first tab.**"),
+        ({"verdict": "not contradicted"}, "info", "The card is not contradicted. No other comes near."),
     ],
 )
 def test_what_a_card_check_found(
     answering: Answering, monkeypatch: pytest.MonkeyPatch, data: Dataset, changes: dict[str, Any], kind: str, told: str
 ) -> None:
-    opened = classifier()
-    monkeypatch.setattr(services, "card_check", lambda opened, data: CheckCard(opened.spec, data.root, data.table, ()))
-    answering({CheckCard: replace(CHECK, **changes)})
-    page = drawn(file.card_check, opened, data)
+    page = _checked(answering, monkeypatch, data, replace(CHECK, **changes))
     assert [m.value for m in page.get(kind)] == [told]
     lines = said(page)
     assert any(line.startswith("1,234 images tried; evaluated on 567 held-out lesions.") for line in lines)
     assert "Output order of the card in use: bkl, mel, nv" in lines
+    assert not any("As fitted" in line or "Left out" in line for line in lines)
     table = page.dataframe[0].value
     assert table["order of outputs"].tolist() == ["bkl, mel, ?", "?, ?, ?"] and table["colours"].tolist() == ["RGB", "BGR"]
     assert table["mean AUC"].tolist() == [0.91234, 0.5]
+
+
+def test_a_card_check_shows_what_another_card_costs_and_what_was_left_out(
+    answering: Answering, monkeypatch: pytest.MonkeyPatch, data: Dataset
+) -> None:
+    lines = said(_checked(answering, monkeypatch, data, replace(CHECK, fitted=OTHER, left_out=("bcc",), unseen=("df",))))
+    assert literal(COSTS) in lines
+    assert any("Left out, for the network has no output for them: bcc." in line and "no image of them: df." in line for line in lines)
+
+
+def _checked(answering: Answering, monkeypatch: pytest.MonkeyPatch, data: Dataset, check: CardCheck) -> AppTest:
+    opened = classifier()
+    monkeypatch.setattr(services, "card_check", lambda opened, data: CheckCard(opened.spec, data.root, data.table, (), ()))
+    answering({CheckCard: check})
+    return drawn(file.card_check, opened, data)
 
 
 def test_a_policy_is_switched_on_and_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from core.atomic import write_bytes
 from core.text import code, literal
 from datasets.dataset import Dataset
-from models.check import CardCheck, as_table
+from models.check import CONTRADICTED, OPEN, SUPPORTED, CardCheck, as_table
 from models.policy import EXAMPLE, read_policy
 from ui.parts import choice
 from ui.parts.components import NO_LAYER, show_errors
@@ -15,6 +15,7 @@ from ui.services import services
 from workspace import MODEL_SUFFIXES
 
 MAX_MB = 200
+SHOWN_AS = {SUPPORTED: st.success, CONTRADICTED: st.warning, OPEN: st.info}
 
 
 def add_model() -> None:
@@ -66,7 +67,8 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
     """Which card do labelled images support?"""
     st.write(
         "On labelled images, the check tries every scaling, RGB and BGR, and orders of the classes. It fits them on half of the lesions "
-        "and evaluates them on the other half. The result is “can't tell” unless one card clearly wins."
+        "and evaluates them on the other half. The card is supported only if every output can be told from every other, and no other "
+        "scaling or colour order does as well; contradicted only if another card is clearly better."
     )
     if data is None or data.table["diagnosis"].isna().all():
         st.info("Choose a dataset with diagnoses in the sidebar.")
@@ -86,14 +88,18 @@ def card_check(opened: services.OpenModel, data: Dataset | None) -> None:
 
 
 def _show_check(check: CardCheck, opened: services.OpenModel) -> None:
-    if check.verdict == "found":
-        agrees = "The card in use agrees." if check.agrees else "**The card in use differs: correct it on the first tab.**"
-        (st.success if check.agrees else st.warning)(f"{literal(check.reason)} {agrees}")
-    else:
-        st.info(f"Can't tell. {literal(check.reason)}")
-    st.caption(f"{check.n_images:,} images tried; evaluated on {check.n_lesions:,} held-out lesions. “?”: an output that hardly ever wins.")
-    numbers = {c: st.column_config.NumberColumn(format="%.3f") for c in ("mean AUC", "low", "high", "mean AUC, diagnoses equal")}
-    st.dataframe(as_table(check), hide_index=True, column_config=numbers, alt="Cards that were tried, the best first")
+    next_step = " **Correct it on the first tab.**" if check.verdict == CONTRADICTED else ""
+    SHOWN_AS[check.verdict](f"The card is {check.verdict}. {literal(check.reason)}{next_step}")
+    if check.costs:
+        st.write(literal(check.costs))
+    if check.limits:
+        st.caption(literal(check.limits))
+    st.caption(
+        f"{check.n_images:,} images tried; evaluated on {check.n_lesions:,} held-out lesions. “?”: no diagnosis is left for the output."
+    )
+    tried = as_table(check)
+    numbers = {c: st.column_config.NumberColumn(format="%.3f") for c in tried.select_dtypes("number").columns}
+    st.dataframe(tried, hide_index=True, column_config=numbers, alt="Cards that were tried, the best first")
     st.caption(f"Output order of the card in use: {literal(', '.join(opened.card.codes))}")
 
 

@@ -214,10 +214,11 @@ def _sanity_path(opened: OpenModel, method: str, place: str) -> Path:
 
 def card_check(opened: OpenModel, data: Dataset) -> CheckCard:
     """The job that checks the card on labelled images."""
-    from models.check import sample_for_check
+    from models.check import sample_for_check, without_output
 
     sample = sample_for_check(data.table, opened.card.codes)
-    return CheckCard(opened.spec, data.root, sample, tuple(data.groups[sample.index].astype(str)))
+    groups = tuple(data.groups[sample.index].astype(str))
+    return CheckCard(opened.spec, data.root, sample, groups, without_output(data.table, opened.card.codes))
 
 
 def policy(opened: OpenModel) -> Policy | None:

@@ -49,17 +49,19 @@ class PredictDataset(LongJob[PredictionTable]):
 
 @dataclass(frozen=True, eq=False)
 class CheckCard(LongJob["CardCheck"]):
-    """Which card fits labelled images. sample: rows of a dataset with its root folder; groups: the lesion of each."""
+    """Do labelled images support the card? sample: rows of a dataset with its root folder; groups: the lesion of each; left_out: the
+    dataset's diagnoses without an output."""
 
     spec: ModelSpec
     root: Path
     sample: pd.DataFrame
     groups: tuple[str, ...]
+    left_out: tuple[str, ...]
 
     def run(self) -> "Run[CardCheck]":
         from models.check import check_card
 
-        return (yield from check_card(opened(self.spec), self.root, self.sample, self.groups))
+        return (yield from check_card(opened(self.spec), self.root, self.sample, self.groups, self.left_out))
 
 
 @dataclass(frozen=True, eq=False)
