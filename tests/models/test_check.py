@@ -174,6 +174,7 @@ def test_classes_without_a_name_are_given_one() -> None:
     assert "names none of the dataset's" in found.reason and np.isnan(found.own.auc.value)
 
 
+@pytest.mark.slow
 def test_the_network_shipped_with_the_demo(honest: Path, drawn: Path) -> None:
     found = check(open_classifier(honest), drawn)
     assert found.verdict != "contradicted" and (found.candidates[0].scaling, found.candidates[0].colour_order) == ("0..255", "rgb")
