@@ -75,6 +75,7 @@ def test_the_published_report_is_reproduced_to_the_printed_digits(real_data: Pat
         assert printed is not None and round(value, 4) == float(printed.group(1))
 
 
+@pytest.mark.slow
 def test_the_audit_puts_the_stickers_first(real_data: Path, tmp_path: Path) -> None:
     """Of 79 images with a patch one is malignant, of the others 22.5 %: counted here without LesionLens."""
     told = as_json("audit", real_data / "isic2017_markers", "--out", tmp_path)

@@ -269,14 +269,15 @@ OURS: dict[str, set[str]] = {
         *("table.map('{:,}'.format)", "title"),  # numbers under escaped names; one of four names of figures
     },
     "ui/inspect/inspection.py": {"entry.name", "cells", "shown.title"},  # the table of methods; two numbers; escaped where it is made
-    "ui/inspect/trust.py": {"verdict.verdict", "f.baseline"},  # one of three words each
+    "ui/inspect/trust.py": {"verdict.verdict", "f.baseline", "areas"},  # one of a few words each; numbers
     "ui/learn/cam_steps.py": {"lesson.caveat", "lesson.words(steps)"},  # the table of lessons
     "ui/learn/story.py": {"letter", "reply", "used"},  # A or B
     "ui/parts/choice.py": {"label"},  # what is chosen: a constant
+    "ui/parts/navigation.py": {"row.label"},  # the table of steps
     "ui/parts/components.py": {"value", "interval"},  # numbers, else escaped
     "ui/services/services.py": {"job.waiting"},  # a constant of each job
     "ui/shortcuts/repair.py": {"what"},  # one of two constants
-    "ui/shortcuts/study.py": {"alarms_in_words()"},  # numbers
+    "ui/shortcuts/study.py": {"alarms_in_words()", "navigation.EXPERIMENT", "navigation.REPAIR"},  # numbers; two constants
     "ui/shortcuts/verdicts.py": {"_on_lesion()"},  # numbers, else escaped
     "ui/training/form.py": {
         *("preset.source", "preset.published.figures", "sentence", "base", "note"),  # the table of published systems

@@ -80,7 +80,7 @@ def test_the_seed_decides(order: Orders, trained: Order) -> None:
     assert not same(weights(trained.out), weights(other.out))
 
 
-@pytest.mark.parametrize("steps", [1, 15, 45])
+@pytest.mark.parametrize("steps", [15, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 45))])
 def test_a_training_that_was_cut_off_ends_with_the_very_same_weights(order: Orders, trained: Order, steps: int) -> None:
     cut = order(**FIVE)
     run = train(cut)

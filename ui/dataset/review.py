@@ -120,7 +120,7 @@ def _figures(r: Reviewed, side: Side) -> None:
     row = f"{r.in_a_row[side]:,} {'right' if looked_for else 'without it'} in a row"
     st.progress(r.seen[side] / total if total else 1.0, f"{r.seen[side]:,} of {total:,} looked at, {row}")
     if len(r.by_stratum[side]) > 1:
-        st.caption(f"Looked at: {', '.join(f'{n:,} {name}' for name, n in r.by_stratum[side].items())}, drawn in turn.")
+        st.caption(f"Looked at: {', '.join(f'{n:,} {literal(name)}' for name, n in r.by_stratum[side].items())}, drawn in turn.")
     flags = (("of the flagged show it (precision)", r.precision), ("of the others show it (missed)", r.missed))
     rows = (*(flags if looked_for else ()), ("of all images show it", r.share))
     for label, figure in rows:
