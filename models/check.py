@@ -212,13 +212,13 @@ def judge(card: ModelCard, tried: Sequence[Tried], images: Labelled, left_out: S
         right = as_it_comes @ hits / np.maximum(as_it_comes.sum(axis=1), 1e-12) if len(held.label) else np.full(len(draws), np.nan)
         return Candidate(t.card.scaling, t.card.colour_order, order, *map(_figure, (draws, even, right))), draws
 
-    orders = [fitted_order(_comparable(t)[fit], seen.label, codes) for t in tried]
+    orders = [fitted_order(comparable(t)[fit], seen.label, codes) for t in tried]
     candidates = [on_held(t, order) for t, order in zip(tried, orders, strict=True)]
     shares = (seen.even * seen.share)[None]
     worth = [mean_auc(t.probabilities[fit], seen.label, o, names, shares)[0] for t, o in zip(tried, orders, strict=True)]
     best, best_draws = candidates[int(np.argmax(np.nan_to_num(worth)))]
     own, own_draws = on_held(tried[0], codes)
-    pairs = pairs_of_outputs(_comparable(tried[0]), images.label, _lesions(images), codes)
+    pairs = pairs_of_outputs(comparable(tried[0]), images.label, _lesions(images), codes)
     swapped = tuple(p for p in pairs if not p.alone and p.p_swapped < SURE / len(pairs))
     gain = _figure(best_draws - own_draws)
     if swapped and orders[0] != codes and not gain.low > CLEARLY:
@@ -300,7 +300,7 @@ def _lesions(images: Labelled) -> np.ndarray:
     return np.unique([f"{number}/{label}" for number, label in zip(images.lesion, images.label, strict=True)], return_inverse=True)[1]
 
 
-def _comparable(tried: Tried) -> np.ndarray:
+def comparable(tried: Tried) -> np.ndarray:
     """Logits that can be compared between images: softmax gives the same with any number added to all outputs of one."""
     logits = tried.logits.astype(float)
     return logits if tried.card.output == "multi-label" else logits - logsumexp(logits, axis=1, keepdims=True)

@@ -16,18 +16,7 @@ from core.runs import Run, finish
 from datasets.opening import open_dataset
 from imaging.decode import encode_png
 from models.card import ModelCard, read_card
-from models.check import (
-    CardCheck,
-    Labelled,
-    Tried,
-    _comparable,
-    cards_to_try,
-    check_card,
-    judge,
-    mean_auc,
-    sample_for_check,
-    without_output,
-)
+from models.check import CardCheck, Labelled, Tried, cards_to_try, check_card, comparable, judge, mean_auc, sample_for_check, without_output
 from models.classifier import Classifier, open_classifier
 from models.order import fitted_order, pairs_of_outputs, separation
 from tests.test_cli import as_json_here, run_here
@@ -261,9 +250,9 @@ def test_another_output_must_be_better_by_more_than_two_hundredths() -> None:
 
 def test_logits_are_compared_between_images_without_what_softmax_ignores() -> None:
     logits = np.array([[1.0, 3.0], [101.0, 103.0]])
-    of_softmax = _comparable(Tried(card(("mel", "nv")), logits, logits))
+    of_softmax = comparable(Tried(card(("mel", "nv")), logits, logits))
     np.testing.assert_allclose(of_softmax, [[-2.126928, -0.126928]] * 2, atol=1e-6)  # log of 1 / (1 + e²) and of e² / (1 + e²)
-    np.testing.assert_array_equal(_comparable(Tried(card(("mel", "nv"), output="multi-label"), logits, logits)), logits)
+    np.testing.assert_array_equal(comparable(Tried(card(("mel", "nv"), output="multi-label"), logits, logits)), logits)
 
 
 def test_only_a_class_without_a_name_takes_a_diagnosis_the_card_does_not_list() -> None:
