@@ -76,6 +76,7 @@ def values(honest: Path, workspace: Workspace) -> dict[str, tuple[Any, Any]]:
         "views": (False, True),
         "Augment.views": (4, 5),
         "cells": ((("grad-cam", None),), (("grad-cam", "x"),)),
+        "left_out": (("scc",), ()),
         "split": ("test", None),
         "stamp": (1, 2),
         "asked": (Asked(), Asked(fractions="80/20")),
