@@ -49,12 +49,13 @@ def bench_shortcuts(say: Callable[[str], None]) -> list[Row]:
         ids = data.table["image_id"].tolist()
         table = finish(run_dataset(classifier, data, ids, plan, {}))
         tried = int((table["reason"] == "").sum())
+        answered = int(table[["changed", "control", "lent", "scrambled"]].notna().sum().sum())
         batch = np.random.default_rng(0).random((32, 224, 224, 3), np.float32)
         removed = int(((table["reason"] == "") & (table["direction"] == "removal")).sum())
         image, mask = _inpainted(classifier.card.size)
 
         def bare() -> None:
-            for _ in range(-(-(2 * len(ids) + 2 * tried) // 32)):  # each image whole and cropped; each trial changed, and its control
+            for _ in range(-(-(2 * len(ids) + answered) // 32)):  # each image whole and cropped; each trial's pictures
                 forward(batch)
             for _ in range(2 * removed):
                 fill(image, mask, "telea", np.random.default_rng(0))

@@ -63,10 +63,7 @@ class Effect:
     def particular(self) -> bool:
         """Whether it is this marker's: large beyond the same change in no order as well, or so large that it matters anyhow. A removal
         has no such change beside it: what was there is the marker itself."""
-        if not self.beyond_order.defined:
-            return True
-        moves = at_least(self.beyond_order, self.sign, MOVES)
-        return moves or at_least(self.decided_beyond_order, self.sign, FLIPS) or self.sign * nearest(self.decided, self.sign) >= DISTURBS
+        return not self.in_no_order or self.sign * nearest(self.decided, self.sign) >= DISTURBS
 
     @property
     def in_no_order(self) -> bool:

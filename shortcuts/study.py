@@ -8,7 +8,7 @@ from core.records import read_record
 from evaluation.intervals import Figure
 from shortcuts.alarms import Alarms
 from shortcuts.effects import Effect, Flips
-from shortcuts.rule import ATTENDS, DISTURBS, FEWEST, FLIPS, LEVEL, MOVES, ON_LESION
+from shortcuts.rule import ATTENDS, DISTURBS, FEWEST, FLIPS, HARMLESS, LEVEL, MOVES, ON_LESION
 from shortcuts.verdict import Verdict
 from shortcuts.winkler import Rates
 
@@ -23,10 +23,22 @@ class Rule:
     flips: float = FLIPS
     moves: float = MOVES
     disturbs: float = DISTURBS
+    harmless: float = HARMLESS
     lesions: int = FEWEST
     attends: float = ATTENDS
     on_lesion: float = ON_LESION
-    adjusted: str = "Holm, all markers and classes"
+    adjusted: str = "Holm, all markers, directions, kinds and classes"
+
+    @property
+    def in_words(self) -> str:
+        """What the verdicts mean, as page and report say it."""
+        return (
+            f"Used: the marker's effect minus its control's is significant ({1 - self.level:.0%}, adjusted: {self.adjusted}), exceeds "
+            f"the control's, and changes a probability by at least {self.moves:.2f} or turns at least {self.flips:.0%} more decisions one "
+            f"way. Of an insertion this also has to hold against the same change in no order, unless {self.disturbs:.0%} of the decisions "
+            f"surely turn. Not seen to matter: for every class the 90 % interval lies within ± {self.harmless:.2f}, and that of the "
+            f"decisions below {self.harmless:.0%}. With fewer than {self.lesions:d} lesions the verdict is “can't tell”."
+        )
 
 
 @dataclass(frozen=True)

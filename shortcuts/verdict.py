@@ -85,11 +85,10 @@ def usual_dose(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judge(marker: str, effects: list[Effect], flips: list[Flips], tried: pd.DataFrame) -> Judged:
-    notes = _notes(tried, [f for f in flips if not f.kind])
+    whole = [f for f in flips if not f.kind]
+    notes = _notes(tried, whole)
     if marker in UNDETECTED:
         notes = (f"{NO_DETECTOR}; where no mask or column says it is there, a photograph counts as one without it", *notes)
-
-    whole = [f for f in flips if not f.kind]
 
     def judged(verdict: Verdict, why: str, lead: Effect | None = None) -> Judged:
         return Judged(marker, verdict, why, tuple(e for e in effects if not e.kind), tuple(whole), notes, lead)

@@ -128,7 +128,7 @@ def measured(folder: Path, method: str, n: int, built_only: bool) -> list[Map]:
             classifier = open_classifier(build(recipe, folder).path)
             kept.write_bytes(pickle.dumps(examined(kind, half, recipe, classifier, method, n)))
             print(recipe.name, method, flush=True)
-        found += pickle.loads(kept.read_bytes())
+        found += pickle.loads(kept.read_bytes())  # written above, by this command alone
     return found
 
 

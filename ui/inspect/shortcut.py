@@ -122,7 +122,7 @@ def _painted(opened: services.OpenModel, chosen: Chosen, subject: Subject, targe
         st.session_state[key] = drawn
         st.rerun()
     if not strokes:
-        right.info("Paint a mark where you want it. Its control is the same shape in the skin’s own colour, at the same distance.")
+        right.info("Paint a mark where you want it. Its control is the same shape in the skin's own colour, at the same distance.")
         return None
     painted = discs((height, width), strokes)
     return services.ask(TryPainted(opened.spec, subject, painted, PAINTS[paint], strength, target, again))

@@ -104,13 +104,9 @@ def _first(data: Dataset, study: Study) -> list[Crossed]:
     for c in rows:
         if c.in_data and c.verdict == "used":
             _images(data, c)
-    rule = study.rule
     st.caption(
-        f"{study.images:,} photographs were tested: those drawn at random and those drawn for a marker they bear. Used: the marker's "
-        f"effect minus its control's is significant (95 %, adjusted for all tests), exceeds the control's, and changes a probability by at "
-        f"least {rule.moves:.2f} or turns at least {rule.flips:.0%} more decisions one way. Of an insertion this also has to hold against "
-        f"the same change in no order, unless {rule.disturbs:.0%} of the decisions surely turn. With fewer than {rule.lesions:d} lesions "
-        "the verdict is “can't tell”."
+        f"{study.images:,} photographs were tested: those drawn at random and those drawn for a marker they bear. "
+        + literal(study.rule.in_words)
     )
     if study.false_alarms is not None:
         st.caption(alarms_in_words(study.false_alarms))
